@@ -1,0 +1,296 @@
+"""Everything on the wire, as msgspec Structs: one definition for server, client and OpenAPI (wire.md).
+
+Times are ``datetime`` (UTC, microseconds). Ids are strings; the ones the server makes are uuid7.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+JSON = dict[str, Any]
+
+RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
+ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
+CancelAction = Literal["interrupt", "rollback"]
+MultitaskStrategy = Literal["reject", "interrupt", "rollback", "enqueue"]
+Durability = Literal["sync", "async", "exit"]
+StreamMode = Literal[
+    "values",
+    "updates",
+    "messages",
+    "messages-tuple",
+    "events",
+    "debug",
+    "tasks",
+    "checkpoints",
+    "custom",
+    "metadata",
+]
+
+STREAM_MODES: tuple[StreamMode, ...] = StreamMode.__args__  # type: ignore[attr-defined]
+RUN_STATUSES: tuple[RunStatus, ...] = RunStatus.__args__  # type: ignore[attr-defined]
+
+RUN_ARROWS: dict[RunStatus, frozenset[RunStatus]] = {
+    "pending": frozenset({"running", "interrupted", "error"}),
+    "running": frozenset({"pending", "success", "error", "timeout", "interrupted"}),
+    "success": frozenset(),
+    "error": frozenset(),
+    "timeout": frozenset(),
+    "interrupted": frozenset(),
+}
+"""The allowed arrows of a run, drawn in docs/run-lifecycle.md. Any run may also be deleted (rollback is a deletion)."""
+
+TERMINAL: frozenset[RunStatus] = frozenset(status for status, arrows in RUN_ARROWS.items() if not arrows)
+ACTIVE: frozenset[RunStatus] = frozenset(RUN_ARROWS) - TERMINAL
+
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+
+class RunConfig(Struct, omit_defaults=True):
+    """``config`` of a request: what LangGraph calls RunnableConfig, as far as JSON carries it."""
+
+    tags: list[str] | None = None
+    recursion_limit: int | None = None
+    configurable: JSON | None = None
+    metadata: JSON | None = None
+
+
+class SendRequest(Struct, forbid_unknown_fields=True):
+    """A ``goto`` target with an input of its own."""
+
+    node: str
+    input: Any = None
+
+
+class Command(Struct, forbid_unknown_fields=True):
+    """``command`` of a request. ``update`` is a dict or a list of ``[key, value]`` pairs."""
+
+    update: JSON | list[tuple[str, Any]] | None = None
+    resume: Any = None
+    goto: str | SendRequest | list[str | SendRequest] | None = None
+
+
+class CheckpointRef(Struct):
+    """``checkpoint`` of a request: where to fork from, or which state to read."""
+
+    thread_id: str | None = None
+    checkpoint_ns: str | None = None
+    checkpoint_id: str | None = None
+    checkpoint_map: JSON | None = None
+
+
+class RunCreate(Struct, kw_only=True):
+    """The body of every call that creates a run (wire.md, Request fields). An explicit null means the default."""
+
+    assistant_id: str
+    input: Any = None
+    command: Command | None = None
+    checkpoint: CheckpointRef | None = None
+    checkpoint_id: str | None = None
+    config: RunConfig | None = None
+    context: JSON | None = None
+    metadata: JSON | None = None
+    webhook: str | None = None
+    interrupt_before: Literal["*"] | list[str] | None = None
+    interrupt_after: Literal["*"] | list[str] | None = None
+    stream_mode: StreamMode | list[StreamMode] | None = None
+    stream_subgraphs: bool | None = None
+    stream_resumable: bool | None = None
+    feedback_keys: list[str] | None = None
+    multitask_strategy: MultitaskStrategy | None = None
+    if_not_exists: Literal["create", "reject"] | None = None
+    after_seconds: int | float | None = None
+    checkpoint_during: bool | None = None
+    durability: Durability | None = None
+    on_disconnect: Literal["cancel", "continue"] | None = None
+    on_completion: Literal["delete", "keep"] | None = None
+    langsmith_tracer: JSON | None = None
+    strict_resume: bool | None = None
+
+
+class RunsCancel(Struct):
+    """``POST /runs/cancel``: exactly one of thread_id + run_ids, or status."""
+
+    thread_id: str | None = None
+    run_ids: list[str] | None = None
+    status: Literal["pending", "running", "all"] | None = None
+
+
+class AssistantCreate(Struct, kw_only=True):
+    graph_id: str
+    assistant_id: str | None = None
+    config: RunConfig | None = None
+    context: JSON | None = None
+    metadata: JSON | None = None
+    name: str | None = None
+    description: str | None = None
+    if_exists: Literal["raise", "do_nothing"] | None = None
+
+
+class AssistantPatch(Struct, kw_only=True):
+    graph_id: str | None = None
+    config: RunConfig | None = None
+    context: JSON | None = None
+    metadata: JSON | None = None
+    name: str | None = None
+    description: str | None = None
+
+
+class AssistantSearch(Struct, kw_only=True):
+    metadata: JSON | None = None
+    graph_id: str | None = None
+    name: str | None = None
+    limit: int | None = None
+    offset: int | None = None
+    sort_by: Literal["assistant_id", "graph_id", "name", "created_at", "updated_at"] | None = None
+    sort_order: Literal["asc", "desc"] | None = None
+    select: list[str] | None = None
+
+
+class ThreadCreate(Struct, kw_only=True):
+    thread_id: str | None = None
+    metadata: JSON | None = None
+    if_exists: Literal["raise", "do_nothing"] | None = None
+    graph_id: str | None = None
+
+
+class ThreadPatch(Struct, kw_only=True):
+    metadata: JSON | None = None
+
+
+class ThreadSearch(Struct, kw_only=True):
+    ids: list[str] | None = None
+    metadata: JSON | None = None
+    values: JSON | None = None
+    status: ThreadStatus | None = None
+    limit: int | None = None
+    offset: int | None = None
+    sort_by: Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"] | None = None
+    sort_order: Literal["asc", "desc"] | None = None
+    select: list[str] | None = None
+
+
+class ThreadStateUpdate(Struct, kw_only=True):
+    values: JSON | list[Any] | None = None
+    as_node: str | None = None
+    checkpoint_id: str | None = None
+    checkpoint: CheckpointRef | None = None
+
+
+class ThreadStateAt(Struct, kw_only=True):
+    """``POST /threads/{t}/state/checkpoint``."""
+
+    checkpoint: CheckpointRef
+    subgraphs: bool | None = None
+
+
+class ThreadHistory(Struct, kw_only=True):
+    """``before`` is a checkpoint id or ``{configurable: {checkpoint_id}}``."""
+
+    limit: int | None = None
+    before: str | JSON | None = None
+    metadata: JSON | None = None
+    checkpoint: CheckpointRef | None = None
+
+
+# --- results ---------------------------------------------------------------------------------------------------------
+
+
+class Run(Struct, kw_only=True):
+    """A run (wire.md, Run). ``kwargs`` is what it was asked to do, defaults filled in."""
+
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    created_at: datetime
+    updated_at: datetime
+    status: RunStatus
+    metadata: JSON
+    kwargs: JSON
+    multitask_strategy: MultitaskStrategy
+    langsmith_session_name: str | None = None
+
+    @property
+    def config(self) -> JSON:
+        """``kwargs["config"]``: tags, recursion_limit, configurable, metadata."""
+        return self.kwargs.get("config") or {}
+
+
+class Assistant(Struct, kw_only=True):
+    assistant_id: str
+    graph_id: str
+    config: JSON
+    context: JSON
+    metadata: JSON
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    description: str | None = None
+
+
+class Thread(Struct, kw_only=True):
+    """A thread. ``values`` is the last settled state; ``error`` and ``interrupts`` appear after the first run."""
+
+    thread_id: str
+    created_at: datetime
+    updated_at: datetime
+    state_updated_at: datetime
+    metadata: JSON
+    status: ThreadStatus
+    config: JSON
+    values: Any = None
+    error: JSON | UnsetType | None = UNSET
+    interrupts: JSON | UnsetType = UNSET
+
+
+class ThreadTask(Struct, kw_only=True):
+    id: str
+    name: str
+    path: list[Any] = []
+    error: str | None = None
+    interrupts: list[JSON] = []
+    checkpoint: JSON | None = None
+    state: Any = None
+    result: Any = None
+
+
+class ThreadState(Struct, kw_only=True):
+    """The state of a thread at one checkpoint (wire.md, Threads)."""
+
+    values: Any
+    next: list[str]
+    tasks: list[ThreadTask]
+    metadata: JSON | None
+    created_at: str | None
+    checkpoint: JSON | None
+    parent_checkpoint: JSON | None
+    interrupts: list[JSON]
+    checkpoint_id: str | None = None
+    parent_checkpoint_id: str | None = None
+
+
+# --- the event log ---------------------------------------------------------------------------------------------------
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True):
+    """One event as the log keeps it: raw parts, not wire bytes. ``seq`` is given by its place in the log.
+
+    ``mode`` is the wire's event name without the namespace (``values``, ``messages/partial``, ``end`` …),
+    ``ns`` the sub-graph path joined by ``|`` (empty at the root), ``data`` compact JSON, ``ms`` unix milliseconds.
+    """
+
+    ms: int
+    mode: str
+    ns: str
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        """The name on the wire: ``updates|sub:<task id>``."""
+        return f"{self.mode}|{self.ns}" if self.ns else self.mode

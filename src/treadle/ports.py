@@ -1,0 +1,373 @@
+"""What the rules, the worker and the streams need of a backend. The contract of each verb is in its docstring.
+
+Times inside a backend are integers: unix microseconds, from the Clock that the composition root chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeVar
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.store.base import BaseStore
+from msgspec import Struct
+
+from treadle.model import (
+    JSON,
+    Assistant,
+    CancelAction,
+    Event,
+    MultitaskStrategy,
+    Run,
+    RunStatus,
+    Thread,
+    ThreadStatus,
+)
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    def now(self) -> int:
+        """Unix microseconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow, for deadlines and intervals."""
+        ...
+
+
+# --- values that cross the ports --------------------------------------------------------------------------------------
+
+
+class NewRun(Struct, kw_only=True, frozen=True):
+    """A run to insert as pending. ``temporary`` marks a stateless run whose thread goes when it ends."""
+
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    graph_id: str
+    metadata: JSON
+    kwargs: JSON
+    multitask_strategy: MultitaskStrategy
+    available_at: int
+    temporary: bool
+
+
+class ActiveRun(Struct, frozen=True):
+    """A pending or running run, as the multitask rules see it. Ordered by creation."""
+
+    run_id: str
+    status: RunStatus
+    cancel_action: CancelAction | None
+
+
+class Lease(Struct, frozen=True):
+    """The right to write for a run: only the holder of its current ``attempt`` may."""
+
+    run_id: str
+    thread_id: str
+    attempt: int
+    worker_id: str
+
+
+class Claim(Struct, frozen=True):
+    """A claimed run and what executing it takes. ``resumed`` is true when an earlier attempt may have left traces."""
+
+    lease: Lease
+    assistant_id: str
+    graph_id: str
+    metadata: JSON
+    kwargs: JSON
+    temporary: bool
+    resumed: bool
+
+
+class Outcome(Struct, kw_only=True, frozen=True):
+    """How a run ended. ``thread_status`` is what the thread rests in once it has no active run.
+
+    ``output`` is the final state as JSON bytes, None to leave the thread's values as they are. ``rollback`` removes the
+    run, its checkpoints and writes instead of recording a status.
+    """
+
+    status: RunStatus
+    thread_status: ThreadStatus = "idle"
+    error: JSON | None = None
+    interrupts: JSON | None = None
+    output: bytes | None = None
+    rollback: bool = False
+
+
+class RunQuery(Struct, kw_only=True, frozen=True):
+    """Runs of one thread, newest first. ``metadata`` is matched by containment; the bounds are exclusive."""
+
+    thread_id: str
+    status: RunStatus | None = None
+    metadata: JSON | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    limit: int = 10
+    offset: int = 0
+
+
+class ThreadQuery(Struct, kw_only=True, frozen=True):
+    ids: Sequence[str] | None = None
+    metadata: JSON | None = None
+    values: JSON | None = None
+    status: ThreadStatus | None = None
+    sort_by: str = "created_at"
+    ascending: bool = False
+    limit: int = 10
+    offset: int = 0
+
+
+class AssistantQuery(Struct, kw_only=True, frozen=True):
+    graph_id: str | None = None
+    name: str | None = None
+    metadata: JSON | None = None
+    sort_by: str = "created_at"
+    ascending: bool = False
+    limit: int = 10
+    offset: int = 0
+
+
+class Chunk(Struct):
+    """Events ``first … last`` of one run, as they were committed together. ``frames`` caches their wire bytes."""
+
+    first: int
+    events: Sequence[Event]
+    frames: dict[Any, bytes] = {}
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.events) - 1
+
+    @property
+    def ends(self) -> bool:
+        return self.events[-1].mode == "end"
+
+
+# --- the ports --------------------------------------------------------------------------------------------------------
+
+
+class Transaction(Protocol):
+    """The verbs of one database transaction. Everything done through it commits together or not at all.
+
+    A rule is a plain function over a Transaction; it must not block on anything else, and may be run again.
+    ``now`` is one instant for the whole transaction.
+    """
+
+    now: int
+
+    # assistants
+    def assistant(self, assistant_id: str) -> Assistant | None: ...
+    def put_assistant(self, assistant: Assistant) -> None:
+        """Inserts or replaces the assistant, and keeps the row of its version."""
+        ...
+
+    def assistant_versions(self, assistant_id: str) -> list[Assistant]: ...
+    def delete_assistant(self, assistant_id: str) -> bool: ...
+    def search_assistants(self, query: AssistantQuery) -> list[Assistant]: ...
+    def count_assistants(self, query: AssistantQuery) -> int: ...
+
+    # threads
+    def thread(self, thread_id: str) -> Thread | None:
+        """The thread, or None; the thread of an ended stateless run is not there any more."""
+        ...
+
+    def insert_thread(self, thread_id: str, *, metadata: JSON) -> None: ...
+    def merge_thread(self, thread_id: str, *, metadata: JSON, config: JSON | None = None) -> None:
+        """Merges ``metadata`` at the top level and replaces ``config`` where given."""
+        ...
+
+    def rest_thread(
+        self, thread_id: str, *, status: ThreadStatus, output: bytes | None, interrupts: JSON, error: JSON | None
+    ) -> None:
+        """Records a state that no run produced (an update, a copy); the status shows once no run is active."""
+        ...
+
+    def delete_thread(self, thread_id: str) -> bool:
+        """Removes the thread with its runs, events, checkpoints and writes."""
+        ...
+
+    def copy_thread(self, source: str, target: str) -> None:
+        """A new thread with the history of the source, without its runs."""
+        ...
+
+    def search_threads(self, query: ThreadQuery) -> list[Thread]: ...
+    def count_threads(self, query: ThreadQuery) -> int: ...
+
+    # runs
+    def run(self, run_id: str) -> Run | None: ...
+    def run_is_temporary(self, run_id: str) -> bool: ...
+    def insert_run(self, run: NewRun) -> Run:
+        """Inserts it as pending and makes its thread busy; workers are told once it is committed."""
+        ...
+
+    def active_runs(self, thread_id: str) -> list[ActiveRun]: ...
+    def active_run_ids(self, status: Literal["pending", "running", "all"]) -> list[tuple[str, str]]:
+        """``(thread_id, run_id)`` over all threads."""
+        ...
+
+    def list_runs(self, query: RunQuery) -> list[Run]: ...
+    def mark_cancel(self, run_id: str, action: CancelAction, reason: str) -> None:
+        """Sets the durable mark on a running run; its worker is told once it is committed. A rollback outranks
+        an interrupt; the same mark twice is one."""
+        ...
+
+    def end_pending(self, run_id: str, outcome: Outcome) -> None:
+        """Ends a run that never started: status, terminal event and thread status, or its removal."""
+        ...
+
+    def delete_run(self, run_id: str) -> bool:
+        """Removes a run that is not active, with its events; the thread keeps its history."""
+        ...
+
+    def output(self, run_id: str) -> bytes | None:
+        """The final state of an ended run as JSON bytes."""
+        ...
+
+    def outcome(self, run_id: str) -> tuple[RunStatus, JSON | None] | None:
+        """``(status, error)`` of a run, or None if there is none."""
+        ...
+
+    # idempotency
+    def remembered(self, key: str) -> tuple[str, list[str]] | None:
+        """``(digest, run ids)`` stored under an idempotency key."""
+        ...
+
+    def remember(self, key: str, digest: str, run_ids: list[str]) -> None: ...
+
+
+class Records(Protocol):
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Runs ``work`` in one write transaction and returns its result once that is durable.
+
+        What ``work`` raises is raised here and nothing of it is kept. Transactions are serial."""
+        ...
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Runs ``work`` on a consistent snapshot, off the calling loop. It must not write."""
+        ...
+
+
+class Queue(Protocol):
+    """What a worker may do to runs. Every write for a run needs its Lease and raises LeaseLost without it."""
+
+    async def claim(self, worker_id: str, limit: int) -> list[Claim]:
+        """Takes up to ``limit`` due pending runs, oldest first, at most one a thread; appends their metadata event."""
+        ...
+
+    async def finish(self, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:
+        """One transaction: the last events, the terminal event, the run's status and output, the thread's status."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Hands a run back as pending without charging it an attempt (a worker that drains)."""
+        ...
+
+    async def reset(self, lease: Lease) -> bool:
+        """Before a resumed attempt starts: True if this run has checkpoints to go on from. If it has none, the loose
+        writes that the earlier attempt left on checkpoints of earlier runs are removed."""
+        ...
+
+    async def renew(self, worker_id: str, seconds: float) -> dict[str, CancelAction]:
+        """Extends the lease of the worker and returns the cancel marks on its runs."""
+        ...
+
+    async def rescue(self, *, max_attempts: int, alive: Sequence[str] = ()) -> list[str]:
+        """Takes runs from workers whose lease is over (``alive`` excepted): back to the queue, ended as their cancel
+        mark says, or, after ``max_attempts`` crashes, ended in error. Returns their ids."""
+        ...
+
+    async def next_due(self) -> int | None:
+        """When the next delayed run becomes due, or None."""
+        ...
+
+    async def sweep(self, *, stateless_before: int, keys_before: int) -> None:
+        """Removes the threads of stateless runs, and idempotency keys, that are older than that."""
+        ...
+
+
+class Follower(Protocol):
+    """One reader of one run. ``cursor`` is the seq of the last event returned, ``ended`` whether that was the end."""
+
+    cursor: int
+    ended: bool
+
+    async def read(self, timeout: float) -> Sequence[Chunk]:
+        """The next events in order, waiting up to ``timeout`` seconds; empty when nothing came.
+
+        Sets ``ended`` when the terminal event is among them, or when the run is gone."""
+        ...
+
+    def wake(self) -> None:
+        """Makes a waiting ``read`` return at once. Call it from the reader's own loop."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class EventLog(Protocol):
+    """One log, one writer a run (the lease holder), any number of readers. Commit, then tell."""
+
+    async def append(self, lease: Lease, events: Sequence[Event]) -> None:
+        """Appends with the next dense seqs of the run and the next order numbers of the thread.
+
+        Returns when they are durable; readers see them only after that. Raises LeaseLost."""
+        ...
+
+    def follow(self, run_id: str, after: int = 0) -> Follower:
+        """Reads ``run_id`` after seq ``after``, from the log into the live tail without a seam."""
+        ...
+
+    async def bounds(self, run_id: str) -> tuple[int, int]:
+        """``(first, last)`` seq that is kept; ``(1, 0)`` when nothing was logged yet."""
+        ...
+
+
+class Wakeup(Protocol):
+    """Hints. A lost one costs latency, never a run: whoever listens also polls."""
+
+    def on_queue(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls back (from any thread) when a run may be claimable. Returns the unsubscribe."""
+        ...
+
+    def on_cancel(self, callback: Callable[[str, CancelAction], None]) -> Callable[[], None]:
+        """Calls back (from any thread) with a running run that got a cancel mark. Returns the unsubscribe."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """Savers over the backend's own tables, in the form LangGraph takes."""
+
+    store: BaseStore
+
+    def for_run(self, lease: Lease) -> BaseCheckpointSaver[str]:
+        """A saver whose every write is fenced by the attempt and marked with the run."""
+        ...
+
+    def for_thread(self) -> BaseCheckpointSaver[str]:
+        """A saver for reading state and for updates that no run makes."""
+        ...
+
+
+class GraphLoop(Protocol):
+    """Where user code runs."""
+
+    def submit(self, work: Awaitable[T]) -> Awaitable[T]:
+        """Runs ``work`` on the loop of the graphs; the result is awaited on the caller's loop."""
+        ...
+
+
+class Backend(Struct, frozen=True):
+    """The coherent set of parts that one URL picks."""
+
+    records: Records
+    queue: Queue
+    log: EventLog
+    wakeup: Wakeup
+    checkpoints: Checkpoints
+    close: Callable[[], None]
+    sizes: Callable[[], Mapping[str, int]]
