@@ -1,0 +1,54 @@
+# One word each: `make demo` and `make test` are all a newcomer needs; both set up first.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test check fix docs bench clean
+
+VENV := .venv
+BIN  := $(VENV)/bin
+DONE := $(VENV)/.setup-done
+
+# Nothing a developer has in the environment may make a test or a demo talk to a tracing service.
+export LANGSMITH_TRACING := false
+export LANGCHAIN_TRACING_V2 := false
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(DONE)  ## a virtual environment in .venv with everything; does nothing the second time
+
+$(DONE): pyproject.toml scripts/find_python.sh
+	@test -x $(BIN)/python || { python=$$(sh scripts/find_python.sh) && "$$python" -m venv $(VENV); }
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## an agent's run survives the SIGKILL of its server, before your eyes
+	$(BIN)/treadle demo
+
+dev: setup  ## the demo's project under `treadle dev`, restarted when a file changes
+	$(BIN)/treadle dev --config src/treadle/demo/langgraph.json
+
+test: setup  ## every test; ARGS="-k name" selects
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup  ## formatting, lint, types, layers, generated files: changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/unasync.py --check
+	$(BIN)/python scripts/docs.py --check
+
+fix: setup  ## what check complains about, as far as a tool can mend it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python scripts/unasync.py
+	$(BIN)/python scripts/docs.py
+
+docs: setup  ## the generated pages of docs/
+	$(BIN)/python scripts/docs.py
+
+bench: setup  ## speed as ratios to bare LangGraph, one table; ARGS="--help" for more
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:  ## removes the virtual environment and what tools left behind
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
