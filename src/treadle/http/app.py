@@ -1,0 +1,112 @@
+"""The ASGI application: the route table joined, errors and CORS around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from treadle.http.routing import Operation, on_http_error, routes
+from treadle.settings import Settings
+
+if TYPE_CHECKING:
+    from treadle.service.assistants import Assistants
+    from treadle.service.threads import Threads
+
+METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+EXPOSED = "content-location, location, x-pagination-total, x-pagination-next"
+PREFLIGHT_VARY = (
+    "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What endpoints may use. The composition root makes it."""
+
+    settings: Settings
+    assistants: Assistants
+    threads: Threads
+
+
+def operations() -> list[Operation]:
+    """The whole route table: the ``ROUTES`` of every module, joined here."""
+    return []
+
+
+def build(services: Services, settings: Settings) -> Starlette:
+    """The application over ``services``. It starts and stops nothing: the composition root does."""
+    app = Starlette(
+        routes=routes(operations(), services),
+        middleware=[Middleware(Cors), Middleware(Segments)],
+        exception_handlers={HTTPException: on_http_error},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+class Segments:
+    """Decodes the path once per segment, so that an id may hold an encoded slash."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = scope.get("raw_path") or b""
+        if b"%" in raw:
+            segments = (quote(unquote(segment), safe="|:@!$&'()*+,;=") for segment in raw.decode("latin-1").split("/"))
+            scope = {**scope, "path": "/".join(segments)}
+        await self._app(scope, receive, send)
+
+
+class Cors:
+    """Lets browsers of any origin in: preflights are answered, the headers that the SDKs read are exposed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await preflight(headers)(scope, receive, send)
+            return
+        cross = "origin" in headers
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _mark(MutableHeaders(scope=message), cross)
+            await send(message)
+
+        await self._app(scope, receive, marked)
+
+
+def preflight(headers: Headers) -> PlainTextResponse:
+    """The answer to a preflight; a page on the public web may be told that this server is on a private network."""
+    answer = {
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": METHODS,
+        "access-control-max-age": "600",
+        "vary": PREFLIGHT_VARY,
+    }
+    if wanted := headers.get("access-control-request-headers"):
+        answer["access-control-allow-headers"] = wanted
+    if headers.get("access-control-request-private-network") == "true":
+        answer["access-control-allow-private-network"] = "true"
+    return PlainTextResponse("OK", headers=answer)
+
+
+def _mark(headers: MutableHeaders, cross: bool) -> None:
+    headers.add_vary_header("Origin")
+    if cross:
+        headers["access-control-allow-origin"] = "*"
+        headers["access-control-expose-headers"] = EXPOSED

@@ -1,0 +1,62 @@
+"""Results and errors to bytes: JSON through orjson, and the one place where an error becomes a status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import structlog
+from msgspec import UNSET, Struct
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from treadle.errors import APIError, ServerError, error_for_status
+
+log = structlog.get_logger("treadle.http")
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON. Structs become objects without their unset fields, times ISO 8601 with microseconds and ``+00:00``.
+
+    An ``orjson.Fragment`` goes through as it is.
+    """
+    return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(encode(value), status, headers, "application/json")
+
+
+def no_content(*, headers: Mapping[str, str] | None = None) -> Response:
+    """204. The JS SDK parses every body but those of 202 and 204, so an empty answer is one of the two."""
+    return Response(status_code=204, headers=headers)
+
+
+def error_response(error: Exception) -> Response:
+    """The answer to whatever an endpoint raised: an APIError says itself; anything else is a 500 without user text."""
+    if isinstance(error, APIError):
+        return json_response(error.body(), status=error.status, headers=_closing(error))
+    if isinstance(error, HTTPException):
+        known = error_for_status(error.status_code)(error.detail, status=error.status_code)
+        return json_response(known.body(), status=error.status_code, headers=error.headers)
+    log.error("request failed", exc_info=error)
+    return json_response(ServerError("Internal server error").body(), status=500)
+
+
+def _closing(error: APIError) -> dict[str, str] | None:
+    # The rest of a body that is too large is not read: the connection cannot be used again.
+    return {"connection": "close"} if error.status == 413 else None
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return {
+            name: field
+            for name, attribute in zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
+            if (field := getattr(value, attribute)) is not UNSET
+        }
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,0 +1,95 @@
+"""The route table: one Operation per method and path. It drives the routes that are served and the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from treadle.http.responses import error_response
+
+if TYPE_CHECKING:
+    from treadle.http.app import Services
+
+Endpoint = Callable[[Request, "Services"], Awaitable[ASGIApp]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A query parameter or request header, for the document. ``type`` is what a JSON schema is made of."""
+
+    name: str
+    type: Any
+    description: str = ""
+    place: str = "query"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One row of the route table.
+
+    ``endpoint(request, services)`` returns a response. ``request`` and ``response`` are the types of the bodies (None:
+    no body), ``errors`` the statuses that it may refuse with. One that ``streams`` answers text/event-stream.
+    """
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    summary: str
+    tag: str
+    request: Any = None
+    response: Any = None
+    status: int = 200
+    parameters: Sequence[Parameter] = ()
+    errors: Sequence[int] = ()
+    streams: bool = False
+
+
+def routes(operations: Iterable[Operation], services: Services) -> list[Route]:
+    """Starlette's routes, one per path; a fixed segment wins over a parameter in the same place."""
+    paths: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        methods = paths.setdefault(operation.path, {})
+        if operation.method in methods:
+            raise ValueError(f"{operation.method} {operation.path} is in the route table twice")
+        methods[operation.method] = operation
+    ordered = sorted(paths, key=lambda path: [segment.startswith("{") for segment in path.split("/")])
+    return [Route(path, _Path(paths[path], services)) for path in ordered]
+
+
+class _Path:
+    """The ASGI application of one path: picks the method's endpoint and answers for what it raises."""
+
+    def __init__(self, operations: dict[str, Operation], services: Services) -> None:
+        self._services = services
+        self._endpoints = {method: operation.endpoint for method, operation in operations.items()}
+        if "GET" in operations and not operations["GET"].streams:
+            self._endpoints["HEAD"] = operations["GET"].endpoint
+        self._allow = ", ".join(sorted(self._endpoints))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive, send))
+        if response is not None:
+            await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> ASGIApp | None:
+        try:
+            endpoint = self._endpoints.get(request.method)
+            if endpoint is None:
+                raise HTTPException(405, headers={"Allow": self._allow})
+            return await endpoint(request, self._services)
+        except ClientDisconnect:
+            return None
+        except Exception as error:
+            return error_response(error)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """For what Starlette's router raises itself: an unknown path."""
+    return error_response(error)
