@@ -172,8 +172,10 @@ class Transaction(Protocol):
     def count_assistants(self, query: AssistantQuery) -> int: ...
 
     # threads
-    def thread(self, thread_id: str) -> Thread | None:
-        """The thread, or None; the thread of an ended stateless run is not there any more."""
+    def thread(self, thread_id: str, *, values: bool = True) -> Thread | None:
+        """The thread, or None; the thread of an ended stateless run is not there any more.
+
+        ``values`` is an ``orjson.Fragment`` of the state; ask for none where only the head is needed."""
         ...
 
     def insert_thread(self, thread_id: str, *, metadata: JSON) -> None: ...

@@ -1,0 +1,63 @@
+"""Opening a backend: one place picks the coherent set of parts."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from treadle.backends.checkpoints import SqliteCheckpoints
+from treadle.backends.hub import Hub
+from treadle.backends.queue import SqliteEventLog, SqliteQueue, SqliteRecords
+from treadle.backends.sqlite import Engine
+from treadle.errors import ConfigError
+from treadle.ports import Backend, Clock
+
+
+class DataDirInUse(ConfigError):
+    """Another server has this data directory open; one SQLite file has one server."""
+
+
+def open_sqlite(path: Path, *, clock: Clock) -> Backend:
+    """The embedded shape: everything in one SQLite file, held by this process alone. Raises DataDirInUse."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _lock(path)
+    engine = Engine(path, clock=clock)
+    engine.start()
+    hub = Hub()
+
+    def close() -> None:
+        engine.close()
+        os.close(lock)
+
+    return Backend(
+        records=SqliteRecords(engine, hub),
+        queue=SqliteQueue(engine, hub),
+        log=SqliteEventLog(engine, hub),
+        wakeup=hub,
+        checkpoints=SqliteCheckpoints(engine),
+        close=close,
+        sizes=lambda: _sizes(engine),
+    )
+
+
+def _lock(path: Path) -> int:
+    """Takes the lock that the kernel gives back when this process ends, however it ends."""
+    lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise DataDirInUse(
+            "another treadle server is using this data directory",
+            file=str(path.parent),
+            hint="stop it, or choose another directory with --data",
+        ) from None
+    return lock
+
+
+def _sizes(engine: Engine) -> Mapping[str, int]:
+    conn = engine.reader()
+    tables = ("runs", "threads", "assistants", "event_chunks", "checkpoints", "checkpoint_writes")
+    return {table: conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}

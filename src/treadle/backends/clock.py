@@ -1,0 +1,13 @@
+"""The real clock. Everything else is handed one."""
+
+from __future__ import annotations
+
+import time
+
+
+class SystemClock:
+    def now(self) -> int:
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        return time.monotonic()

@@ -1,0 +1,220 @@
+"""Wake-ups and the live tail within one process.
+
+Writers publish what they have just committed; a reader takes it from memory while it keeps up, and from the log when it
+does not. Publishing happens on the writer thread, reading on any number of event loops; a lock guards the few shared fields.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from treadle.model import CancelAction
+from treadle.ports import Chunk
+
+_TAIL_EVENTS = 4096
+"""Events a tail keeps in memory for the readers of one run; a reader further behind reads the log."""
+
+ReadLog = Callable[[str, int], Awaitable[tuple[Sequence[Chunk], bool]]]
+"""``(run id, after seq) -> (chunks, whether the run still exists)``."""
+
+
+class Hub:
+    """Who wants to hear of what. Implements ports.Wakeup, and the publishing side of the tails."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tails: dict[str, Tail] = {}
+        self._queue: list[Callable[[], None]] = []
+        self._cancel: list[Callable[[str, CancelAction], None]] = []
+
+    def on_queue(self, callback: Callable[[], None]) -> Callable[[], None]:
+        self._queue.append(callback)
+        return lambda: self._queue.remove(callback)
+
+    def on_cancel(self, callback: Callable[[str, CancelAction], None]) -> Callable[[], None]:
+        self._cancel.append(callback)
+        return lambda: self._cancel.remove(callback)
+
+    def queue_changed(self) -> None:
+        for callback in tuple(self._queue):
+            callback()
+
+    def cancel_marked(self, run_id: str, action: CancelAction) -> None:
+        for callback in tuple(self._cancel):
+            callback(run_id, action)
+
+    def published(self, run_id: str, chunk: Chunk) -> None:
+        """The chunk is in the log now."""
+        if tail := self._tails.get(run_id):
+            tail.push(chunk)
+
+    def gone(self, run_id: str) -> None:
+        """The run has been removed; its readers end."""
+        if tail := self._tails.get(run_id):
+            tail.finish()
+
+    def follow(self, run_id: str, after: int, read_log: ReadLog, poll_seconds: float) -> TailFollower:
+        with self._lock:
+            tail = self._tails.get(run_id)
+            if tail is None:
+                tail = self._tails[run_id] = Tail()
+            tail.readers += 1
+        return TailFollower(self, run_id, tail, after, read_log, poll_seconds)
+
+    def leave(self, run_id: str, tail: Tail) -> None:
+        with self._lock:
+            tail.readers -= 1
+            if tail.readers == 0:
+                del self._tails[run_id]
+
+
+class Tail:
+    """The newest chunks of one run that has readers."""
+
+    def __init__(self) -> None:
+        self.readers = 0
+        self.gone = False
+        self._lock = threading.Lock()
+        self._chunks: deque[Chunk] = deque()
+        self._events = 0
+        # Seq up to which the log was seen to be complete while this tail was already listening.
+        self._floor: int | None = None
+        self._waiting: set[TailFollower] = set()
+
+    def push(self, chunk: Chunk) -> None:
+        with self._lock:
+            self._chunks.append(chunk)
+            self._events += len(chunk.events)
+            while self._events > _TAIL_EVENTS and len(self._chunks) > 1:
+                self._events -= len(self._chunks.popleft().events)
+            waiting, self._waiting = self._waiting, set()
+        _wake(waiting)
+
+    def finish(self) -> None:
+        with self._lock:
+            self.gone = True
+            waiting, self._waiting = self._waiting, set()
+        _wake(waiting)
+
+    def since(self, cursor: int) -> Sequence[Chunk] | None:
+        """What follows ``cursor``; None when the tail does not reach back that far."""
+        with self._lock:
+            if not self._chunks:
+                return () if self._floor is not None and cursor >= self._floor else None
+            if self._chunks[0].first > cursor + 1:
+                return None
+            return [chunk for chunk in self._chunks if chunk.last > cursor]
+
+    def caught_up(self, cursor: int) -> None:
+        """The log held nothing after ``cursor`` when it was read; what comes now is pushed."""
+        with self._lock:
+            self._floor = cursor if self._floor is None else min(self._floor, cursor)
+
+    def park(self, follower: TailFollower) -> bool:
+        """Registers a reader to be woken by the next push; False if there is something for it already."""
+        with self._lock:
+            if self.gone or (self._chunks and self._chunks[-1].last > follower.cursor):
+                return False
+            self._waiting.add(follower)
+            return True
+
+    def unpark(self, follower: TailFollower) -> None:
+        with self._lock:
+            self._waiting.discard(follower)
+
+
+def _wake(waiting: set[TailFollower]) -> None:
+    """Wakes parked readers, each event loop once."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[TailFollower]] = defaultdict(list)
+    for follower in waiting:
+        by_loop[follower.loop].append(follower)
+    for loop, followers in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # that loop has been closed: its readers are gone
+            loop.call_soon_threadsafe(_wake_all, followers)
+
+
+def _wake_all(followers: list[TailFollower]) -> None:
+    for follower in followers:
+        follower.wake()
+
+
+class TailFollower:
+    """A reader: from the log until it has caught up, then from the tail (ports.Follower).
+
+    It is registered with the tail before it first reads the log, so what is committed in between is in one or the other.
+    """
+
+    __slots__ = ("_checked", "_future", "_hub", "_poll_seconds", "_read_log", "_run_id", "_tail", "cursor", "ended", "loop")
+
+    def __init__(
+        self, hub: Hub, run_id: str, tail: Tail, after: int, read_log: ReadLog, poll_seconds: float
+    ) -> None:
+        self.cursor = after
+        self.ended = False
+        self.loop = asyncio.get_running_loop()
+        self._hub = hub
+        self._run_id = run_id
+        self._tail: Tail | None = tail
+        self._read_log = read_log
+        self._poll_seconds = poll_seconds
+        self._checked = self.loop.time()
+        self._future: asyncio.Future[None] | None = None
+
+    async def read(self, timeout: float) -> Sequence[Chunk]:
+        tail = self._tail
+        assert tail is not None, "the follower is closed"
+        chunks = tail.since(self.cursor)
+        if chunks is None or (not chunks and self.loop.time() - self._checked > self._poll_seconds):
+            chunks = await self._from_log(tail)
+        if chunks:
+            return self._advance(chunks)
+        if tail.gone:
+            self.ended = True
+        if not self.ended:
+            await self._wait(tail, timeout)
+        return self._advance(tail.since(self.cursor) or ())
+
+    async def _from_log(self, tail: Tail) -> Sequence[Chunk]:
+        chunks, active = await self._read_log(self._run_id, self.cursor)
+        self._checked = self.loop.time()
+        if not chunks:
+            tail.caught_up(self.cursor)
+            self.ended = not active
+        return chunks
+
+    def _advance(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
+        if chunks:
+            if chunks[0].first <= self.cursor:
+                chunks = [_after(chunks[0], self.cursor), *chunks[1:]]
+            self.cursor = chunks[-1].last
+            self.ended = chunks[-1].ends
+        return chunks
+
+    async def _wait(self, tail: Tail, timeout: float) -> None:
+        """Waits for a push, a wake or the end of the time."""
+        self._future = self.loop.create_future()
+        timer = self.loop.call_later(timeout, self.wake)
+        try:
+            if tail.park(self):
+                await self._future
+        finally:
+            timer.cancel()
+            self._future = None
+
+    def wake(self) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    def close(self) -> None:
+        if self._tail is not None:
+            tail, self._tail = self._tail, None
+            tail.unpark(self)
+            self._hub.leave(self._run_id, tail)
+
+
+def _after(chunk: Chunk, cursor: int) -> Chunk:
+    return Chunk(cursor + 1, chunk.events[cursor + 1 - chunk.first :])

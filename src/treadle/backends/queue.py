@@ -1,0 +1,257 @@
+"""The queue of runs and their event log over the SQLite engine (ports.Queue, ports.EventLog, ports.Records)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import orjson
+
+from treadle.backends import checkpoints, rows, sql
+from treadle.backends.hub import Hub, TailFollower
+from treadle.backends.sqlite import Engine, hold
+from treadle.errors import LeaseLost
+from treadle.model import CancelAction, Event
+from treadle.ports import Chunk, Claim, Lease, Outcome, Transaction
+
+T = TypeVar("T")
+
+# A due run starts when nothing runs on its thread and no older due run waits there.
+_DUE = """
+SELECT r.run_id FROM runs r
+WHERE r.status = 'pending' AND r.available_at <= ?1
+  AND NOT EXISTS (SELECT 1 FROM runs x WHERE x.thread_id = r.thread_id AND x.status = 'running')
+  AND NOT EXISTS (
+    SELECT 1 FROM runs y WHERE y.thread_id = r.thread_id AND y.status = 'pending'
+    AND y.position < r.position AND y.available_at <= ?1)
+ORDER BY r.available_at, r.position LIMIT ?2
+"""
+_TAKE = """
+UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?, updated_at = ?, event_seq = event_seq + 1
+WHERE run_id = ?
+RETURNING thread_id, attempt, assistant_id, graph_id, metadata, temporary, event_seq
+"""
+_EXTEND = "UPDATE runs SET event_seq = event_seq + ? WHERE run_id = ? AND attempt = ? AND status = 'running' RETURNING event_seq"
+_LOST = """
+SELECT run_id, thread_id, attempt, crashes, cancel_action, cancel_reason, temporary FROM runs
+WHERE status = 'running' AND worker_id NOT IN (SELECT value FROM json_each(?1))
+  AND worker_id NOT IN (SELECT worker_id FROM workers WHERE expires_at > ?2)
+"""
+_READ = """
+SELECT first_seq, events FROM event_chunks WHERE run_id = ?1
+  AND first_seq >= coalesce((SELECT max(first_seq) FROM event_chunks WHERE run_id = ?1 AND first_seq <= ?2), ?2)
+  AND last_seq >= ?2
+ORDER BY first_seq LIMIT 64
+"""
+
+
+class SqliteRecords:
+    """ports.Records."""
+
+    def __init__(self, engine: Engine, hub: Hub) -> None:
+        self._engine = engine
+        self._hub = hub
+
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        return await self._engine.write(lambda conn: work(self._transaction(conn)))
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        return await self._engine.read(lambda conn: work(self._transaction(conn)))
+
+    def _transaction(self, conn: sqlite3.Connection) -> sql.SqlTransaction:
+        return sql.SqlTransaction(conn, now=self._engine.clock.now(), hub=self._hub, tell=self._engine.tell)
+
+
+class SqliteQueue:
+    """ports.Queue."""
+
+    def __init__(self, engine: Engine, hub: Hub) -> None:
+        self._engine = engine
+        self._hub = hub
+
+    async def claim(self, worker_id: str, limit: int) -> list[Claim]:
+        return await self._engine.write(lambda conn: self._claim(conn, worker_id, limit))
+
+    def _claim(self, conn: sqlite3.Connection, worker_id: str, limit: int) -> list[Claim]:
+        now = self._engine.clock.now()
+        due = conn.execute(_DUE, (now, limit)).fetchall()
+        return [self._take(conn, worker_id, run_id, now) for (run_id,) in due]
+
+    def _take(self, conn: sqlite3.Connection, worker_id: str, run_id: str, now: int) -> Claim:
+        thread_id, attempt, assistant_id, graph_id, metadata, temporary, seq = conn.execute(
+            _TAKE, (worker_id, now, run_id)
+        ).fetchone()
+        (kwargs,) = conn.execute("SELECT kwargs FROM run_requests WHERE run_id = ?", (run_id,)).fetchone()
+        request = rows.load(kwargs)
+        started = {"run_id": run_id, "attempt": attempt, "tags": request.get("config", {}).get("tags") or []}
+        event = Event(now // 1000, "metadata", "", orjson.dumps(started))
+        sql.append_events(conn, run_id, thread_id, attempt, seq, (event,), self._hub, self._engine.tell)
+        return Claim(
+            lease=Lease(run_id=run_id, thread_id=thread_id, attempt=attempt, worker_id=worker_id),
+            assistant_id=assistant_id,
+            graph_id=graph_id,
+            metadata=rows.load(metadata),
+            kwargs=request,
+            temporary=bool(temporary),
+            resumed=attempt > 1,
+        )
+
+    async def finish(self, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:
+        await self._engine.write(lambda conn: self._finish(conn, lease, outcome, events))
+
+    def _finish(self, conn: sqlite3.Connection, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:
+        hold(conn, lease)
+        temporary = self._end(conn, lease.run_id, lease.thread_id, outcome, events)
+        if temporary:
+            sql.retire(conn, lease.thread_id, self._engine.clock.now())
+        self._engine.tell(self._hub.queue_changed)
+
+    def _end(
+        self, conn: sqlite3.Connection, run_id: str, thread_id: str, outcome: Outcome, events: Sequence[Event]
+    ) -> bool:
+        """Ends a running run as ``outcome`` says; the caller has made sure that it may. True if it was temporary."""
+        now, hub, tell = self._engine.clock.now(), self._hub, self._engine.tell
+        (temporary,) = conn.execute("SELECT temporary FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        if outcome.rollback:
+            checkpoints.delete_runs_checkpoints(conn, thread_id, run_id)
+            sql.delete_run(conn, run_id, hub, tell)
+            conn.execute(
+                "UPDATE threads SET error = ?, settled = 1 WHERE thread_id = ?",
+                (None if outcome.error is None else rows.dump(outcome.error), thread_id),
+            )
+            sql.derive(conn, thread_id, now)
+            return bool(temporary)
+        output_id = sql.end_run(conn, run_id, thread_id, now, outcome, events, hub, tell)
+        interrupts = outcome.interrupts or {}
+        sql.rest(conn, thread_id, now, outcome.thread_status, output_id, interrupts, outcome.error)
+        return bool(temporary)
+
+    async def release(self, lease: Lease) -> None:
+        await self._engine.write(lambda conn: self._release(conn, lease))
+
+    def _release(self, conn: sqlite3.Connection, lease: Lease) -> None:
+        hold(conn, lease)
+        self._requeue(conn, lease.run_id, charge=0)
+
+    def _requeue(self, conn: sqlite3.Connection, run_id: str, *, charge: int) -> None:
+        conn.execute(
+            "UPDATE runs SET status = 'pending', worker_id = NULL, crashes = crashes + ?, updated_at = ? WHERE run_id = ?",
+            (charge, self._engine.clock.now(), run_id),
+        )
+        self._engine.tell(self._hub.queue_changed)
+
+    async def reset(self, lease: Lease) -> bool:
+        return await self._engine.write(lambda conn: self._reset(conn, lease))
+
+    def _reset(self, conn: sqlite3.Connection, lease: Lease) -> bool:
+        hold(conn, lease)
+        if checkpoints.has_checkpoints(conn, lease.thread_id, lease.run_id):
+            return True
+        checkpoints.delete_loose_writes(conn, lease.thread_id, lease.run_id)
+        return False
+
+    async def renew(self, worker_id: str, seconds: float) -> dict[str, CancelAction]:
+        return await self._engine.write(lambda conn: self._renew(conn, worker_id, seconds))
+
+    def renew_blocking(self, worker_id: str, seconds: float) -> dict[str, CancelAction]:
+        """``renew`` for the thread that keeps the lease, which has no event loop."""
+        return self._engine.submit(lambda conn: self._renew(conn, worker_id, seconds)).result()
+
+    def _renew(self, conn: sqlite3.Connection, worker_id: str, seconds: float) -> dict[str, CancelAction]:
+        expires_at = self._engine.clock.now() + int(seconds * 1e6)
+        conn.execute(
+            "INSERT INTO workers (worker_id, expires_at) VALUES (?, ?)"
+            " ON CONFLICT (worker_id) DO UPDATE SET expires_at = excluded.expires_at",
+            (worker_id, expires_at),
+        )
+        marked = conn.execute(
+            "SELECT run_id, cancel_action FROM runs WHERE worker_id = ? AND status = 'running' AND cancel_action IS NOT NULL",
+            (worker_id,),
+        )
+        return dict(marked.fetchall())
+
+    async def rescue(self, *, max_attempts: int, alive: Sequence[str] = ()) -> list[str]:
+        return await self._engine.write(lambda conn: self._rescue(conn, max_attempts, alive))
+
+    def _rescue(self, conn: sqlite3.Connection, max_attempts: int, alive: Sequence[str]) -> list[str]:
+        now = self._engine.clock.now()
+        lost = conn.execute(_LOST, (rows.dump(list(alive)), now)).fetchall()
+        for run_id, thread_id, _, crashes, cancel_action, cancel_reason, _ in lost:
+            if cancel_action is None and crashes + 1 < max_attempts:
+                self._requeue(conn, run_id, charge=1)
+                continue
+            outcome, events = _lost_outcome(cancel_action, cancel_reason, crashes + 1, now)
+            if self._end(conn, run_id, thread_id, outcome, events):
+                sql.retire(conn, thread_id, now)
+        conn.execute("DELETE FROM workers WHERE expires_at <= ?", (now,))
+        return [row[0] for row in lost]
+
+    async def next_due(self) -> int | None:
+        return await self._engine.read(
+            lambda conn: conn.execute("SELECT min(available_at) FROM runs WHERE status = 'pending'").fetchone()[0]
+        )
+
+    async def sweep(self, *, stateless_before: int, keys_before: int) -> None:
+        await self._engine.write(lambda conn: self._sweep(conn, stateless_before, keys_before))
+
+    def _sweep(self, conn: sqlite3.Connection, stateless_before: int, keys_before: int) -> None:
+        gone = conn.execute("SELECT thread_id FROM threads WHERE gone_at < ? LIMIT 500", (stateless_before,)).fetchall()
+        for (thread_id,) in gone:
+            sql.delete_thread(conn, thread_id, self._hub, self._engine.tell)
+        conn.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (keys_before,))
+
+
+def _lost_outcome(
+    cancel_action: CancelAction | None, cancel_reason: str | None, crashes: int, now: int
+) -> tuple[Outcome, list[Event]]:
+    """How a run ends whose worker was lost for good: as it was told to, or in error."""
+    if cancel_action is not None:
+        error = {"error": f"User{cancel_action.title()}", "message": cancel_reason or ""}
+        rollback = cancel_action == "rollback"
+        return Outcome(status="interrupted", thread_status="interrupted", error=error, rollback=rollback), []
+    error = {"error": "AttemptsExhausted", "message": f"the process was lost under each of {crashes} attempts"}
+    event = Event(now // 1000, "error", "", orjson.dumps(error))
+    return Outcome(status="error", thread_status="error", error=error), [event]
+
+
+class SqliteEventLog:
+    """ports.EventLog."""
+
+    def __init__(self, engine: Engine, hub: Hub, *, poll_seconds: float = 30.0) -> None:
+        self._engine = engine
+        self._hub = hub
+        self._poll_seconds = poll_seconds
+
+    async def append(self, lease: Lease, events: Sequence[Event]) -> None:
+        await self._engine.write(lambda conn: self._append(conn, lease, events))
+
+    def _append(self, conn: sqlite3.Connection, lease: Lease, events: Sequence[Event]) -> None:
+        row = conn.execute(_EXTEND, (len(events), lease.run_id, lease.attempt)).fetchone()
+        if row is None:
+            raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")
+        tell = self._engine.tell
+        sql.append_events(conn, lease.run_id, lease.thread_id, lease.attempt, row[0], events, self._hub, tell)
+
+    def follow(self, run_id: str, after: int = 0) -> TailFollower:
+        return self._hub.follow(run_id, after, self._read, self._poll_seconds)
+
+    async def _read(self, run_id: str, after: int) -> tuple[Sequence[Chunk], bool]:
+        return await self._engine.read(lambda conn: _read_chunks(conn, run_id, after))
+
+    async def bounds(self, run_id: str) -> tuple[int, int]:
+        first, last = await self._engine.read(
+            lambda conn: conn.execute(
+                "SELECT min(first_seq), max(last_seq) FROM event_chunks WHERE run_id = ?", (run_id,)
+            ).fetchone()
+        )
+        return (first, last) if first is not None else (1, 0)
+
+
+def _read_chunks(conn: sqlite3.Connection, run_id: str, after: int) -> tuple[Sequence[Chunk], bool]:
+    """Chunks that hold events after ``after``, and whether more may come."""
+    active = conn.execute(
+        "SELECT 1 FROM runs WHERE run_id = ? AND status IN ('pending', 'running')", (run_id,)
+    ).fetchone()
+    found = conn.execute(_READ, (run_id, after + 1)).fetchall()
+    return [rows.chunk(first, blob) for first, blob in found], active is not None

@@ -1,0 +1,103 @@
+"""Rows to models and back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import orjson
+
+from treadle.model import JSON, Assistant, Event, Run, Thread
+from treadle.ports import Chunk
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_events = msgspec.msgpack.Decoder(list[Event])
+_encode_events = msgspec.msgpack.Encoder()
+
+RUN = (
+    "r.run_id, r.thread_id, r.assistant_id, r.created_at, r.updated_at, r.status, r.metadata, q.kwargs,"
+    " r.multitask_strategy"
+)
+ASSISTANT = "assistant_id, graph_id, config, context, metadata, name, created_at, updated_at, version, description"
+THREAD = (
+    "t.thread_id, t.created_at, t.updated_at, t.state_updated_at, t.metadata, t.status, t.config, t.settled,"
+    " t.error, t.interrupts"
+)
+
+
+def moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds(moment: datetime) -> int:
+    """Unix microseconds; a time without a zone is taken as UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def dump(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def load(text: str | bytes) -> JSON:
+    return msgspec.json.decode(text)
+
+
+def run(row: tuple[Any, ...]) -> Run:
+    run_id, thread_id, assistant_id, created_at, updated_at, status, metadata, kwargs, strategy = row
+    return Run(
+        run_id=run_id,
+        thread_id=thread_id,
+        assistant_id=assistant_id,
+        created_at=moment(created_at),
+        updated_at=moment(updated_at),
+        status=status,
+        metadata=load(metadata),
+        kwargs=load(kwargs),
+        multitask_strategy=strategy,
+    )
+
+
+def assistant(row: tuple[Any, ...]) -> Assistant:
+    assistant_id, graph_id, config, context, metadata, name, created_at, updated_at, version, description = row
+    return Assistant(
+        assistant_id=assistant_id,
+        graph_id=graph_id,
+        config=load(config),
+        context=load(context),
+        metadata=load(metadata),
+        name=name,
+        created_at=moment(created_at),
+        updated_at=moment(updated_at),
+        version=version,
+        description=description,
+    )
+
+
+def thread(row: tuple[Any, ...]) -> Thread:
+    """A row of ``THREAD`` plus the body of its output; ``values`` goes out as the bytes it came in."""
+    thread_id, created_at, updated_at, state_updated_at, metadata, status, config, settled, error, interrupts, body = row
+    result = Thread(
+        thread_id=thread_id,
+        created_at=moment(created_at),
+        updated_at=moment(updated_at),
+        state_updated_at=moment(state_updated_at),
+        metadata=load(metadata),
+        status=status,
+        config=load(config),
+        values=None if body is None else orjson.Fragment(body),
+    )
+    if settled:
+        result.error = None if error is None else load(error)
+        result.interrupts = load(interrupts)
+    return result
+
+
+def chunk(first: int, blob: bytes) -> Chunk:
+    return Chunk(first, _events.decode(blob))
+
+
+def encode_events(events: list[Event]) -> bytes:
+    return _encode_events.encode(events)

@@ -1,0 +1,429 @@
+"""The verbs of a transaction in SQL (ports.Transaction), and the statements that the queue and the log share with them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import orjson
+
+from treadle.backends import checkpoints, rows
+from treadle.backends.hub import Hub
+from treadle.errors import LeaseLost
+from treadle.model import JSON, Assistant, CancelAction, Event, Run, RunStatus, Thread, ThreadStatus
+from treadle.ports import (
+    ActiveRun,
+    AssistantQuery,
+    Chunk,
+    Lease,
+    NewRun,
+    Outcome,
+    RunQuery,
+    ThreadQuery,
+)
+
+Tell = Callable[[Callable[[], None]], None]
+
+_DERIVE = """
+UPDATE threads SET updated_at = ?, status = CASE
+    WHEN EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = threads.thread_id AND runs.status IN ('pending', 'running'))
+    THEN 'busy' ELSE resting END
+WHERE thread_id = ?
+"""
+_DROP_OUTPUT = """
+DELETE FROM outputs WHERE output_id = ?
+AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.output_id = outputs.output_id)
+AND NOT EXISTS (SELECT 1 FROM threads WHERE threads.output_id = outputs.output_id)
+"""
+_RUNS = f"SELECT {rows.RUN} FROM runs r JOIN run_requests q USING (run_id)"
+_THREADS = f"SELECT {rows.THREAD}, o.body FROM threads t LEFT JOIN outputs o USING (output_id)"
+_THREAD_HEADS = f"SELECT {rows.THREAD}, NULL FROM threads t"
+
+
+class SqlTransaction:
+    """ports.Transaction over one connection. ``tell`` runs a hint once the transaction is durable."""
+
+    def __init__(self, conn: sqlite3.Connection, *, now: int, hub: Hub, tell: Tell) -> None:
+        self.now = now
+        self._conn = conn
+        self._hub = hub
+        self._tell = tell
+
+    def _one(self, sql: str, *parameters: Any) -> tuple[Any, ...] | None:
+        return self._conn.execute(sql, parameters).fetchone()
+
+    def _all(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._conn.execute(sql, parameters).fetchall()
+
+    # assistants
+
+    def assistant(self, assistant_id: str) -> Assistant | None:
+        row = self._one(f"SELECT {rows.ASSISTANT} FROM assistants WHERE assistant_id = ?", assistant_id)
+        return rows.assistant(row) if row else None
+
+    def put_assistant(self, assistant: Assistant) -> None:
+        a = assistant
+        bodies = (rows.dump(a.config), rows.dump(a.context), rows.dump(a.metadata))
+        created_at, updated_at = rows.microseconds(a.created_at), rows.microseconds(a.updated_at)
+        self._conn.execute(
+            "INSERT INTO assistants (assistant_id, graph_id, config, context, metadata, name, created_at, updated_at,"
+            " version, description) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (assistant_id) DO UPDATE SET"
+            " graph_id = excluded.graph_id, config = excluded.config, context = excluded.context,"
+            " metadata = excluded.metadata, name = excluded.name, updated_at = excluded.updated_at,"
+            " version = excluded.version, description = excluded.description",
+            (a.assistant_id, a.graph_id, *bodies, a.name, created_at, updated_at, a.version, a.description),
+        )
+        self._conn.execute(
+            "INSERT OR IGNORE INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata, name,"
+            " created_at, description) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (a.assistant_id, a.version, a.graph_id, *bodies, a.name, updated_at, a.description),
+        )
+
+    def assistant_versions(self, assistant_id: str) -> list[Assistant]:
+        found = self._all(
+            "SELECT assistant_id, graph_id, config, context, metadata, name, created_at, created_at, version, description"
+            " FROM assistant_versions WHERE assistant_id = ? ORDER BY version DESC",
+            (assistant_id,),
+        )
+        return [rows.assistant(row) for row in found]
+
+    def delete_assistant(self, assistant_id: str) -> bool:
+        return self._conn.execute("DELETE FROM assistants WHERE assistant_id = ?", (assistant_id,)).rowcount > 0
+
+    def search_assistants(self, query: AssistantQuery) -> list[Assistant]:
+        where, parameters = _assistant_filter(query)
+        order = f"{query.sort_by} {'ASC' if query.ascending else 'DESC'}, assistant_id"
+        found = self._all(
+            f"SELECT {rows.ASSISTANT} FROM assistants{where} ORDER BY {order} LIMIT ? OFFSET ?",
+            (*parameters, query.limit, query.offset),
+        )
+        return [rows.assistant(row) for row in found]
+
+    def count_assistants(self, query: AssistantQuery) -> int:
+        where, parameters = _assistant_filter(query)
+        return self._all(f"SELECT count(*) FROM assistants{where}", parameters)[0][0]
+
+    # threads
+
+    def thread(self, thread_id: str, *, values: bool = True) -> Thread | None:
+        select = _THREADS if values else _THREAD_HEADS
+        row = self._one(f"{select} WHERE t.thread_id = ? AND t.gone_at IS NULL", thread_id)
+        return rows.thread(row) if row else None
+
+    def insert_thread(self, thread_id: str, *, metadata: JSON) -> None:
+        self._conn.execute(
+            "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata) VALUES (?, ?, ?, ?, ?)",
+            (thread_id, self.now, self.now, self.now, rows.dump(metadata)),
+        )
+
+    def merge_thread(self, thread_id: str, *, metadata: JSON, config: JSON | None = None) -> None:
+        row = self._one("SELECT metadata FROM threads WHERE thread_id = ?", thread_id)
+        if row is None:
+            return
+        merged = rows.load(row[0]) | metadata
+        self._conn.execute(
+            "UPDATE threads SET metadata = ?, config = coalesce(?, config), updated_at = ? WHERE thread_id = ?",
+            (rows.dump(merged), None if config is None else rows.dump(config), self.now, thread_id),
+        )
+
+    def rest_thread(
+        self, thread_id: str, *, status: ThreadStatus, output: bytes | None, interrupts: JSON, error: JSON | None
+    ) -> None:
+        output_id = None if output is None else insert_output(self._conn, output)
+        rest(self._conn, thread_id, self.now, status, output_id, interrupts, error)
+
+    def delete_thread(self, thread_id: str) -> bool:
+        if self._one("SELECT 1 FROM threads WHERE thread_id = ?", thread_id) is None:
+            return False
+        delete_thread(self._conn, thread_id, self._hub, self._tell)
+        return True
+
+    def copy_thread(self, source: str, target: str) -> None:
+        self._conn.execute(
+            "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, status, resting, settled, output_id,"
+            " metadata, config, error, interrupts) SELECT ?, ?, ?, state_updated_at, resting, resting, settled, output_id,"
+            " metadata, config, error, interrupts FROM threads WHERE thread_id = ?",
+            (target, self.now, self.now, source),
+        )
+        checkpoints.copy_thread_checkpoints(self._conn, source, target)
+
+    def search_threads(self, query: ThreadQuery) -> list[Thread]:
+        where, parameters = _thread_filter(query)
+        order = f"t.{query.sort_by} {'ASC' if query.ascending else 'DESC'}, t.thread_id"
+        found = self._all(
+            f"{_THREADS}{where} ORDER BY {order} LIMIT ? OFFSET ?", (*parameters, query.limit, query.offset)
+        )
+        return [rows.thread(row) for row in found]
+
+    def count_threads(self, query: ThreadQuery) -> int:
+        where, parameters = _thread_filter(query)
+        return self._all(f"SELECT count(*) FROM threads t LEFT JOIN outputs o USING (output_id){where}", parameters)[0][0]
+
+    # runs
+
+    def run(self, run_id: str) -> Run | None:
+        row = self._one(f"{_RUNS} WHERE r.run_id = ?", run_id)
+        return rows.run(row) if row else None
+
+    def run_is_temporary(self, run_id: str) -> bool:
+        return self._one("SELECT 1 FROM runs WHERE run_id = ? AND temporary = 1", run_id) is not None
+
+    def insert_run(self, run: NewRun) -> Run:
+        metadata, kwargs = rows.dump(run.metadata), orjson.dumps(run.kwargs)
+        self._conn.execute(
+            "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, multitask_strategy, created_at, updated_at,"
+            " available_at, temporary, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(run.run_id, run.thread_id, run.assistant_id, run.graph_id, run.multitask_strategy),
+                *(self.now, self.now, run.available_at, run.temporary, metadata),
+            ),
+        )
+        self._conn.execute("INSERT INTO run_requests (run_id, kwargs) VALUES (?, ?)", (run.run_id, kwargs))
+        self._conn.execute(
+            "UPDATE threads SET status = 'busy', updated_at = ? WHERE thread_id = ?", (self.now, run.thread_id)
+        )
+        self._tell(self._hub.queue_changed)
+        return Run(
+            run_id=run.run_id,
+            thread_id=run.thread_id,
+            assistant_id=run.assistant_id,
+            created_at=rows.moment(self.now),
+            updated_at=rows.moment(self.now),
+            status="pending",
+            metadata=run.metadata,
+            kwargs=run.kwargs,
+            multitask_strategy=run.multitask_strategy,
+        )
+
+    def active_runs(self, thread_id: str) -> list[ActiveRun]:
+        found = self._all(
+            "SELECT run_id, status, cancel_action FROM runs WHERE thread_id = ? AND status IN ('pending', 'running')"
+            " ORDER BY position",
+            (thread_id,),
+        )
+        return [ActiveRun(*row) for row in found]
+
+    def active_run_ids(self, status: Literal["pending", "running", "all"]) -> list[tuple[str, str]]:
+        wanted = ("pending", "running") if status == "all" else (status, status)
+        found = self._all("SELECT thread_id, run_id FROM runs WHERE status IN (?, ?) ORDER BY position", wanted)
+        return [(thread_id, run_id) for thread_id, run_id in found]
+
+    def list_runs(self, query: RunQuery) -> list[Run]:
+        where, parameters = _run_filter(query)
+        found = self._all(
+            f"{_RUNS}{where} ORDER BY r.position DESC LIMIT ? OFFSET ?", (*parameters, query.limit, query.offset)
+        )
+        return [rows.run(row) for row in found]
+
+    def mark_cancel(self, run_id: str, action: CancelAction, reason: str) -> None:
+        marked = self._one(
+            "UPDATE runs SET cancel_action = ?1, cancel_reason = coalesce(cancel_reason, ?2), updated_at = ?3"
+            " WHERE run_id = ?4 AND status = 'running' AND (cancel_action IS NULL OR cancel_action <> 'rollback')"
+            " RETURNING cancel_action",
+            *(action, reason, self.now, run_id),
+        )
+        if marked:
+            self._tell(lambda: self._hub.cancel_marked(run_id, action))
+
+    def end_pending(self, run_id: str, outcome: Outcome) -> None:
+        row = self._one("SELECT thread_id, temporary FROM runs WHERE run_id = ? AND status = 'pending'", run_id)
+        if row is None:
+            raise LeaseLost(f"run {run_id} is not pending")
+        thread_id, temporary = row
+        if outcome.rollback:
+            delete_run(self._conn, run_id, self._hub, self._tell)
+        else:
+            end_run(self._conn, run_id, thread_id, self.now, outcome, [], self._hub, self._tell)
+        if temporary:
+            retire(self._conn, thread_id, self.now)
+        derive(self._conn, thread_id, self.now)
+        self._tell(self._hub.queue_changed)
+
+    def delete_run(self, run_id: str) -> bool:
+        if self._one("SELECT 1 FROM runs WHERE run_id = ?", run_id) is None:
+            return False
+        delete_run(self._conn, run_id, self._hub, self._tell)
+        return True
+
+    def output(self, run_id: str) -> bytes | None:
+        row = self._one("SELECT body FROM runs JOIN outputs USING (output_id) WHERE run_id = ?", run_id)
+        return row[0] if row else None
+
+    def outcome(self, run_id: str) -> tuple[RunStatus, JSON | None] | None:
+        row = self._one("SELECT status, error FROM runs WHERE run_id = ?", run_id)
+        return (row[0], None if row[1] is None else rows.load(row[1])) if row else None
+
+    # idempotency
+
+    def remembered(self, key: str) -> tuple[str, list[str]] | None:
+        row = self._one("SELECT digest, run_ids FROM idempotency_keys WHERE key = ?", key)
+        return (row[0], row[1].split(",")) if row else None
+
+    def remember(self, key: str, digest: str, run_ids: list[str]) -> None:
+        self._conn.execute(
+            "INSERT INTO idempotency_keys (key, digest, run_ids, created_at) VALUES (?, ?, ?, ?)",
+            (key, digest, ",".join(run_ids), self.now),
+        )
+
+
+# --- statements that the queue and the log use too ---------------------------------------------------------------------
+
+
+def derive(conn: sqlite3.Connection, thread_id: str, now: int) -> None:
+    """The thread's status, from its runs."""
+    conn.execute(_DERIVE, (now, thread_id))
+
+
+def rest(
+    conn: sqlite3.Connection,
+    thread_id: str,
+    now: int,
+    status: ThreadStatus,
+    output_id: int | None,
+    interrupts: JSON,
+    error: JSON | None,
+) -> None:
+    """What the thread rests in once no run is active; ``output_id`` None keeps its values."""
+    old = conn.execute("SELECT output_id FROM threads WHERE thread_id = ?", (thread_id,)).fetchone()
+    conn.execute(
+        "UPDATE threads SET resting = ?, output_id = coalesce(?, output_id), interrupts = ?, error = ?, settled = 1,"
+        " state_updated_at = ? WHERE thread_id = ?",
+        (
+            *(status, output_id, rows.dump(interrupts), None if error is None else rows.dump(error)),
+            *(now, thread_id),
+        ),
+    )
+    derive(conn, thread_id, now)
+    if output_id is not None and old and old[0] is not None:
+        conn.execute(_DROP_OUTPUT, old)
+
+
+def insert_output(conn: sqlite3.Connection, body: bytes) -> int:
+    return conn.execute("INSERT INTO outputs (body) VALUES (?) RETURNING output_id", (body,)).fetchone()[0]
+
+
+def append_events(
+    conn: sqlite3.Connection,
+    run_id: str,
+    thread_id: str,
+    attempt: int,
+    last_seq: int,
+    events: Sequence[Event],
+    hub: Hub,
+    tell: Tell,
+) -> None:
+    """Writes one chunk that ends at ``last_seq``, and tells its readers once it is durable."""
+    (thread_seq,) = conn.execute(
+        "UPDATE threads SET event_seq = event_seq + ? WHERE thread_id = ? RETURNING event_seq", (len(events), thread_id)
+    ).fetchone()
+    first = last_seq - len(events) + 1
+    conn.execute(
+        "INSERT INTO event_chunks (run_id, first_seq, last_seq, thread_id, thread_seq, attempt, events)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (run_id, first, last_seq, thread_id, thread_seq, attempt, rows.encode_events(list(events))),
+    )
+    tell(lambda: hub.published(run_id, Chunk(first, events)))
+
+
+def end_run(
+    conn: sqlite3.Connection,
+    run_id: str,
+    thread_id: str,
+    now: int,
+    outcome: Outcome,
+    events: Sequence[Event],
+    hub: Hub,
+    tell: Tell,
+) -> int | None:
+    """The terminal transition: last events, terminal event, status and output. Returns the id of the output."""
+    end = Event(now // 1000, "end", "", orjson.dumps({"run_id": run_id, "status": outcome.status}))
+    output_id = None if outcome.output is None else insert_output(conn, outcome.output)
+    attempt, last_seq = conn.execute(
+        "UPDATE runs SET status = ?, finished_at = ?, updated_at = ?, worker_id = NULL, output_id = ?, error = ?,"
+        " event_seq = event_seq + ? WHERE run_id = ? RETURNING attempt, event_seq",
+        (
+            *(outcome.status, now, now, output_id, None if outcome.error is None else rows.dump(outcome.error)),
+            *(len(events) + 1, run_id),
+        ),
+    ).fetchone()
+    append_events(conn, run_id, thread_id, attempt, last_seq, (*events, end), hub, tell)
+    return output_id
+
+
+def delete_run(conn: sqlite3.Connection, run_id: str, hub: Hub, tell: Tell) -> None:
+    """Removes a run with its events and its output; what the thread shows stays."""
+    conn.execute("DELETE FROM event_chunks WHERE run_id = ?", (run_id,))
+    row = conn.execute("DELETE FROM runs WHERE run_id = ? RETURNING output_id", (run_id,)).fetchone()
+    if row and row[0] is not None:
+        conn.execute(_DROP_OUTPUT, row)
+    tell(lambda: hub.gone(run_id))
+
+
+def retire(conn: sqlite3.Connection, thread_id: str, now: int) -> None:
+    """The stateless run of a temporary thread has ended: the thread goes, its stream can be joined until the sweep."""
+    checkpoints.delete_thread_checkpoints(conn, thread_id)
+    conn.execute("UPDATE threads SET gone_at = ? WHERE thread_id = ?", (now, thread_id))
+
+
+def delete_thread(conn: sqlite3.Connection, thread_id: str, hub: Hub, tell: Tell) -> None:
+    outputs = conn.execute(
+        "SELECT output_id FROM runs WHERE thread_id = ?1 AND output_id IS NOT NULL"
+        " UNION SELECT output_id FROM threads WHERE thread_id = ?1 AND output_id IS NOT NULL",
+        (thread_id,),
+    ).fetchall()
+    removed = conn.execute("DELETE FROM runs WHERE thread_id = ? RETURNING run_id", (thread_id,)).fetchall()
+    conn.execute("DELETE FROM event_chunks WHERE thread_id = ?", (thread_id,))
+    conn.execute("DELETE FROM threads WHERE thread_id = ?", (thread_id,))
+    conn.executemany(_DROP_OUTPUT, outputs)
+    checkpoints.delete_thread_checkpoints(conn, thread_id)
+    for (run_id,) in removed:
+        tell(lambda run_id=run_id: hub.gone(run_id))
+
+
+# --- filters -----------------------------------------------------------------------------------------------------------
+
+
+def _where(conditions: list[tuple[str, Any]]) -> tuple[str, list[Any]]:
+    """``(sql, parameter)`` pairs whose parameter is not None, joined by AND."""
+    held = [(sql, parameter) for sql, parameter in conditions if parameter is not None]
+    text = " AND ".join(sql for sql, _ in held)
+    return (f" WHERE {text}" if text else ""), [parameter for _, parameter in held]
+
+
+def _contained(part: JSON | None) -> str | None:
+    return rows.dump(part) if part else None
+
+
+def _run_filter(query: RunQuery) -> tuple[str, list[Any]]:
+    return _where(
+        [
+            ("r.thread_id = ?", query.thread_id),
+            ("r.status = ?", query.status),
+            ("r.created_at > ?", query.created_after and rows.microseconds(query.created_after)),
+            ("r.created_at < ?", query.created_before and rows.microseconds(query.created_before)),
+            ("json_contains(r.metadata, ?)", _contained(query.metadata)),
+        ]
+    )
+
+
+def _thread_filter(query: ThreadQuery) -> tuple[str, list[Any]]:
+    where, parameters = _where(
+        [
+            ("t.status = ?", query.status),
+            ("t.thread_id IN (SELECT value FROM json_each(?))", None if query.ids is None else rows.dump(list(query.ids))),
+            ("json_contains(t.metadata, ?)", _contained(query.metadata)),
+            ("json_contains(o.body, ?)", _contained(query.values)),
+        ]
+    )
+    return f"{where} AND t.gone_at IS NULL" if where else " WHERE t.gone_at IS NULL", parameters
+
+
+def _assistant_filter(query: AssistantQuery) -> tuple[str, list[Any]]:
+    return _where(
+        [
+            ("graph_id = ?", query.graph_id),
+            ("instr(lower(name), lower(?)) > 0", query.name),
+            ("json_contains(metadata, ?)", _contained(query.metadata)),
+        ]
+    )
