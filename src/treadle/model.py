@@ -152,15 +152,41 @@ class AssistantSearch(Struct, kw_only=True):
     select: list[str] | None = None
 
 
+class AssistantVersions(Struct, kw_only=True):
+    """``POST /assistants/{a}/versions``."""
+
+    metadata: JSON | None = None
+    limit: int | None = None
+    offset: int | None = None
+
+
+class AssistantLatest(Struct, kw_only=True):
+    """``POST /assistants/{a}/latest``."""
+
+    version: int
+
+
 class ThreadCreate(Struct, kw_only=True):
+    """``supersteps`` and ``ttl`` are known so that they can be refused by name."""
+
     thread_id: str | None = None
     metadata: JSON | None = None
     if_exists: Literal["raise", "do_nothing"] | None = None
     graph_id: str | None = None
+    supersteps: list[JSON] | None = None
+    ttl: JSON | None = None
 
 
 class ThreadPatch(Struct, kw_only=True):
     metadata: JSON | None = None
+    ttl: JSON | None = None
+
+
+class ThreadPrune(Struct, kw_only=True):
+    """``POST /threads/prune``: the threads go (``delete``), or all but their latest checkpoints (``keep_latest``)."""
+
+    thread_ids: list[str]
+    strategy: Literal["delete", "keep_latest"] | None = None
 
 
 class ThreadSearch(Struct, kw_only=True):
@@ -173,6 +199,7 @@ class ThreadSearch(Struct, kw_only=True):
     sort_by: Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"] | None = None
     sort_order: Literal["asc", "desc"] | None = None
     select: list[str] | None = None
+    extract: dict[str, str] | None = None
 
 
 class ThreadStateUpdate(Struct, kw_only=True):
@@ -187,6 +214,7 @@ class ThreadStateAt(Struct, kw_only=True):
 
     checkpoint: CheckpointRef
     subgraphs: bool | None = None
+    select: list[str] | None = None
 
 
 class ThreadHistory(Struct, kw_only=True):
@@ -196,6 +224,7 @@ class ThreadHistory(Struct, kw_only=True):
     before: str | JSON | None = None
     metadata: JSON | None = None
     checkpoint: CheckpointRef | None = None
+    select: list[str] | None = None
 
 
 # --- results ---------------------------------------------------------------------------------------------------------
@@ -258,6 +287,32 @@ class ThreadTask(Struct, kw_only=True):
     checkpoint: JSON | None = None
     state: Any = None
     result: Any = None
+
+
+class AssistantVersion(Struct, kw_only=True):
+    """One version of an assistant; ``created_at`` is when it became one."""
+
+    assistant_id: str
+    version: int
+    graph_id: str
+    config: JSON
+    context: JSON
+    metadata: JSON
+    created_at: datetime
+    name: str
+    description: str | None = None
+
+
+class StateUpdated(Struct, kw_only=True):
+    """The answer to a state update: the new checkpoint, in the three places where clients look for it."""
+
+    checkpoint: JSON
+    configurable: JSON
+    checkpoint_id: str
+
+
+class Pruned(Struct, kw_only=True):
+    pruned_count: int
 
 
 class ThreadState(Struct, kw_only=True):
