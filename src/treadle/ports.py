@@ -87,8 +87,9 @@ class Claim(Struct, frozen=True):
 class Outcome(Struct, kw_only=True, frozen=True):
     """How a run ended. ``thread_status`` is what the thread rests in once it has no active run.
 
-    ``output`` is the final state as JSON bytes, None to leave the thread's values as they are. ``rollback`` removes the
-    run, its checkpoints and writes instead of recording a status.
+    ``output`` is the final state as JSON bytes, None to leave the thread's values as they are; ``wait_interrupts`` is what
+    ``__interrupt__`` of a wait body holds. ``rollback`` removes the run, its checkpoints and writes instead of recording
+    a status.
     """
 
     status: RunStatus
@@ -96,7 +97,16 @@ class Outcome(Struct, kw_only=True, frozen=True):
     error: JSON | None = None
     interrupts: JSON | None = None
     output: bytes | None = None
+    wait_interrupts: list[JSON] | None = None
     rollback: bool = False
+
+
+class Ended(Struct, frozen=True):
+    """What is left of a run's ending: ``interrupts`` is what ``__interrupt__`` of its wait body holds."""
+
+    status: RunStatus
+    error: JSON | None
+    interrupts: list[JSON] | None
 
 
 class RunQuery(Struct, kw_only=True, frozen=True):
@@ -230,8 +240,8 @@ class Transaction(Protocol):
         """The final state of an ended run as JSON bytes."""
         ...
 
-    def outcome(self, run_id: str) -> tuple[RunStatus, JSON | None] | None:
-        """``(status, error)`` of a run, or None if there is none."""
+    def outcome(self, run_id: str) -> Ended | None:
+        """How a run ended, or None if there is no such run."""
         ...
 
     # idempotency
@@ -278,9 +288,10 @@ class Queue(Protocol):
         """Extends the lease of the worker and returns the cancel marks on its runs."""
         ...
 
-    async def rescue(self, *, max_attempts: int, alive: Sequence[str] = ()) -> list[str]:
-        """Takes runs from workers whose lease is over (``alive`` excepted): back to the queue, ended as their cancel
-        mark says, or, after ``max_attempts`` crashes, ended in error. Returns their ids."""
+    async def rescue(self, *, max_attempts: int, exclusive: bool = False) -> list[str]:
+        """Takes runs from workers whose lease is over: back to the queue, ended as their cancel mark says, or, after
+        ``max_attempts`` crashes, ended in error. ``exclusive``: no other worker can be alive (the start of an embedded
+        server), every running run is an orphan. Returns their ids."""
         ...
 
     async def next_due(self) -> int | None:
@@ -341,13 +352,23 @@ class Wakeup(Protocol):
         ...
 
 
+class RunSaver(BaseCheckpointSaver[str]):
+    """The saver of one attempt: LangGraph's interface, and what the worker needs beside it."""
+
+    async def settled(self) -> None:
+        """Returns when everything saved so far is durable; raises what a save in the background failed with."""
+        raise NotImplementedError
+
+
 class Checkpoints(Protocol):
     """Savers over the backend's own tables, in the form LangGraph takes."""
 
     store: BaseStore
 
-    def for_run(self, lease: Lease) -> BaseCheckpointSaver[str]:
-        """A saver whose every write is fenced by the attempt and marked with the run."""
+    def for_run(self, lease: Lease, *, eager: bool) -> RunSaver:
+        """A saver whose every write is fenced by the attempt and marked with the run.
+
+        An eager one queues writes and goes on; the order of the queue puts them before the run's end."""
         ...
 
     def for_thread(self) -> BaseCheckpointSaver[str]:

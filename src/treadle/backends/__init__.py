@@ -7,16 +7,31 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from treadle.backends.checkpoints import SqliteCheckpoints
+from treadle.backends.checkpoints import SqliteCheckpointer
 from treadle.backends.hub import Hub
 from treadle.backends.queue import SqliteEventLog, SqliteQueue, SqliteRecords
 from treadle.backends.sqlite import Engine
+from treadle.backends.store import SqliteStore
 from treadle.errors import ConfigError
-from treadle.ports import Backend, Clock
+from treadle.ports import Backend, Clock, Lease
 
 
 class DataDirInUse(ConfigError):
     """Another server has this data directory open; one SQLite file has one server."""
+
+
+class SqliteCheckpoints:
+    """ports.Checkpoints."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.store = SqliteStore(engine)
+
+    def for_run(self, lease: Lease, *, eager: bool) -> SqliteCheckpointer:
+        return SqliteCheckpointer(self._engine, lease=lease, eager=eager)
+
+    def for_thread(self) -> SqliteCheckpointer:
+        return SqliteCheckpointer(self._engine)
 
 
 def open_sqlite(path: Path, *, clock: Clock) -> Backend:

@@ -34,9 +34,8 @@ RETURNING thread_id, attempt, assistant_id, graph_id, metadata, temporary, event
 """
 _EXTEND = "UPDATE runs SET event_seq = event_seq + ? WHERE run_id = ? AND attempt = ? AND status = 'running' RETURNING event_seq"
 _LOST = """
-SELECT run_id, thread_id, attempt, crashes, cancel_action, cancel_reason, temporary FROM runs
-WHERE status = 'running' AND worker_id NOT IN (SELECT value FROM json_each(?1))
-  AND worker_id NOT IN (SELECT worker_id FROM workers WHERE expires_at > ?2)
+SELECT run_id, thread_id, crashes, cancel_action FROM runs
+WHERE status = 'running' AND (?1 OR worker_id NOT IN (SELECT worker_id FROM workers WHERE expires_at > ?2))
 """
 _READ = """
 SELECT first_seq, events FROM event_chunks WHERE run_id = ?1
@@ -102,30 +101,32 @@ class SqliteQueue:
 
     def _finish(self, conn: sqlite3.Connection, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:
         hold(conn, lease)
-        temporary = self._end(conn, lease.run_id, lease.thread_id, outcome, events)
-        if temporary:
-            sql.retire(conn, lease.thread_id, self._engine.clock.now())
+        self._end(conn, lease.run_id, lease.thread_id, outcome, events)
         self._engine.tell(self._hub.queue_changed)
 
     def _end(
         self, conn: sqlite3.Connection, run_id: str, thread_id: str, outcome: Outcome, events: Sequence[Event]
-    ) -> bool:
-        """Ends a running run as ``outcome`` says; the caller has made sure that it may. True if it was temporary."""
+    ) -> None:
+        """Ends a running run as ``outcome`` says, or as its cancel mark does; the caller has made sure that it may."""
         now, hub, tell = self._engine.clock.now(), self._hub, self._engine.tell
-        (temporary,) = conn.execute("SELECT temporary FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        temporary, action, reason = conn.execute(
+            "SELECT temporary, cancel_action, cancel_reason FROM runs WHERE run_id = ?", (run_id,)
+        ).fetchone()
+        if action is not None:
+            outcome, events = _as_marked(outcome, action, reason), [e for e in events if e.mode != "error"]
         if outcome.rollback:
             checkpoints.delete_runs_checkpoints(conn, thread_id, run_id)
             sql.delete_run(conn, run_id, hub, tell)
             conn.execute(
-                "UPDATE threads SET error = ?, settled = 1 WHERE thread_id = ?",
-                (None if outcome.error is None else rows.dump(outcome.error), thread_id),
+                "UPDATE threads SET error = ?, settled = 1 WHERE thread_id = ?", (rows.dump_or_none(outcome.error), thread_id)
             )
             sql.derive(conn, thread_id, now)
-            return bool(temporary)
-        output_id = sql.end_run(conn, run_id, thread_id, now, outcome, events, hub, tell)
-        interrupts = outcome.interrupts or {}
-        sql.rest(conn, thread_id, now, outcome.thread_status, output_id, interrupts, outcome.error)
-        return bool(temporary)
+        else:
+            output_id = sql.end_run(conn, run_id, thread_id, now, outcome, events, hub, tell)
+            interrupts = outcome.interrupts or {}
+            sql.rest(conn, thread_id, now, outcome.thread_status, output_id, interrupts, outcome.error)
+        if temporary:
+            sql.retire(conn, thread_id, now)
 
     async def release(self, lease: Lease) -> None:
         await self._engine.write(lambda conn: self._release(conn, lease))
@@ -154,10 +155,6 @@ class SqliteQueue:
     async def renew(self, worker_id: str, seconds: float) -> dict[str, CancelAction]:
         return await self._engine.write(lambda conn: self._renew(conn, worker_id, seconds))
 
-    def renew_blocking(self, worker_id: str, seconds: float) -> dict[str, CancelAction]:
-        """``renew`` for the thread that keeps the lease, which has no event loop."""
-        return self._engine.submit(lambda conn: self._renew(conn, worker_id, seconds)).result()
-
     def _renew(self, conn: sqlite3.Connection, worker_id: str, seconds: float) -> dict[str, CancelAction]:
         expires_at = self._engine.clock.now() + int(seconds * 1e6)
         conn.execute(
@@ -171,20 +168,19 @@ class SqliteQueue:
         )
         return dict(marked.fetchall())
 
-    async def rescue(self, *, max_attempts: int, alive: Sequence[str] = ()) -> list[str]:
-        return await self._engine.write(lambda conn: self._rescue(conn, max_attempts, alive))
+    async def rescue(self, *, max_attempts: int, exclusive: bool = False) -> list[str]:
+        return await self._engine.write(lambda conn: self._rescue(conn, max_attempts, exclusive))
 
-    def _rescue(self, conn: sqlite3.Connection, max_attempts: int, alive: Sequence[str]) -> list[str]:
+    def _rescue(self, conn: sqlite3.Connection, max_attempts: int, exclusive: bool) -> list[str]:
         now = self._engine.clock.now()
-        lost = conn.execute(_LOST, (rows.dump(list(alive)), now)).fetchall()
-        for run_id, thread_id, _, crashes, cancel_action, cancel_reason, _ in lost:
+        lost = conn.execute(_LOST, (exclusive, now)).fetchall()
+        for run_id, thread_id, crashes, cancel_action in lost:
             if cancel_action is None and crashes + 1 < max_attempts:
                 self._requeue(conn, run_id, charge=1)
-                continue
-            outcome, events = _lost_outcome(cancel_action, cancel_reason, crashes + 1, now)
-            if self._end(conn, run_id, thread_id, outcome, events):
-                sql.retire(conn, thread_id, now)
-        conn.execute("DELETE FROM workers WHERE expires_at <= ?", (now,))
+            else:
+                outcome, events = _exhausted(crashes + 1, now)
+                self._end(conn, run_id, thread_id, outcome, events)
+        conn.execute("DELETE FROM workers WHERE ?1 OR expires_at <= ?2", (exclusive, now))
         return [row[0] for row in lost]
 
     async def next_due(self) -> int | None:
@@ -202,17 +198,22 @@ class SqliteQueue:
         conn.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (keys_before,))
 
 
-def _lost_outcome(
-    cancel_action: CancelAction | None, cancel_reason: str | None, crashes: int, now: int
-) -> tuple[Outcome, list[Event]]:
-    """How a run ends whose worker was lost for good: as it was told to, or in error."""
-    if cancel_action is not None:
-        error = {"error": f"User{cancel_action.title()}", "message": cancel_reason or ""}
-        rollback = cancel_action == "rollback"
-        return Outcome(status="interrupted", thread_status="interrupted", error=error, rollback=rollback), []
+def _exhausted(crashes: int, now: int) -> tuple[Outcome, list[Event]]:
+    """How a run ends whose every attempt lost its process."""
     error = {"error": "AttemptsExhausted", "message": f"the process was lost under each of {crashes} attempts"}
     event = Event(now // 1000, "error", "", orjson.dumps(error))
     return Outcome(status="error", thread_status="error", error=error), [event]
+
+
+def _as_marked(outcome: Outcome, action: CancelAction, reason: str) -> Outcome:
+    """A run with a cancel mark ends as the mark says, whatever it came to meanwhile: no cancel that was answered is lost."""
+    return Outcome(
+        status="interrupted",
+        thread_status="interrupted",
+        error={"error": f"User{action.title()}", "message": reason},
+        output=outcome.output,
+        rollback=action == "rollback",
+    )
 
 
 class SqliteEventLog:

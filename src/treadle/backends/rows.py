@@ -41,7 +41,11 @@ def dump(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def load(text: str | bytes) -> JSON:
+def dump_or_none(value: Any) -> str | None:
+    return None if value is None else dump(value)
+
+
+def load(text: str | bytes) -> Any:
     return msgspec.json.decode(text)
 
 

@@ -11,12 +11,12 @@ import orjson
 from treadle.backends import checkpoints, rows
 from treadle.backends.hub import Hub
 from treadle.errors import LeaseLost
-from treadle.model import JSON, Assistant, CancelAction, Event, Run, RunStatus, Thread, ThreadStatus
+from treadle.model import JSON, Assistant, CancelAction, Event, Run, Thread, ThreadStatus
 from treadle.ports import (
     ActiveRun,
     AssistantQuery,
     Chunk,
-    Lease,
+    Ended,
     NewRun,
     Outcome,
     RunQuery,
@@ -250,9 +250,9 @@ class SqlTransaction:
         row = self._one("SELECT body FROM runs JOIN outputs USING (output_id) WHERE run_id = ?", run_id)
         return row[0] if row else None
 
-    def outcome(self, run_id: str) -> tuple[RunStatus, JSON | None] | None:
-        row = self._one("SELECT status, error FROM runs WHERE run_id = ?", run_id)
-        return (row[0], None if row[1] is None else rows.load(row[1])) if row else None
+    def outcome(self, run_id: str) -> Ended | None:
+        row = self._one("SELECT status, error, interrupts FROM runs WHERE run_id = ?", run_id)
+        return Ended(row[0], *(None if text is None else rows.load(text) for text in row[1:])) if row else None
 
     # idempotency
 
@@ -290,7 +290,7 @@ def rest(
         "UPDATE threads SET resting = ?, output_id = coalesce(?, output_id), interrupts = ?, error = ?, settled = 1,"
         " state_updated_at = ? WHERE thread_id = ?",
         (
-            *(status, output_id, rows.dump(interrupts), None if error is None else rows.dump(error)),
+            *(status, output_id, rows.dump(interrupts), rows.dump_or_none(error)),
             *(now, thread_id),
         ),
     )
@@ -341,10 +341,10 @@ def end_run(
     output_id = None if outcome.output is None else insert_output(conn, outcome.output)
     attempt, last_seq = conn.execute(
         "UPDATE runs SET status = ?, finished_at = ?, updated_at = ?, worker_id = NULL, output_id = ?, error = ?,"
-        " event_seq = event_seq + ? WHERE run_id = ? RETURNING attempt, event_seq",
+        " interrupts = ?, event_seq = event_seq + ? WHERE run_id = ? RETURNING attempt, event_seq",
         (
-            *(outcome.status, now, now, output_id, None if outcome.error is None else rows.dump(outcome.error)),
-            *(len(events) + 1, run_id),
+            *(outcome.status, now, now, output_id, rows.dump_or_none(outcome.error)),
+            *(rows.dump_or_none(outcome.wait_interrupts), len(events) + 1, run_id),
         ),
     ).fetchone()
     append_events(conn, run_id, thread_id, attempt, last_seq, (*events, end), hub, tell)

@@ -80,6 +80,7 @@ CREATE TABLE runs (
     event_seq         INTEGER NOT NULL DEFAULT 0,
     output_id         INTEGER REFERENCES outputs,
     error             TEXT,
+    interrupts        TEXT,
     metadata          TEXT NOT NULL,
     CHECK ((finished_at IS NOT NULL) = (status IN ('success', 'error', 'timeout', 'interrupted'))),
     CHECK ((worker_id IS NOT NULL) = (status = 'running')),

@@ -1,0 +1,32 @@
+"""What happens to the runs that are active on a thread when another is created: one pure decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from treadle.model import CancelAction, MultitaskStrategy
+from treadle.ports import ActiveRun
+
+
+class Decision(Struct, frozen=True):
+    """``rejected``: the new run is refused. Else ``ends`` are pending runs to end and ``cancels`` running ones to mark."""
+
+    rejected: bool = False
+    action: CancelAction | None = None
+    ends: tuple[str, ...] = ()
+    cancels: tuple[str, ...] = ()
+
+
+def decide(strategy: MultitaskStrategy, active: Sequence[ActiveRun]) -> Decision:
+    """Pure. ``active`` are the pending and running runs of the thread; a new run supersedes all of them or none."""
+    if not active or strategy == "enqueue":
+        return Decision()
+    if strategy == "reject":
+        return Decision(rejected=True)
+    return Decision(
+        action=strategy,
+        ends=tuple(run.run_id for run in active if run.status == "pending"),
+        cancels=tuple(run.run_id for run in active if run.status == "running"),
+    )
