@@ -1,0 +1,251 @@
+"""Drives one run of a graph: what was asked for in, wire parts out, and how it ended (wire.md, sections 3 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal, cast
+from uuid import UUID
+
+import orjson
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel.types import StateSnapshot
+from langgraph.store.base import BaseStore
+from langgraph.types import Command, Interrupt, Send
+from pydantic import BaseModel
+
+from treadle.graph.encode import Encoder
+from treadle.graph.internals import INTERRUPT, AnyGraph, Saver, lend
+from treadle.graph.translate import Namespace, Part, Translator
+from treadle.model import JSON, Durability, SendRequest, StreamMode
+from treadle.model import Command as CommandRequest
+
+Chunk = tuple[Namespace, str, Any]
+
+_WATCHED = ("values", "updates")
+"""Asked of LangGraph in every run: how a run ended is read from them, so success costs no read of the state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What one attempt of a run is to do.
+
+    ``config`` is a whole RunnableConfig: ``configurable`` with thread_id, run_id and where to fork from, metadata,
+    tags, recursion_limit. ``resume`` makes an attempt go on from the last checkpoint of the thread instead of applying
+    ``input``, ``command`` and the fork again.
+    """
+
+    config: RunnableConfig
+    input: Any = None
+    command: CommandRequest | None = None
+    context: JSON | None = None
+    modes: Sequence[StreamMode] = ("values",)
+    subgraphs: bool = False
+    durability: Durability = "async"
+    interrupt_before: Literal["*"] | list[str] | None = None
+    interrupt_after: Literal["*"] | list[str] | None = None
+    resume: bool = False
+    strict_resume: bool = False
+
+
+@dataclass
+class Ending:
+    """How a run ended, filled in by ``stream`` when it is exhausted.
+
+    ``values`` is the final state of the root as JSON, without ``__interrupt__``; None when the thread has no state.
+    ``interrupted`` says that the thread must rest as interrupted: something waits for an answer or to be continued.
+    ``interrupts`` is ``{task id: [{id, value}]}``, ``wait_interrupts`` ``[{value, id, response_schema}]``.
+    """
+
+    values: bytes | None = None
+    interrupted: bool = False
+    interrupts: dict[str, list[JSON]] = field(default_factory=dict[str, list[JSON]])
+    wait_interrupts: list[JSON] = field(default_factory=list[JSON])
+
+    def body(self) -> bytes:
+        """What ``wait`` and ``join`` answer: the state, with ``__interrupt__`` where the run waits for an answer."""
+        if not self.wait_interrupts:
+            return self.values if self.values is not None else b"null"
+        state = orjson.loads(self.values) if self.values is not None else {}
+        if not isinstance(state, dict):
+            state = {}
+        return orjson.dumps({**cast("JSON", state), INTERRUPT: self.wait_interrupts})
+
+
+async def stream(
+    graph: AnyGraph, ask: Ask, *, saver: Saver, store: BaseStore | None, ending: Ending
+) -> AsyncGenerator[list[Part]]:
+    """Runs ``graph`` and yields the parts of each chunk as it comes; ``ending`` is known once this is exhausted.
+
+    Raises what the graph raises. Cancelling the task, or closing this iterator, stops the graph.
+    """
+    encoder = Encoder()
+    translator = Translator(ask.modes, ask.subgraphs, encoder)
+    config = _config(graph, ask, saver, store)
+    watch = _Watch()
+    async with aclosing(_chunks(graph, ask, config, translator.langgraph_modes)) as chunks:
+        async for ns, mode, data in chunks:
+            parts = translator.translate(ns, mode, data)
+            watch.see(ns, mode, data, parts)
+            if parts:
+                yield parts
+    if watch.settled:
+        ending.values = watch.encoded if watch.encoded is not None else encoder.encode(watch.values)
+    else:
+        snapshot = await graph.aget_state(_latest(config, saver, store))
+        _conclude(ending, snapshot, encoder, watch)
+
+
+async def settle_state(graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None) -> Ending:
+    """The ending of a run that was cancelled or failed, read from the last checkpoint of its thread."""
+    ending = Ending()
+    snapshot = await graph.aget_state(_latest(config, saver, store))
+    _conclude(ending, snapshot, Encoder(), _Watch())
+    return ending
+
+
+class _Watch:
+    """Looks at the chunks of the root for what the ending needs. ``values`` is the last state without interrupts."""
+
+    def __init__(self) -> None:
+        self.values: Any = None
+        self.encoded: bytes | None = None
+        self.seen = False
+        self.interrupted = False
+
+    @property
+    def settled(self) -> bool:
+        return self.seen and not self.interrupted
+
+    def see(self, ns: Namespace, mode: str, data: Any, parts: Sequence[Part]) -> None:
+        if ns or mode not in _WATCHED:
+            return
+        interrupts = isinstance(data, dict) and INTERRUPT in data
+        if mode == "updates":
+            self.interrupted = self.interrupted or interrupts
+            return
+        self.interrupted = self.interrupted or interrupts
+        self.encoded = None if interrupts else (parts[0][2] if parts else None)
+        self.values = {key: data[key] for key in data if key != INTERRUPT} if interrupts else data
+        self.seen = self.seen or not interrupts or bool(self.values)
+
+
+def _conclude(ending: Ending, snapshot: StateSnapshot, encoder: Encoder, watch: _Watch) -> None:
+    values = watch.values if watch.seen else snapshot.values
+    if watch.seen or snapshot.created_at is not None:
+        ending.values = encoder.encode(values)
+    ending.interrupted = bool(snapshot.next)
+    ending.interrupts = {
+        task.id: [interrupt_of(each, encoder) for each in task.interrupts] for task in snapshot.tasks if task.interrupts
+    }
+    ending.wait_interrupts = [encoder.plain(each) for task in snapshot.tasks for each in task.interrupts]
+
+
+def interrupt_of(interrupt: Interrupt[Any], encoder: Encoder) -> JSON:
+    """``{id, value}``: an interrupt as threads and states show it."""
+    return {"id": interrupt.id, "value": encoder.plain(interrupt.value)}
+
+
+def _config(graph: AnyGraph, ask: Ask, saver: Saver, store: BaseStore | None) -> RunnableConfig:
+    """The config of the run: under its own id and the name of its graph, on our saver and store."""
+    strict = ask.strict_resume and not ask.resume  # an attempt that goes on may find its own answer already used
+    config = lend(ask.config, saver=saver, store=store, strict_resume=strict)
+    configurable = config.get("configurable", {})
+    if ask.resume:
+        for key in ("checkpoint_id", "checkpoint_map"):
+            configurable.pop(key, None)
+    if run_id := configurable.get("run_id"):
+        config["run_id"] = UUID(str(run_id))
+    if graph.name == "LangGraph" and "graph_id" in configurable:
+        config["run_name"] = str(configurable["graph_id"])
+    return config
+
+
+def _latest(config: RunnableConfig, saver: Saver, store: BaseStore | None) -> RunnableConfig:
+    thread_id = config.get("configurable", {})["thread_id"]
+    return lend({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}, saver=saver, store=store)
+
+
+def _chunks(graph: AnyGraph, ask: Ask, config: RunnableConfig, modes: list[str]) -> AsyncGenerator[Chunk]:
+    asked: dict[str, Any] = {
+        "context": fitting_context(graph, ask.context),
+        "stream_mode": [*modes, *(mode for mode in _WATCHED if mode not in modes)],
+        "interrupt_before": ask.interrupt_before,
+        "interrupt_after": ask.interrupt_after,
+        "durability": ask.durability,
+        "subgraphs": ask.subgraphs,
+    }
+    run = _event_chunks if "events" in ask.modes else _plain_chunks
+    return run(graph, _input(ask), config, asked)
+
+
+async def _plain_chunks(
+    graph: AnyGraph, input: Any, config: RunnableConfig, asked: dict[str, Any]
+) -> AsyncGenerator[Chunk]:
+    subgraphs = bool(asked["subgraphs"])
+    async with aclosing(cast("Any", graph.astream(input, config, **asked))) as chunks:
+        async for chunk in chunks:
+            yield chunk if subgraphs else ((), *chunk)
+
+
+async def _event_chunks(
+    graph: AnyGraph, input: Any, config: RunnableConfig, asked: dict[str, Any]
+) -> AsyncGenerator[Chunk]:
+    """Every event, with the other modes taken from the chunks that the root reports as events of its own."""
+    subgraphs = bool(asked["subgraphs"])
+    root: str | None = None
+    async with aclosing(cast("Any", graph.astream_events(input, config, version="v2", **asked))) as events:
+        async for event in events:
+            root = root or event["run_id"]
+            if event["event"] == "on_chain_stream" and event["run_id"] == root:
+                chunk = event["data"]["chunk"]
+                yield chunk if subgraphs else ((), *chunk)
+            else:
+                yield (), "events", event
+
+
+def _input(ask: Ask) -> Any:
+    command = ask.command
+    if ask.resume:
+        # LangGraph saves a plain answer with the thread, but not a map of answers: what is still open needs it again.
+        return Command(resume=command.resume) if command and _is_answer_map(command.resume) else None
+    if command is None or (command.resume is None and not command.update and not command.goto):
+        return ask.input
+    return Command(update=_update(command.update), resume=command.resume, goto=_goto(command.goto))
+
+
+def _is_answer_map(resume: Any) -> bool:
+    ids = cast("JSON", resume) if isinstance(resume, dict) else {}
+    return bool(ids) and all(len(key) == 32 and set(key) <= set("0123456789abcdef") for key in ids)
+
+
+def _update(update: Any) -> Any:
+    return [(key, value) for key, value in update] if isinstance(update, list) else update
+
+
+def _goto(goto: str | SendRequest | list[str | SendRequest] | None) -> Any:
+    targets = goto if isinstance(goto, list) else [] if goto is None else [goto]
+    return [target if isinstance(target, str) else Send(target.node, target.input) for target in targets]
+
+
+def fitting_context(graph: AnyGraph, context: Mapping[str, Any] | None) -> Any:
+    """``context`` as the graph's context schema takes it: a dataclass gets no key that it does not know."""
+    schema: Any = graph.context_schema
+    if schema is None:
+        return dict(context) if context else None
+    if is_dataclass(schema):
+        known = {each.name for each in fields(schema) if each.init}
+        context = {key: value for key, value in (context or {}).items() if key in known}
+    elif not isinstance(schema, type) or not issubclass(schema, BaseModel):
+        return dict(context) if context else None
+    return dict(context or {}) if context or _has_defaults(schema) else None
+
+
+def _has_defaults(schema: Any) -> bool:
+    """Whether ``schema`` can be made from nothing, so that a run without a context has one all the same."""
+    try:
+        schema()
+    except (TypeError, ValueError):  # pydantic's ValidationError is a ValueError
+        return False
+    return True
