@@ -84,6 +84,13 @@ class Claim(Struct, frozen=True):
     resumed: bool
 
 
+class Claimed(Struct, frozen=True):
+    """``next_due`` is when the next delayed run becomes due, in unix microseconds."""
+
+    claims: list[Claim]
+    next_due: int | None
+
+
 class Outcome(Struct, kw_only=True, frozen=True):
     """How a run ended. ``thread_status`` is what the thread rests in once it has no active run.
 
@@ -267,7 +274,7 @@ class Records(Protocol):
 class Queue(Protocol):
     """What a worker may do to runs. Every write for a run needs its Lease and raises LeaseLost without it."""
 
-    async def claim(self, worker_id: str, limit: int) -> list[Claim]:
+    async def claim(self, worker_id: str, limit: int) -> Claimed:
         """Takes up to ``limit`` due pending runs, oldest first, at most one a thread; appends their metadata event."""
         ...
 
@@ -292,10 +299,6 @@ class Queue(Protocol):
         """Takes runs from workers whose lease is over: back to the queue, ended as their cancel mark says, or, after
         ``max_attempts`` crashes, ended in error. ``exclusive``: no other worker can be alive (the start of an embedded
         server), every running run is an orphan. Returns their ids."""
-        ...
-
-    async def next_due(self) -> int | None:
-        """When the next delayed run becomes due, or None."""
         ...
 
     async def sweep(self, *, stateless_before: int, keys_before: int) -> None:

@@ -13,7 +13,7 @@ from treadle.backends.hub import Hub, TailFollower
 from treadle.backends.sqlite import Engine, hold
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction, Event
-from treadle.ports import Chunk, Claim, Lease, Outcome, Transaction
+from treadle.ports import Chunk, Claim, Claimed, Lease, Outcome, Transaction
 
 T = TypeVar("T")
 
@@ -27,6 +27,7 @@ WHERE r.status = 'pending' AND r.available_at <= ?1
     AND y.position < r.position AND y.available_at <= ?1)
 ORDER BY r.available_at, r.position LIMIT ?2
 """
+_NEXT_DUE = "SELECT min(available_at) FROM runs WHERE status = 'pending' AND available_at > ?"
 _TAKE = """
 UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?, updated_at = ?, event_seq = event_seq + 1
 WHERE run_id = ?
@@ -69,13 +70,15 @@ class SqliteQueue:
         self._engine = engine
         self._hub = hub
 
-    async def claim(self, worker_id: str, limit: int) -> list[Claim]:
+    async def claim(self, worker_id: str, limit: int) -> Claimed:
         return await self._engine.write(lambda conn: self._claim(conn, worker_id, limit))
 
-    def _claim(self, conn: sqlite3.Connection, worker_id: str, limit: int) -> list[Claim]:
+    def _claim(self, conn: sqlite3.Connection, worker_id: str, limit: int) -> Claimed:
         now = self._engine.clock.now()
         due = conn.execute(_DUE, (now, limit)).fetchall()
-        return [self._take(conn, worker_id, run_id, now) for (run_id,) in due]
+        claims = [self._take(conn, worker_id, run_id, now) for (run_id,) in due]
+        (next_due,) = conn.execute(_NEXT_DUE, (now,)).fetchone()
+        return Claimed(claims, next_due)
 
     def _take(self, conn: sqlite3.Connection, worker_id: str, run_id: str, now: int) -> Claim:
         thread_id, attempt, assistant_id, graph_id, metadata, temporary, seq = conn.execute(
@@ -182,11 +185,6 @@ class SqliteQueue:
                 self._end(conn, run_id, thread_id, outcome, events)
         conn.execute("DELETE FROM workers WHERE ?1 OR expires_at <= ?2", (exclusive, now))
         return [row[0] for row in lost]
-
-    async def next_due(self) -> int | None:
-        return await self._engine.read(
-            lambda conn: conn.execute("SELECT min(available_at) FROM runs WHERE status = 'pending'").fetchone()[0]
-        )
 
     async def sweep(self, *, stateless_before: int, keys_before: int) -> None:
         await self._engine.write(lambda conn: self._sweep(conn, stateless_before, keys_before))

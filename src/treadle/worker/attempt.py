@@ -1,0 +1,107 @@
+"""One attempt of a run as the worker holds it, and the part of the event log that it writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from treadle.errors import LeaseLost
+from treadle.model import CancelAction, Event
+from treadle.ports import Claim, Clock, EventLog, Lease
+
+logger = structlog.get_logger("treadle.worker")
+
+_CHUNK = 512
+"""Events in one append at most."""
+_WAITING = 8192
+"""Events that may wait for the log before the graph has to."""
+
+RawPart = tuple[str, str, bytes]
+
+
+class Attempt:
+    """What the worker knows of a claimed run. ``stop`` and ``hand_back`` are called on the loop of the graphs."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.lease: Lease = claim.lease
+        self.task: asyncio.Task[None] | None = None
+        self.cancelled: CancelAction | None = None
+        self.cut_off_at: float | None = None
+        self.handing_back = False
+        self.settling = False
+
+    @property
+    def stopping(self) -> bool:
+        return self.cancelled is not None or self.handing_back
+
+    def stop(self) -> None:
+        """Interrupts the graph; what has begun to settle is left to end."""
+        if self.task is not None and not self.settling:
+            self.task.cancel()
+
+    def hand_back(self) -> None:
+        self.handing_back = True
+        self.stop()
+
+
+class Appender:
+    """Gathers the events of one attempt and appends them, one append in flight: so chunks grow with what a commit costs."""
+
+    def __init__(self, log: EventLog, lease: Lease, clock: Clock) -> None:
+        self._log = log
+        self._lease = lease
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[Event] = []
+        self._flight: asyncio.Task[None] | None = None
+        self._scheduled = False
+        self.lost: LeaseLost | None = None
+
+    def add(self, parts: Iterable[RawPart]) -> None:
+        ms = self._clock.now() // 1000
+        self._waiting.extend(Event(ms, mode, ns, data) for mode, ns, data in parts)
+        if self._flight is None and not self._scheduled:
+            # What the graph emits in this turn of the loop goes together.
+            self._scheduled = True
+            self._loop.call_soon(self._launch)
+
+    async def room(self) -> None:
+        """Waits while the log is far behind. Raises LeaseLost when the attempt may not write any more."""
+        while len(self._waiting) > _WAITING and self._flight is not None:
+            await asyncio.wait([self._flight])
+        if self.lost is not None:
+            raise self.lost
+
+    async def close(self) -> Sequence[Event]:
+        """Ends the appending and returns the events that are not in the log yet; they belong to the final write."""
+        self._scheduled = True
+        if self._flight is not None:
+            await asyncio.wait([self._flight])
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def _launch(self) -> None:
+        self._scheduled = False
+        if self._waiting and self.lost is None and self._flight is None:
+            events, self._waiting = self._waiting[:_CHUNK], self._waiting[_CHUNK:]
+            self._flight = self._loop.create_task(self._append(events))
+
+    async def _append(self, events: list[Event]) -> None:
+        try:
+            await self._log.append(self._lease, events)
+        except LeaseLost as lost:
+            self.lost = lost
+        except Exception as error:  # the run must not die of a log that cannot take events now: they are kept
+            logger.warning("events could not be appended; they wait for the next write", error=repr(error))
+            self._waiting[:0] = events
+            self._scheduled = True
+            self._loop.call_later(0.2, self._retry)
+        self._flight = None
+        if self._waiting and not self._scheduled:
+            self._launch()
+
+    def _retry(self) -> None:
+        self._launch()

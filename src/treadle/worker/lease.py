@@ -1,0 +1,123 @@
+"""Keeps the worker's lease, on a thread of its own: no node, however it blocks, can cost a run its lease."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from treadle.errors import LeaseLost
+from treadle.ports import Outcome
+from treadle.worker.attempt import Attempt
+from treadle.worker.execute import Tools
+from treadle.worker.loop import Worker
+
+logger = structlog.get_logger("treadle.lease")
+
+_TICK = 0.25
+_SWEEP_SECONDS = 60.0
+
+
+class LeaseKeeper:
+    """Renews, delivers cancel marks that got lost, cuts off what does not stop, rescues, sweeps, and names blocking nodes."""
+
+    def __init__(
+        self, worker: Worker, tools: Tools, *, graph_loop: asyncio.AbstractEventLoop, blocked_on: Callable[[], str]
+    ) -> None:
+        self._worker = worker
+        self._tools = tools
+        self._graph_loop = graph_loop
+        self._blocked_on = blocked_on
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
+        self._pinged_at: float | None = None
+        self._warned = False
+        self._thread = threading.Thread(target=self._live, name="treadle-lease", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has stopped already
+                self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+
+    def _live(self) -> None:
+        with asyncio.Runner() as runner:
+            runner.run(self._keep())
+
+    async def _keep(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        clock, settings = self._tools.clock, self._tools.settings
+        renew_at = rescue_at = clock.monotonic()
+        sweep_at = clock.monotonic() + _SWEEP_SECONDS
+        while not self._stopping.is_set():
+            self._check_loop()
+            await self._guarded(self._cut_off)
+            now = clock.monotonic()
+            if now >= renew_at:
+                renew_at = now + settings.lease_seconds / 3
+                await self._guarded(self._renew)
+            if now >= rescue_at:
+                rescue_at = now + settings.lease_seconds / 2
+                await self._guarded(self._rescue)
+            if now >= sweep_at:
+                sweep_at = now + _SWEEP_SECONDS
+                await self._guarded(self._sweep)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _TICK)
+
+    async def _guarded(self, step: Callable[[], asyncio.Future[None] | object]) -> None:
+        """A step that fails is tried again at its next turn."""
+        try:
+            await step()  # type: ignore[misc]
+        except Exception as error:  # the database cannot be reached now; the lease tells when that is too long
+            logger.error("keeping the lease failed", step=getattr(step, "__name__", ""), error=repr(error))
+
+    async def _renew(self) -> None:
+        marks = await self._tools.queue.renew(self._worker.worker_id, self._tools.settings.lease_seconds)
+        for run_id, action in marks.items():
+            self._worker.cancel(run_id, action)
+
+    async def _rescue(self) -> None:
+        if rescued := await self._tools.queue.rescue(max_attempts=self._tools.settings.max_attempts):
+            logger.warning("took runs from lost workers", run_ids=rescued)
+
+    async def _sweep(self) -> None:
+        now, settings = self._tools.clock.now(), self._tools.settings
+        await self._tools.queue.sweep(
+            stateless_before=now - int(settings.stateless_retention_seconds * 1e6),
+            keys_before=now - int(settings.idempotency_seconds * 1e6),
+        )
+
+    async def _cut_off(self) -> None:
+        for attempt in self._worker.overdue():
+            await self._end(attempt)
+            self._worker.abandon(attempt)
+            attempt.cut_off_at = None
+
+    async def _end(self, attempt: Attempt) -> None:
+        """Ends a run whose code does not stop; the cancel mark on the run says how."""
+        logger.warning("a cancelled run did not stop in time and is cut off", run_id=attempt.lease.run_id)
+        with suppress(LeaseLost):
+            outcome = Outcome(status="interrupted", thread_status="interrupted")
+            await self._tools.queue.finish(attempt.lease, outcome, ())
+
+    def _check_loop(self) -> None:
+        """Pings the loop of the graphs, and names the line that keeps it from answering."""
+        now = self._tools.clock.monotonic()
+        if self._pinged_at is None:
+            self._pinged_at, self._warned = now, False
+            with suppress(RuntimeError):  # the loop is closed: the server is stopping
+                self._graph_loop.call_soon_threadsafe(self._pong)
+        elif not self._warned and now - self._pinged_at > self._tools.settings.block_warning_seconds:
+            self._warned = True
+            logger.warning("a node blocks the event loop of the graphs", at=self._blocked_on())
+
+    def _pong(self) -> None:
+        self._pinged_at = None

@@ -1,0 +1,136 @@
+"""The worker: claims due runs and executes them on the loop of the graphs, up to ``concurrency`` at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from treadle.errors import LeaseLost
+from treadle.model import CancelAction
+from treadle.ports import Wakeup
+from treadle.worker.attempt import Attempt
+from treadle.worker.execute import Tools, execute
+
+logger = structlog.get_logger("treadle.worker")
+
+
+class Worker:
+    """``run`` is its life, on the loop of the graphs; ``cancel`` may be called from any thread."""
+
+    def __init__(self, worker_id: str, tools: Tools, wakeup: Wakeup) -> None:
+        self.worker_id = worker_id
+        self._tools = tools
+        self._wakeup = wakeup
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._draining = False
+        self._attempts: dict[str, Attempt] = {}
+        self._unsubscribe: list[Callable[[], None]] = []
+
+    async def run(self) -> None:
+        """Claims and executes until ``drain``."""
+        self._loop = asyncio.get_running_loop()
+        self._unsubscribe = [self._wakeup.on_queue(self.wake), self._wakeup.on_cancel(self.cancel)]
+        try:
+            while not self._draining:
+                self._changed.clear()
+                await self._wait(await self._claim())
+        finally:
+            for unsubscribe in self._unsubscribe:
+                unsubscribe()
+
+    def wake(self) -> None:
+        """There may be something to claim. From any thread."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: this worker has ended
+                self._loop.call_soon_threadsafe(self._changed.set)
+
+    def cancel(self, run_id: str, action: CancelAction) -> None:
+        """A run got a cancel mark; a hint, and harmless when repeated. From any thread."""
+        attempt = self._attempts.get(run_id)
+        if attempt is None or self._loop is None or attempt.cancelled == action:
+            return
+        attempt.cancelled = action
+        if attempt.cut_off_at is None:
+            attempt.cut_off_at = self._tools.clock.monotonic() + self._tools.settings.cancel_seconds
+        self._loop.call_soon_threadsafe(attempt.stop)
+
+    def overdue(self) -> list[Attempt]:
+        """Cancelled attempts that did not stop in time. From any thread."""
+        now = self._tools.clock.monotonic()
+        return [each for each in tuple(self._attempts.values()) if each.cut_off_at is not None and each.cut_off_at <= now]
+
+    def abandon(self, attempt: Attempt) -> None:
+        """Stops counting an attempt that has been cut off; its code may still run, but can write nothing."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._forget, attempt)
+
+    def active(self) -> list[Attempt]:
+        return list(self._attempts.values())
+
+    def stop_claiming(self) -> None:
+        """From any thread."""
+        self._draining = True
+        self.wake()
+
+    async def drain(self, seconds: float) -> None:
+        """After ``stop_claiming``: waits ``seconds`` for what runs, then hands the rest back to the queue."""
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=seconds)
+        for attempt in self.active():
+            attempt.hand_back()
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=self._tools.settings.cancel_seconds)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [attempt.task for attempt in self._attempts.values() if attempt.task is not None]
+
+    async def _claim(self) -> float:
+        """Takes what is due, as far as there is room. Returns for how long there is nothing to do."""
+        poll = self._tools.settings.poll_seconds
+        room = self._tools.settings.concurrency - len(self._attempts)
+        if room <= 0:
+            return poll
+        try:
+            claimed = await self._tools.queue.claim(self.worker_id, room)
+        except Exception as error:  # the database cannot be written now: nothing is lost, try again
+            logger.error("claiming failed", error=repr(error))
+            return poll
+        for claim in claimed.claims:
+            self._begin(Attempt(claim))
+        if claimed.next_due is None:
+            return poll
+        return min(poll, max(0.0, (claimed.next_due - self._tools.clock.now()) / 1e6))
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+
+    def _begin(self, attempt: Attempt) -> None:
+        self._attempts[attempt.lease.run_id] = attempt
+        attempt.task = asyncio.get_running_loop().create_task(
+            execute(attempt, self._tools), name=f"run {attempt.lease.run_id}"
+        )
+        attempt.task.add_done_callback(lambda task: self._done(attempt, task))
+        if self._draining:
+            attempt.hand_back()
+
+    def _done(self, attempt: Attempt, task: asyncio.Task[None]) -> None:
+        self._forget(attempt)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("an attempt broke", run_id=attempt.lease.run_id, exc_info=error)
+
+    def _forget(self, attempt: Attempt) -> None:
+        if self._attempts.get(attempt.lease.run_id) is attempt:
+            del self._attempts[attempt.lease.run_id]
+        self._changed.set()
+
+
+async def hand_back(tools: Tools, attempts: list[Attempt]) -> None:
+    """Hands back runs whose own code does not let go, from outside their loop."""
+    for attempt in attempts:
+        with suppress(LeaseLost):
+            await tools.queue.release(attempt.lease)
