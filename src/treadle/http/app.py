@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
@@ -13,12 +11,11 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from treadle.http.routing import Operation, on_http_error, routes
+from treadle.http import assistants, system, threads
+from treadle.http.routing import Operation, Services, on_http_error, routes
 from treadle.settings import Settings
 
-if TYPE_CHECKING:
-    from treadle.service.assistants import Assistants
-    from treadle.service.threads import Threads
+__all__ = ["Services", "build", "operations"]
 
 METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 EXPOSED = "content-location, location, x-pagination-total, x-pagination-next"
@@ -27,28 +24,21 @@ PREFLIGHT_VARY = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Services:
-    """What endpoints may use. The composition root makes it."""
-
-    settings: Settings
-    assistants: Assistants
-    threads: Threads
-
-
 def operations() -> list[Operation]:
     """The whole route table: the ``ROUTES`` of every module, joined here."""
-    return []
+    return [*assistants.ROUTES, *threads.ROUTES, *system.ROUTES]
 
 
 def build(services: Services, settings: Settings) -> Starlette:
     """The application over ``services``. It starts and stops nothing: the composition root does."""
+    table = operations()
     app = Starlette(
-        routes=routes(operations(), services),
+        routes=routes(table, services),
         middleware=[Middleware(Cors), Middleware(Segments)],
         exception_handlers={HTTPException: on_http_error},
     )
     app.router.redirect_slashes = False
+    app.state.operations = table
     return app
 
 

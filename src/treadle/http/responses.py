@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import structlog
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Raw, Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -20,13 +20,21 @@ log = structlog.get_logger("treadle.http")
 def encode(value: Any) -> bytes:
     """Compact JSON. Structs become objects without their unset fields, times ISO 8601 with microseconds and ``+00:00``.
 
-    An ``orjson.Fragment`` goes through as it is.
+    An ``orjson.Fragment`` or ``msgspec.Raw`` goes through as it is.
     """
     return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(encode(value), status, headers, "application/json")
+
+
+def paged(items: Sequence[Any], *, total: int, offset: int) -> Response:
+    """One page of a search: how many there are in all, and where the next page starts if there is one."""
+    headers = {"x-pagination-total": str(total)}
+    if items and offset + len(items) < total:
+        headers["x-pagination-next"] = str(offset + len(items))
+    return json_response(items, headers=headers)
 
 
 def no_content(*, headers: Mapping[str, str] | None = None) -> Response:
@@ -57,6 +65,8 @@ def _default(value: Any) -> Any:
             for name, attribute in zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
             if (field := getattr(value, attribute)) is not UNSET
         }
+    if isinstance(value, Raw):
+        return orjson.Fragment(bytes(value))
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -13,11 +13,21 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from treadle.http.responses import error_response
+from treadle.service.assistants import Assistants
+from treadle.service.threads import Threads
+from treadle.settings import Settings
 
-if TYPE_CHECKING:
-    from treadle.http.app import Services
 
-Endpoint = Callable[[Request, "Services"], Awaitable[ASGIApp]]
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What endpoints may use. The composition root makes it."""
+
+    settings: Settings
+    assistants: Assistants
+    threads: Threads
+
+
+Endpoint = Callable[[Request, Services], Awaitable[ASGIApp]]
 
 
 @dataclass(frozen=True, kw_only=True)

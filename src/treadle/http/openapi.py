@@ -1,0 +1,133 @@
+"""The OpenAPI document and a page of the routes, both made from the route table. Nothing in them leaves the machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from html import escape
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from treadle.http.routing import Operation, Parameter
+from treadle.model import JSON
+
+_REFERENCES = "#/components/schemas/{name}"
+_PATH_PARAMETER = re.compile(r"{(\w+)}")
+_ERROR = {
+    "type": "object",
+    "required": ["detail", "code"],
+    "properties": {"detail": {"type": "string"}, "code": {"type": "string"}},
+}
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
+code{font:13px ui-monospace,monospace}b{display:inline-block;width:4.5rem}h2{margin-top:2rem}
+summary{cursor:pointer;padding:.3rem 0}pre{background:#f4f4f4;padding:.7rem;overflow:auto}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}pre{background:#262626}a{color:#8bf}}
+"""
+
+
+def document(operations: Sequence[Operation], *, version: str) -> JSON:
+    """The OpenAPI 3.1 document of the route table."""
+    schema, components = _schemas(operations)
+    paths: JSON = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation, schema)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "treadle", "version": version},
+        "paths": paths,
+        "components": {"schemas": {**components, "Error": _ERROR}},
+    }
+
+
+def page(document: JSON) -> str:
+    """A page that lists the routes of ``document``, with what goes in and out of each."""
+    title = f"treadle {escape(document['info']['version'])}"
+    tags: dict[str, list[str]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            tags.setdefault(operation["tags"][0], []).append(_entry(path, method, operation))
+    body = "".join(f"<h2>{escape(tag)}</h2>{''.join(entries)}" for tag, entries in tags.items())
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+        f'<h1>{title}</h1><p><a href="openapi.json">openapi.json</a></p>{body}</html>'
+    )
+
+
+def _schemas(operations: Sequence[Operation]) -> tuple[Callable[[Any], JSON], JSON]:
+    """A function from a type of the table to its schema, and the schemas that those refer to."""
+    types = [
+        type
+        for operation in operations
+        for type in (operation.request, operation.response, *(p.type for p in operation.parameters))
+        if type is not None
+    ]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCES)
+    # Not every type hashes alike (bool | int is int | bool): they are told apart by identity, and live in the table.
+    known = {id(type): schema for type, schema in zip(types, schemas, strict=True)}
+    return (lambda type: known[id(type)]), components
+
+
+def _describe(operation: Operation, schema: Callable[[Any], JSON]) -> JSON:
+    described: JSON = {
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "operationId": _operation_id(operation),
+        "responses": _responses(operation, schema),
+    }
+    if parameters := _parameters(operation, schema):
+        described["parameters"] = parameters
+    if operation.request is not None:
+        described["requestBody"] = {"required": True, "content": _json(schema(operation.request))}
+    return described
+
+
+def _operation_id(operation: Operation) -> str:
+    words = re.findall(r"\w+", operation.path) or ["root"]
+    return "_".join([operation.method.lower(), *words]).replace("openapi_json", "openapi")
+
+
+def _parameters(operation: Operation, schema: Callable[[Any], JSON]) -> list[JSON]:
+    names = _PATH_PARAMETER.findall(operation.path)
+    in_path = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    return in_path + [_parameter(parameter, schema) for parameter in operation.parameters]
+
+
+def _parameter(parameter: Parameter, schema: Callable[[Any], JSON]) -> JSON:
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "description": parameter.description,
+        "schema": schema(parameter.type),
+    }
+
+
+def _responses(operation: Operation, schema: Callable[[Any], JSON]) -> JSON:
+    success: JSON = {"description": HTTPStatus(operation.status).phrase}
+    if operation.streams:
+        success["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+    elif operation.response is not None:
+        success["content"] = _json(schema(operation.response))
+    refused = sorted({*operation.errors, *((413,) if operation.request is not None else ())})
+    errors = {str(status): _refusal(status) for status in refused}
+    return {str(operation.status): success, **errors}
+
+
+def _refusal(status: int) -> JSON:
+    return {
+        "description": HTTPStatus(status).phrase,
+        "content": _json({"$ref": _REFERENCES.format(name="Error")}),
+    }
+
+
+def _json(schema: JSON) -> JSON:
+    return {"application/json": {"schema": schema}}
+
+
+def _entry(path: str, method: str, operation: JSON) -> str:
+    details = {key: operation[key] for key in ("parameters", "requestBody", "responses") if key in operation}
+    shown = escape(msgspec.json.format(msgspec.json.encode(details), indent=2).decode())
+    head = f"<b>{method.upper()}</b> <code>{escape(path)}</code> {escape(operation['summary'])}"
+    return f"<details><summary>{head}</summary><pre>{shown}</pre></details>"
