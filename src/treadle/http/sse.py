@@ -1,0 +1,207 @@
+"""Readers of a run over HTTP. stream, join stream, wait and join are one loop over the log, with two ways to write it.
+
+We own the race with the client's disconnect and the heartbeat: Starlette's StreamingResponse watches neither the way an
+endless stream needs (STYLE.md, habit 10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from treadle import sse
+from treadle.model import Event
+from treadle.ports import Chunk, Follower
+
+STREAM_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+    "connection": "keep-alive",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Which events of the log a reader gets, and how. ``extended`` is what our own client asks for (an ``end`` event
+    with the status, the tags in ``metadata``); ``only`` are event names, None for all."""
+
+    extended: bool = False
+    only: Collection[str] | None = None
+    subgraphs: bool = True
+
+    def encode(self, chunk: Chunk) -> bytes:
+        """The wire bytes of a chunk; made once for all readers that want everything."""
+        if self.only is not None or not self.subgraphs:
+            return b"".join(self._frame(event, seq) for seq, event in enumerate(chunk.events, chunk.first))
+        known = chunk.frames.get(self.extended)
+        if known is None:
+            known = b"".join(self._frame(event, seq) for seq, event in enumerate(chunk.events, chunk.first))
+            chunk.frames[self.extended] = known
+        return known
+
+    def _frame(self, event: Event, seq: int) -> bytes:
+        if not self._wanted(event):
+            return b""
+        data = event.data
+        if event.mode == "metadata" and not self.extended:
+            started = orjson.loads(data)
+            data = orjson.dumps({"run_id": started["run_id"], "attempt": started["attempt"]})
+        return sse.encode(event.name, data, sse.event_id(event.ms, seq))
+
+    def _wanted(self, event: Event) -> bool:
+        if event.mode == "end":
+            return self.extended
+        if event.mode == "error":
+            return True
+        if event.ns and not self.subgraphs:
+            return False
+        return self.only is None or event.mode in self.only or event.name in self.only
+
+
+class Streams:
+    """The open readers of this server. ``break_all`` is for a draining one: their connections break, as if cut."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self.open: set[Reading] = set()
+
+    def break_all(self) -> None:
+        self.broken = True
+        for reading in tuple(self.open):
+            reading.follower.wake()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How a reader is served. ``on_leave`` is called when the client goes away before the end."""
+
+    headers: Mapping[str, str]
+    heartbeat_seconds: float
+    on_leave: Callable[[], Awaitable[None]] | None = None
+
+
+class Reading:
+    """One reader on one connection, from the request until the run ends, the client leaves or the server drains."""
+
+    def __init__(self, follower: Follower, streams: Streams, terms: Terms) -> None:
+        self.follower = follower
+        self._streams = streams
+        self._terms = terms
+        self._left = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        watcher = asyncio.get_running_loop().create_task(self._watch(receive))
+        self._streams.open.add(self)
+        try:
+            await self._start(send)
+            finished = await self._relay(send)
+            if finished:
+                await send({"type": "http.response.body", "body": await self._last(), "more_body": False})
+        finally:
+            self._streams.open.discard(self)
+            self.follower.close()
+            watcher.cancel()
+        if self._left and not self._streams.broken and (on_leave := self._terms.on_leave) is not None:
+            await on_leave()
+
+    async def _start(self, send: Send) -> None:
+        headers = [(name.encode(), value.encode()) for name, value in self._terms.headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def _relay(self, send: Send) -> bool:
+        """Sends what comes until the run has ended. False: the client left or the server drains, and the response is
+        left unfinished so that nobody takes it for complete."""
+        loop = asyncio.get_running_loop()
+        every = self._terms.heartbeat_seconds
+        beat_at = loop.time() + every
+        while not self.follower.ended:
+            if self._left or self._streams.broken:
+                return False
+            chunks = await self.follower.read(max(0.0, beat_at - loop.time()))
+            body = b"".join(self._encode(chunk) for chunk in chunks)
+            if loop.time() >= beat_at:
+                beat_at += every * (1 + (loop.time() - beat_at) // every)
+                body += self._beat
+            if body and not self._left:
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        return not self._left
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._left = True
+        self.follower.wake()
+
+    # what is written
+
+    _beat: bytes
+
+    def _encode(self, chunk: Chunk) -> bytes:
+        raise NotImplementedError
+
+    async def _last(self) -> bytes:
+        raise NotImplementedError
+
+
+class EventReading(Reading):
+    """Writes server-sent events. ``gap`` is the first seq still kept when the reader asked for older ones."""
+
+    _beat = sse.HEARTBEAT
+
+    def __init__(
+        self,
+        follower: Follower,
+        streams: Streams,
+        terms: Terms,
+        *,
+        view: View,
+        gap: int | None = None,
+        run_id: str,
+        exists: Callable[[], Awaitable[bool]],
+    ) -> None:
+        super().__init__(follower, streams, terms)
+        self._view = view
+        self._gap = gap
+        self._run_id = run_id
+        self._exists = exists
+        self._ended = False
+
+    async def _start(self, send: Send) -> None:
+        await super()._start(send)
+        if self._gap is not None:
+            notice = {"error": "gap", "message": f"events before {self._gap} are no longer kept", "first_seq": self._gap}
+            body = sse.encode("gap", orjson.dumps(notice))
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    def _encode(self, chunk: Chunk) -> bytes:
+        self._ended = chunk.ends
+        return self._view.encode(chunk)
+
+    async def _last(self) -> bytes:
+        """A run that was rolled back or deleted has no log to hold its end; our own client is told all the same."""
+        if self._ended or not self._view.extended or await self._exists():
+            return b""
+        return sse.encode("end", orjson.dumps({"run_id": self._run_id, "status": "rolled_back"}))
+
+
+class ResultReading(Reading):
+    """Writes one JSON body once the run has ended; white space keeps the connection alive until then."""
+
+    _beat = b"\n"
+
+    def __init__(
+        self, follower: Follower, streams: Streams, terms: Terms, *, result: Callable[[], Awaitable[bytes]]
+    ) -> None:
+        super().__init__(follower, streams, terms)
+        self._result = result
+
+    def _encode(self, chunk: Chunk) -> bytes:
+        return b""
+
+    async def _last(self) -> bytes:
+        return await self._result()
