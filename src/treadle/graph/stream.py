@@ -169,7 +169,7 @@ def _latest(config: RunnableConfig, saver: Saver, store: BaseStore | None) -> Ru
 
 def _chunks(graph: AnyGraph, ask: Ask, config: RunnableConfig, modes: list[str]) -> AsyncGenerator[Chunk]:
     asked: dict[str, Any] = {
-        "context": fitting_context(graph, ask.context),
+        "context": fitting_context(graph.context_schema, ask.context),
         "stream_mode": [*modes, *(mode for mode in _WATCHED if mode not in modes)],
         "interrupt_before": ask.interrupt_before,
         "interrupt_after": ask.interrupt_after,
@@ -229,17 +229,19 @@ def _goto(goto: str | SendRequest | list[str | SendRequest] | None) -> Any:
     return [target if isinstance(target, str) else Send(target.node, target.input) for target in targets]
 
 
-def fitting_context(graph: AnyGraph, context: Mapping[str, Any] | None) -> Any:
-    """``context`` as the graph's context schema takes it: a dataclass gets no key that it does not know."""
-    schema: Any = graph.context_schema
-    if schema is None:
+def fitting_context(schema: Any, context: Mapping[str, Any] | None, *, make: bool = False) -> Any:
+    """``context`` as a context schema takes it: a dataclass gets no key that it does not know.
+
+    LangGraph makes the object of the dict that this returns; ``make`` makes it here.
+    """
+    if not isinstance(schema, type) or not (is_dataclass(schema) or issubclass(schema, BaseModel)):
         return dict(context) if context else None
     if is_dataclass(schema):
         known = {each.name for each in fields(schema) if each.init}
         context = {key: value for key, value in (context or {}).items() if key in known}
-    elif not isinstance(schema, type) or not issubclass(schema, BaseModel):
-        return dict(context) if context else None
-    return dict(context or {}) if context or _has_defaults(schema) else None
+    if not context and not _has_defaults(schema):
+        return None
+    return cast("Any", schema)(**(context or {})) if make else dict(context or {})
 
 
 def _has_defaults(schema: Any) -> bool:

@@ -1,0 +1,219 @@
+"""Imports the graphs that a langgraph.json names, and opens them for use."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+import sys
+import traceback
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import StateGraph
+from langgraph.pregel import Pregel
+from langgraph.store.base import BaseStore
+
+from treadle.errors import ConfigError
+from treadle.graph.factory import Access, Factory, Use, compiled
+from treadle.graph.internals import AnyGraph
+from treadle.graph.project import GraphSpec, ProjectConfig, load_config
+
+__all__ = ["GraphImportError", "Graphs", "LoadedGraph", "ProjectConfig", "load_config", "load_graphs"]
+
+_LOADED_AT = "__treadle_mtime_ns__"
+"""Set on the modules imported here: a later load sees by it that the file has changed."""
+
+
+class GraphImportError(ConfigError):
+    """Importing a graph failed in the user's own code. ``traceback`` is theirs, without the frames of the loader."""
+
+    def __init__(self, detail: str, *, file: str, key: str, traceback: str) -> None:
+        super().__init__(detail, file=file, key=key)
+        self.traceback = traceback
+
+
+@dataclass(frozen=True)
+class LoadedGraph:
+    """A graph that can be opened: made once (``static``) or by a ``factory`` for each use."""
+
+    graph_id: str
+    description: str | None
+    static: AnyGraph | None = None
+    factory: Factory | None = None
+
+    @asynccontextmanager
+    async def open(
+        self,
+        *,
+        access: Access,
+        config: RunnableConfig,
+        store: BaseStore | None,
+        context: Any = None,
+        user: Any = None,
+    ) -> AsyncGenerator[AnyGraph]:
+        """The graph for one use; what a factory holds open is closed afterwards. Call it on the loop of the graphs."""
+        if self.static is not None:
+            yield self.static
+            return
+        assert self.factory is not None
+        use = Use(access=access, config=config, store=store, context=context, user=user)
+        async with self.factory.make(use) as graph:
+            yield graph
+
+
+class Graphs(Mapping[str, LoadedGraph]):
+    """The graphs of a project by id, in the order of its file."""
+
+    def __init__(self, graphs: Mapping[str, LoadedGraph]) -> None:
+        self._graphs = dict(graphs)
+
+    def __getitem__(self, graph_id: str) -> LoadedGraph:
+        return self._graphs[graph_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._graphs)
+
+    def __len__(self) -> int:
+        return len(self._graphs)
+
+
+def load_graphs(config: ProjectConfig) -> Graphs:
+    """Imports every graph of ``config``; files that changed since an earlier load are read again.
+
+    Puts the local dependencies on ``sys.path`` and fills in the environment. Raises ConfigError, and GraphImportError
+    where the user's own code fails.
+    """
+    for path in reversed(config.paths):
+        if str(path) not in sys.path:
+            sys.path.insert(0, str(path))
+    for name, value in config.env.items():
+        os.environ.setdefault(name, value)
+    importlib.invalidate_caches()
+    return Graphs({name: _load(spec, config) for name, spec in config.graphs.items()})
+
+
+def _load(spec: GraphSpec, config: ProjectConfig) -> LoadedGraph:
+    module = _import(spec, config)
+    name = f"{spec.place}:{spec.attribute}"
+    try:
+        found = getattr(module, spec.attribute)
+    except AttributeError:
+        detail = f"{spec.place} has no {spec.attribute!r}; {_offer(module)}"
+        raise ConfigError(detail, file=str(config.file), key=f"graphs.{spec.graph_id}") from None
+    try:
+        if callable(found) and not isinstance(found, (Pregel, StateGraph, type)):
+            return LoadedGraph(spec.graph_id, spec.description, factory=Factory(name, found))
+        return LoadedGraph(spec.graph_id, spec.description, static=compiled(name, found))
+    except ConfigError as error:
+        key = f"graphs.{spec.graph_id}"
+        raise ConfigError(error.detail, file=str(config.file), key=key, hint=error.hint) from error.__cause__
+
+
+def _offer(module: ModuleType) -> str:
+    """What of a module could have been meant: its graphs, else the functions it defines, else nothing."""
+    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    graphs = [name for name, value in public.items() if isinstance(value, (Pregel, StateGraph))]
+    own = [name for name, value in public.items() if getattr(value, "__module__", None) == module.__name__]
+    names = sorted(graphs or own)
+    return f"it has {', '.join(names)}" if names else "it has no graph and no function"
+
+
+def _import(spec: GraphSpec, config: ProjectConfig) -> ModuleType:
+    try:
+        if spec.file is not None:
+            return _import_file(spec.file, config.file.parent)
+        return importlib.import_module(str(spec.module))
+    except (Exception, SystemExit) as error:  # the user's code runs here, and may raise anything
+        last = traceback.format_exception_only(error)[-1].strip()
+        raise GraphImportError(
+            f"importing {spec.place} failed: {last}",
+            file=str(config.file),
+            key=f"graphs.{spec.graph_id}",
+            traceback=_own_traceback(error),
+        ) from error
+
+
+def _import_file(file: Path, base: Path) -> ModuleType:
+    """Imports a file under the name that its own package would import it by, so that relative imports work and saved
+    objects find their class again; under a name of its own where that name leads elsewhere."""
+    name, root = _module_name(file, base)
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
+    _forget_if_changed(name, file)
+    module = importlib.import_module(name) if _finds(name, file) else _import_apart(file, base)
+    setattr(module, _LOADED_AT, file.stat().st_mtime_ns)
+    return module
+
+
+def _module_name(file: Path, base: Path) -> tuple[str, Path]:
+    """``(dotted name, directory that has to be on sys.path)``: from the root of its package, or else from ``base``."""
+    root = file.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    if root == file.parent and file.is_relative_to(base):
+        root = base
+    parts = file.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts), root
+
+
+def _finds(name: str, file: Path) -> bool:
+    """Whether importing ``name`` gives ``file``; the parents of ``name`` are imported to know."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        return False
+    try:
+        found = importlib.util.find_spec(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            return False
+        raise
+    except ValueError:  # a module without a spec, such as __main__
+        return False
+    return found is not None and found.origin is not None and Path(found.origin).resolve() == file
+
+
+def _import_apart(file: Path, base: Path) -> ModuleType:
+    relative = file.relative_to(base) if file.is_relative_to(base) else file
+    name = "treadle_graph_" + re.sub(r"\W", "_", str(relative.with_suffix("")))
+    _forget_if_changed(name, file)
+    if name in sys.modules:
+        return sys.modules[name]
+    found = importlib.util.spec_from_file_location(name, file)
+    assert found is not None
+    assert found.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(found)
+    try:
+        found.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _forget_if_changed(name: str, file: Path) -> None:
+    loaded_at = getattr(sys.modules.get(name), _LOADED_AT, None)
+    if loaded_at is not None and loaded_at != file.stat().st_mtime_ns:
+        del sys.modules[name]
+
+
+def _own_traceback(error: BaseException) -> str:
+    """The traceback of ``error`` from where the user's code begins."""
+    report = traceback.TracebackException.from_exception(error)
+    chain: Sequence[traceback.TracebackException | None] = [report]
+    while chain:
+        for each in (each for each in chain if each is not None):
+            each.stack = traceback.StackSummary.from_list(
+                [frame for frame in each.stack if not _is_ours(frame.filename)]
+            )
+        chain = [link for each in chain if each is not None for link in (each.__cause__, each.__context__)]
+    return "".join(report.format())
+
+
+def _is_ours(filename: str) -> bool:
+    return filename == __file__ or filename == importlib.__file__ or filename.startswith("<frozen importlib")
