@@ -1,0 +1,150 @@
+"""``treadle doctor``: is this machine, and this project, ready?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from treadle.cli import app, report
+from treadle.cli.serve import Config, port_in_use, port_is_free, takes_settings
+from treadle.errors import ConfigError
+from treadle.settings import Settings
+
+Verdict = Literal["ok", "warn", "fail"]
+
+COLORS: dict[Verdict, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+NEEDED = ("treadle", "langgraph", "langgraph-checkpoint", "langgraph-sdk", "langchain-core", "starlette", "uvicorn")
+LEAST_SQLITE = (3, 35, 0)  # the first with RETURNING
+LEAST_PYTHON = (3, 11)
+MEGABYTE = 1024 * 1024
+LOW_DISK, TOO_LOW_DISK = 1024 * MEGABYTE, 100 * MEGABYTE
+TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING")
+
+
+class Finding(NamedTuple):
+    what: str
+    verdict: Verdict
+    text: str
+
+
+@app.command()
+@takes_settings
+def doctor(settings: Settings, config: Config = Path("langgraph.json")) -> None:
+    """Check Python, packages, the project, the data directory, the port and the disk. Exits with 1 on a failure."""
+    findings = list(examine(settings, config))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for finding in findings:
+        table.add_row(Text(finding.verdict, style=COLORS[finding.verdict]), finding.what, Text(finding.text))
+    Console(highlight=False).print(table)
+    raise typer.Exit(1 if any(finding.verdict == "fail" for finding in findings) else 0)
+
+
+def examine(settings: Settings, config: Path) -> Iterator[Finding]:
+    """Every finding, in the order in which a server would stumble over them."""
+    checks: tuple[Callable[[Settings, Path], Iterator[Finding]], ...] = (
+        _python,
+        _packages,
+        _tracing,
+        _project,
+        _data,
+        _disk,
+        _sqlite,
+        _port,
+    )
+    for check in checks:
+        yield from check(settings, config)
+
+
+def _python(settings: Settings, config: Path) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    enough = sys.version_info[:2] >= LEAST_PYTHON
+    yield Finding("python", "ok" if enough else "fail", version if enough else f"{version}; 3.11 or newer is needed")
+
+
+def _packages(settings: Settings, config: Path) -> Iterator[Finding]:
+    for name in NEEDED:
+        try:
+            yield Finding(name, "ok", metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding(name, "fail", "is not installed: pip install treadle installs it")
+
+
+def _tracing(settings: Settings, config: Path) -> Iterator[Finding]:
+    on = [name for name in TRACING if os.environ.get(name, "").lower() in ("1", "true")]
+    if on:
+        yield Finding("tracing", "warn", f"{', '.join(on)} is set: your graphs send their traces off this machine")
+    else:
+        yield Finding("tracing", "ok", "off; nothing leaves this machine but what your graphs send")
+
+
+def _project(settings: Settings, config: Path) -> Iterator[Finding]:
+    from treadle.graph.load import load_config, load_graphs
+
+    try:
+        project = load_config(config)
+        graphs = load_graphs(project)
+    except ConfigError as error:
+        parts = (str(error), error.hint and f"hint: {error.hint}", report.users_traceback(error))
+        yield Finding("project", "fail", "\n".join(part.rstrip() for part in parts if part))
+    else:
+        yield from (Finding("project", "warn", warning) for warning in project.warnings)
+        yield Finding("project", "ok", f"{config} loads: {', '.join(graphs)}")
+
+
+def _data(settings: Settings, config: Path) -> Iterator[Finding]:
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=settings.data):
+            pass
+    except OSError as error:
+        yield Finding("data directory", "fail", f"{settings.data}: cannot be written: {error.strerror}")
+    else:
+        yield Finding("data directory", "ok", f"{settings.data} can be written")
+
+
+def _disk(settings: Settings, config: Path) -> Iterator[Finding]:
+    if settings.data.is_dir():
+        free = shutil.disk_usage(settings.data).free
+        verdict: Verdict = "fail" if free < TOO_LOW_DISK else "warn" if free < LOW_DISK else "ok"
+        yield Finding("disk", verdict, f"{free // MEGABYTE:,} MB free")
+
+
+def _sqlite(settings: Settings, config: Path) -> Iterator[Finding]:
+    if sqlite3.sqlite_version_info < LEAST_SQLITE:
+        yield Finding("sqlite", "fail", f"{sqlite3.sqlite_version}; {'.'.join(map(str, LEAST_SQLITE))} is needed")
+        return
+    try:
+        mode = _journal_mode(settings.data)
+    except (OSError, sqlite3.Error) as error:
+        yield Finding("sqlite", "fail", f"{sqlite3.sqlite_version}: {error}")
+    else:
+        works = mode == "wal"
+        text = "WAL works" if works else f"no WAL in the data directory (it stays {mode}): a network file system?"
+        yield Finding("sqlite", "ok" if works else "fail", f"{sqlite3.sqlite_version}, {text}")
+
+
+def _journal_mode(directory: Path) -> str:
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        connection = sqlite3.connect(Path(scratch, "doctor.sqlite3"))
+        try:
+            return str(connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+        finally:
+            connection.close()
+
+
+def _port(settings: Settings, config: Path) -> Iterator[Finding]:
+    free = port_is_free(settings)
+    where = f"{settings.port} on {settings.host} is free" if settings.port else "any free one"
+    yield Finding("port", "ok" if free else "fail", where if free else port_in_use(settings))

@@ -1,0 +1,115 @@
+"""``treadle serve``, and the flags that every setting has."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import inspect
+import os
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from treadle.cli import app, report
+from treadle.cli.process import READY
+from treadle.settings import Settings, table
+
+T = TypeVar("T")
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The project's langgraph.json.")]
+IN_USE = "choose another with --port, or 0 for a free one"
+
+
+def takes_settings(command: Callable[..., T]) -> Callable[..., T]:
+    """Gives ``command`` a flag for every setting; it is called with the resulting ``settings`` instead of them."""
+    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+
+    @functools.wraps(command)
+    def call(**arguments: Any) -> T:
+        given = {name: arguments.pop(name) for name, *_ in table()}
+        return command(settings=Settings.load(**given), **arguments)
+
+    parameters = [*own, *_flags()]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in parameters}
+    return call
+
+
+def _flags() -> list[inspect.Parameter]:
+    hints = get_type_hints(Settings)
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                hints[name] | None,
+                typer.Option(help=f"{help} [{env}]", show_default=str(default), rich_help_panel="Settings"),
+            ],
+        )
+        for name, env, default, help in table()
+    ]
+
+
+def as_arguments(settings: Settings) -> list[str]:
+    """The flags that give another process the same settings."""
+    return [_argument(f.name.replace("_", "-"), getattr(settings, f.name)) for f in fields(settings)]
+
+
+def _argument(flag: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return f"--{flag}" if value else f"--no-{flag}"
+    return f"--{flag}={value}"
+
+
+@app.command()
+@takes_settings
+def serve(settings: Settings, config: Config = Path("langgraph.json")) -> None:
+    """Serve the project's graphs. Prints one line when requests are accepted; logs go to stderr."""
+    from treadle import runtime
+
+    stdout = _keep_stdout()
+    try:
+        code = runtime.serve(settings, config, ready=lambda url: _announce(url, stdout))
+    except runtime.DataDirInUse as error:
+        report.fail(str(error), hint=error.hint, code=3)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            report.fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
+        report.fail(port_in_use(settings))
+    raise typer.Exit(code)
+
+
+def _keep_stdout() -> int:
+    """Sends whatever graphs print to stderr, and returns a descriptor of the real stdout.
+
+    Programs that start a server wait for its one line there and need not read on; a full pipe would stop the server.
+    """
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    return stdout
+
+
+def _announce(url: str, stdout: int) -> None:
+    with os.fdopen(stdout, "w") as stream:
+        print(f"{READY}{url}", file=stream)
+
+
+def port_in_use(settings: Settings) -> str:
+    return f"port {settings.port} on {settings.host} is in use; {IN_USE}"
+
+
+def port_is_free(settings: Settings) -> bool:
+    """Whether a server could listen there now."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        with socket.create_server((settings.host, settings.port), family=family):
+            return True
+    except OSError as error:
+        return error.errno != errno.EADDRINUSE

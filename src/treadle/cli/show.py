@@ -1,0 +1,216 @@
+"""What ``treadle demo`` shows: a run survives the SIGKILL of its server, and what was seen is checked afterwards."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import httpx
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from treadle import demo as project
+from treadle.cli import report
+from treadle.cli.live import LiveView, shorten, text_of
+from treadle.cli.process import ServerDied, ServerProcess, free_port
+from treadle.client import Client
+from treadle.client.calls import EVENTS_HEADER, FROM_START
+from treadle.client.events import (
+    EndEvent,
+    EventDecoder,
+    MessagesTupleEvent,
+    MetadataEvent,
+    StreamEvent,
+    UpdatesEvent,
+)
+from treadle.errors import TreadleError
+from treadle.model import JSON, StreamMode
+from treadle.sse import Decoder, Frame, parse_event_id
+
+CONFIG = Path(project.__file__).parent / "langgraph.json"
+GRAPH = "cars"
+QUESTION = "Which part of the world built the most economical cars of the 1970s, and which three cars were best?"
+MODES: tuple[StreamMode, ...] = ("messages-tuple", "updates")
+TOKENS_BEFORE_KILL = 12  # of the answer: far enough in to see it break, far enough from its end
+DOWN_SECONDS = 0.7  # how long nobody listens, so that the client has to try more than once
+
+
+class Check(NamedTuple):
+    claim: str
+    holds: bool
+    found: str
+
+
+class Show:
+    """One showing: the server process, the client's stream, and what was seen of it."""
+
+    def __init__(self, console: Console, data: Path) -> None:
+        self.console = console
+        self.view = LiveView(console)
+        self.server = ServerProcess(
+            [f"--config={CONFIG}", f"--data={data}", f"--port={free_port()}", "--log-level=warning"],
+            log=data / "server.log",
+        )
+        self.thread_id = ""
+        self.run_id = ""
+        self.events: list[StreamEvent] = []
+        self._tool_results = 0
+        self._answer_tokens = 0
+        self._killed: int | None = None
+        self._restart: threading.Thread | None = None
+
+    def play(self) -> list[Check]:
+        """The whole show. Returns what was to be seen, each with whether it was."""
+        try:
+            url = self.server.start()
+            self._say(f"[bold]1[/] a server, process {self.server.pid}, listens at {url}")
+            with Client(url) as client:
+                self._stream(client)
+                return list(self._checks(client, url))
+        finally:
+            if self._restart:
+                self._restart.join()
+            self.server.stop()
+
+    def _stream(self, client: Client) -> None:
+        self.thread_id = client.threads.create().thread_id
+        self._say(f"[bold]2[/] the client streams one run of an agent: [italic]{QUESTION}[/]")
+        asked = {"messages": [{"role": "user", "content": QUESTION}]}
+        for event in client.runs.stream(self.thread_id, GRAPH, input=asked, stream_mode=MODES):
+            self.events.append(event)
+            self._tell_if_back(event)
+            self.view.show(event)
+            if self._killed is None and self._in_the_answer(event):
+                self._kill()
+        self.view.flow.end()
+
+    def _in_the_answer(self, event: StreamEvent) -> bool:
+        """True once the model has used a tool and is some tokens into its answer."""
+        match event:
+            case MessagesTupleEvent(data=({"type": "tool"}, _)):
+                self._tool_results += 1
+                self._answer_tokens = 0
+            case MessagesTupleEvent(data=(chunk, _)) if self._tool_results:
+                calls = bool(chunk.get("tool_call_chunks"))
+                self._answer_tokens = 0 if calls else self._answer_tokens + bool(text_of(chunk))
+            case UpdatesEvent():
+                self._answer_tokens = 0
+            case _:
+                pass
+        return self._answer_tokens >= TOKENS_BEFORE_KILL
+
+    def _kill(self) -> None:
+        self._killed = self.server.pid
+        self.server.kill()
+        self.view.flow.end()
+        self._say(f"[bold]3[/] [bold red]kill -9 {self._killed}[/]: the server is gone, in the middle of the answer")
+        self._restart = threading.Thread(target=self._start_again, daemon=True)
+        self._restart.start()
+
+    def _start_again(self) -> None:
+        threading.Event().wait(DOWN_SECONDS)
+        self.server.spawn()
+
+    def _tell_if_back(self, event: StreamEvent) -> None:
+        match event:
+            case MetadataEvent(data={"attempt": attempt}) if attempt > 1:
+                self.view.flow.end()
+                self._say(
+                    f"[bold]4[/] a new server, process {self.server.pid}, found the run; the client's stream goes on "
+                    f"after event {_seq(event) - 1}.\n  The interrupted call of the model starts over, the tools' "
+                    "results were kept: node code runs at least once."
+                )
+            case MetadataEvent(data={"run_id": run_id}):
+                self.run_id = run_id
+            case _:
+                pass
+
+    def _checks(self, client: Client, url: str) -> Iterator[Check]:
+        seqs = [_seq(event) for event in self.events]
+        yield Check(
+            "every event came once and in order, across the crash",
+            seqs == list(range(1, len(seqs) + 1)),
+            f"{len(seqs)} events, numbered {seqs[0]} to {seqs[-1]}",
+        )
+        attempts = [event.data["attempt"] for event in self.events if isinstance(event, MetadataEvent)]
+        yield Check("the run was resumed by a second process", attempts == [1, 2], f"attempts {attempts}")
+        last = self.events[-1]
+        status = last.status if isinstance(last, EndEvent) else "no end"
+        yield Check("the stream's last event says how it ended", status == "success", f"end: {status}")
+        thread = client.threads.get(self.thread_id)
+        self.console.print(_conversation(thread.values))
+        yield Check("the thread rests", thread.status == "idle", thread.status)
+        questions = [m for m in _messages(thread.values) if m.get("type") == "human"]
+        yield Check("the input was applied once", len(questions) == 1, f"{len(questions)} question in the state")
+        yield self._replay(url)
+
+    def _replay(self, url: str) -> Check:
+        """Reads the whole stream twice more, from the start, and compares: the bytes, and the events seen live."""
+        first, second = (self._read_again(url) for _ in range(2))
+        decoder: EventDecoder[JSON, Any, Any] = EventDecoder()
+        seen_again = [decoder.decode(frame) for frame in _frames(first)]
+        same = first == second and seen_again == self.events
+        return Check("a replay is the same, byte for byte", same, f"{len(first):,} bytes, {len(seen_again)} events")
+
+    def _read_again(self, url: str) -> bytes:
+        path = f"{url}/threads/{self.thread_id}/runs/{self.run_id}/stream"
+        headers = {**EVENTS_HEADER, "last-event-id": FROM_START}
+        return httpx.get(path, headers=headers, timeout=10, trust_env=False).raise_for_status().content
+
+    def _say(self, text: str) -> None:
+        self.console.print(f"\n[cyan]▍[/]{text}\n")
+
+
+def present(console: Console) -> bool:
+    """Plays the demo on ``console``. True if everything that was to happen did."""
+    with tempfile.TemporaryDirectory(prefix="treadle-demo-") as directory:
+        show = Show(console, Path(directory))
+        try:
+            checks = show.play()
+        except ServerDied as error:
+            report.fail(error.detail, details=error.log)
+        except TreadleError as error:
+            report.fail(error.detail, details=show.server.logged())
+    console.print(_checked(checks))
+    return all(check.holds for check in checks)
+
+
+def _conversation(values: Any) -> Table:
+    """The final state: what the thread holds."""
+    table = Table(title="the thread's final state", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("message", style="bold", no_wrap=True)
+    table.add_column("content")
+    for message in _messages(values):
+        calls = [f"→ {call['name']} {json.dumps(call['args'])}" for call in message.get("tool_calls") or ()]
+        who = f"{message['type']} {message['name']}" if message["type"] == "tool" else str(message["type"])
+        table.add_row(who, Text("\n".join(filter(None, (shorten(text_of(message)), *calls)))))
+    return table
+
+
+def _checked(checks: list[Check]) -> Table:
+    table = Table(
+        title="what was checked", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_header=False
+    )
+    for check in checks:
+        verdict = Text("✓", style="bold green") if check.holds else Text("✗", style="bold red")
+        table.add_row(verdict, check.claim, Text(check.found, style="dim"))
+    return table
+
+
+def _messages(values: Any) -> list[JSON]:
+    return cast("list[JSON]", values["messages"]) if isinstance(values, dict) else []
+
+
+def _frames(stream: bytes) -> list[Frame]:
+    return Decoder().feed(stream)
+
+
+def _seq(event: StreamEvent) -> int:
+    """An event's number in its run; 0 if it has none."""
+    return (parse_event_id(event.id or "") or (0, 0))[1]
