@@ -101,15 +101,23 @@ _NAMED = re.compile(r"field `([^`]+)`")
 def _invalid(message: str, type: Any) -> UnprocessableError:
     problem, _, place = message.partition(" - at `$")
     path = place.removesuffix("`")
+    found = _at(inspect.type_info(type), path)
     if named := _NAMED.search(problem):
         path = f"{path}.{named[1]}"
     field = path.removeprefix(".")
-    # Where the type at the path is a choice, msgspec names only what was wrong.
-    allowed = sorted(set(_literals(_at(inspect.type_info(type), path)))) if "enum value" in problem else []
     text = f"{field or 'request body'}: {_lower(problem)}"
-    if allowed:
+    if allowed := _allowed(problem, found):
         return UnprocessableError(f"{text}; allowed: {', '.join(allowed)}", field=field, allowed=allowed)
     return UnprocessableError(text, field=field)
+
+
+def _allowed(problem: str, found: list[inspect.Type]) -> list[str]:
+    """What may stand there instead, where msgspec tells only what was wrong."""
+    if "enum value" in problem:
+        return sorted({str(value) for info in found if isinstance(info, inspect.LiteralType) for value in info.values})
+    if "unknown field" in problem:
+        return sorted({f.encode_name for info in found if isinstance(info, inspect.StructType) for f in info.fields})
+    return []
 
 
 def _at(info: inspect.Type, path: str) -> list[inspect.Type]:
@@ -134,12 +142,6 @@ def _inside(info: inspect.Type, name: str) -> list[inspect.Type]:
     if not name and isinstance(info, inspect.ListType):
         return [info.item_type]
     return []
-
-
-def _literals(infos: list[inspect.Type]) -> Iterator[str]:
-    for info in infos:
-        if isinstance(info, inspect.LiteralType):
-            yield from (str(value) for value in info.values)
 
 
 def _lower(text: str) -> str:

@@ -13,7 +13,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from treadle.http.responses import error_response
+from treadle.http.sse import Streams
+from treadle.ports import EventLog
 from treadle.service.assistants import Assistants
+from treadle.service.runs import Runs
 from treadle.service.threads import Threads
 from treadle.settings import Settings
 
@@ -25,6 +28,9 @@ class Services:
     settings: Settings
     assistants: Assistants
     threads: Threads
+    runs: Runs
+    log: EventLog
+    streams: Streams
 
 
 Endpoint = Callable[[Request, Services], Awaitable[ASGIApp]]

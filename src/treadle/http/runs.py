@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +13,7 @@ from treadle import sse
 from treadle.errors import NotFoundError, UnprocessableError
 from treadle.http import parse
 from treadle.http.responses import json_response, no_content
-from treadle.http.routing import Operation, Parameter
+from treadle.http.routing import Operation, Parameter, Services
 from treadle.http.sse import STREAM_HEADERS, EventReading, ResultReading, Terms, View
 from treadle.model import (
     ACTIVE,
@@ -29,9 +28,6 @@ from treadle.model import (
 )
 from treadle.ports import RunQuery
 from treadle.service.runs import Requested
-
-if TYPE_CHECKING:
-    from treadle.http.app import Services
 
 COLUMNS = tuple(Run.__struct_fields__)
 _LEFT = "client disconnected from the run stream (on_disconnect=cancel)"

@@ -85,9 +85,7 @@ class Runs:
         thread = self._thread(tx, thread_id or uuid7(tx.now), request, create=stateless)
         strategy = request.multitask_strategy or "enqueue"
         self._supersede(tx, thread.thread_id, strategy, run_id)
-        run = assemble(
-            request, assistant, thread, run_id, tx.now, requested, temporary=temporary, stateless=stateless
-        )
+        run = assemble(request, assistant, thread, run_id, tx.now, requested, temporary=temporary, stateless=stateless)
         tx.merge_thread(
             thread.thread_id,
             metadata={"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id},

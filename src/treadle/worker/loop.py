@@ -28,6 +28,8 @@ class Worker:
         self._changed = asyncio.Event()
         self._draining = False
         self._attempts: dict[str, Attempt] = {}
+        # Marks that came between the commit of a claim and its news reaching this loop.
+        self._early: dict[str, CancelAction] = {}
         self._unsubscribe: list[Callable[[], None]] = []
 
     async def run(self) -> None:
@@ -51,8 +53,13 @@ class Worker:
     def cancel(self, run_id: str, action: CancelAction) -> None:
         """A run got a cancel mark; a hint, and harmless when repeated. From any thread."""
         attempt = self._attempts.get(run_id)
-        if attempt is None or self._loop is None or attempt.cancelled == action:
-            return
+        if attempt is None:
+            self._early[run_id] = action
+        elif attempt.cancelled != action:
+            self._cancel(attempt, action)
+
+    def _cancel(self, attempt: Attempt, action: CancelAction) -> None:
+        assert self._loop is not None
         attempt.cancelled = action
         if attempt.cut_off_at is None:
             attempt.cut_off_at = self._tools.clock.monotonic() + self._tools.settings.cancel_seconds
@@ -101,6 +108,8 @@ class Worker:
             return poll
         for claim in claimed.claims:
             self._begin(Attempt(claim))
+        if not claimed.claims:
+            self._early.clear()
         if claimed.next_due is None:
             return poll
         return min(poll, max(0.0, (claimed.next_due - self._tools.clock.now()) / 1e6))
@@ -115,6 +124,8 @@ class Worker:
             execute(attempt, self._tools), name=f"run {attempt.lease.run_id}"
         )
         attempt.task.add_done_callback(lambda task: self._done(attempt, task))
+        if (action := self._early.pop(attempt.lease.run_id, None)) is not None:
+            self._cancel(attempt, action)
         if self._draining:
             attempt.hand_back()
 

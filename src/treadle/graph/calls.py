@@ -1,0 +1,89 @@
+"""The graphs of this process as the rules ask for them: every call runs on the loop of the graphs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from treadle.graph import describe
+from treadle.graph import state as states
+from treadle.graph.encode import Encoder
+from treadle.graph.factory import Access
+from treadle.graph.internals import AnyGraph
+from treadle.graph.load import Graphs
+from treadle.model import JSON, ThreadState
+from treadle.ports import Checkpoints, GraphLoop
+
+
+class GraphCalls:
+    """What service/graphs.py asks for. ``config`` is a RunnableConfig, so far as JSON carries it."""
+
+    def __init__(self, graphs: Graphs, checkpoints: Checkpoints, loop: GraphLoop) -> None:
+        self._graphs = graphs
+        self._checkpoints = checkpoints
+        self._loop = loop
+
+    @property
+    def ids(self) -> Sequence[str]:
+        return tuple(self._graphs)
+
+    async def drawing(self, graph_id: str, config: JSON, *, xray: int | bool) -> JSON:
+        async def work() -> JSON:
+            async with self._open(graph_id, config, "assistants.read") as graph:
+                return await describe.drawing(graph, xray)
+
+        return await self._loop.submit(work())
+
+    async def schemas(self, graph_id: str, config: JSON) -> JSON:
+        async def work() -> JSON:
+            async with self._open(graph_id, config, "assistants.read") as graph:
+                return {"graph_id": graph_id, **describe.schemas(graph)}
+
+        return await self._loop.submit(work())
+
+    async def subgraphs(self, graph_id: str, config: JSON, *, namespace: str | None, recurse: bool) -> JSON:
+        async def work() -> JSON:
+            async with self._open(graph_id, config, "assistants.read") as graph:
+                return await describe.subgraphs(graph, namespace, recurse)
+
+        return await self._loop.submit(work())
+
+    async def state(self, graph_id: str, config: JSON, *, subgraphs: bool) -> ThreadState:
+        async def work() -> ThreadState:
+            async with self._open(graph_id, config, "threads.read") as graph:
+                lent = {"saver": self._checkpoints.for_thread(), "store": self._checkpoints.store}
+                return await states.read_state(graph, RunnableConfig(**config), subgraphs=subgraphs, **lent)
+
+        return await self._loop.submit(work())
+
+    async def history(
+        self, graph_id: str, config: JSON, *, limit: int, before: str | None, metadata: JSON | None
+    ) -> list[ThreadState]:
+        async def work() -> list[ThreadState]:
+            async with self._open(graph_id, config, "threads.read") as graph:
+                lent = {"saver": self._checkpoints.for_thread(), "store": self._checkpoints.store}
+                return await states.read_history(
+                    graph, RunnableConfig(**config), limit=limit, before=before, metadata=metadata, **lent
+                )
+
+        return await self._loop.submit(work())
+
+    async def update(self, graph_id: str, config: JSON, *, values: Any, as_node: str | None) -> JSON:
+        async def work() -> JSON:
+            async with self._open(graph_id, config, "threads.update") as graph:
+                lent = {"saver": self._checkpoints.for_thread(), "store": self._checkpoints.store}
+                return await states.update_state(graph, RunnableConfig(**config), values=values, as_node=as_node, **lent)
+
+        return await self._loop.submit(work())
+
+    def encode(self, value: Any) -> bytes:
+        return Encoder().encode(value)
+
+    @asynccontextmanager
+    async def _open(self, graph_id: str, config: JSON, access: Access) -> AsyncIterator[AnyGraph]:
+        loaded = self._graphs[graph_id]
+        async with loaded.open(access=access, config=RunnableConfig(**config), store=self._checkpoints.store) as graph:
+            yield graph

@@ -1,0 +1,223 @@
+"""The composition root: settings to backend, services, worker and app; started in order, stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import structlog
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from treadle.backends import DataDirInUse, open_sqlite
+from treadle.backends.clock import SystemClock
+from treadle.graph.calls import GraphCalls
+from treadle.graph.load import Graphs, load_config, load_graphs
+from treadle.graph.loop import GraphThread, SameLoop, blocked_on
+from treadle.http.app import Services, build
+from treadle.http.sse import Streams
+from treadle.ports import Clock
+from treadle.service.assistants import Assistants
+from treadle.service.runs import Runs
+from treadle.service.threads import Threads
+from treadle.settings import Settings
+from treadle.worker.execute import Tools
+from treadle.worker.lease import LeaseKeeper
+from treadle.worker.loop import Worker, hand_back
+
+__all__ = ["DataDirInUse", "Runtime", "serve"]
+
+logger = structlog.get_logger("treadle")
+
+_BACKLOG = 2048
+_STOP_SECONDS = 5.0
+
+
+class Runtime:
+    """One embedded server without its socket: ``app`` serves it. Two may live in one process, on two directories.
+
+    ``start`` takes back the runs that a dead process left, ``drain`` ends or hands back what runs, ``stop`` closes all.
+    """
+
+    def __init__(self, settings: Settings, graphs: Graphs, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.backend = open_sqlite(settings.database, clock=self.clock)
+        self._graph_loop = SameLoop() if settings.graphs_on_serving_loop else GraphThread()
+        calls = GraphCalls(graphs, self.backend.checkpoints, self._graph_loop)
+        self._assistants = Assistants(self.backend.records, calls, self.clock)
+        self.services = Services(
+            settings=settings,
+            assistants=self._assistants,
+            threads=Threads(self.backend.records, calls, self.backend.checkpoints, self.clock),
+            runs=Runs(self.backend.records, self.backend.log, self._assistants, self.clock),
+            log=self.backend.log,
+            streams=Streams(),
+        )
+        self.app: ASGIApp = build(self.services, settings)
+        self._tools = Tools(
+            queue=self.backend.queue,
+            log=self.backend.log,
+            checkpoints=self.backend.checkpoints,
+            graphs=graphs,
+            clock=self.clock,
+            settings=settings,
+        )
+        self.worker = Worker(f"embedded-{secrets.token_hex(8)}", self._tools, self.backend.wakeup)
+        self._keeper: LeaseKeeper | None = None
+        self._working: asyncio.Future[None] | None = None
+        self.stuck = False
+
+    async def start(self) -> None:
+        loop = self._graph_loop
+        loop.start()
+        orphans = await self.backend.queue.rescue(max_attempts=self.settings.max_attempts, exclusive=True)
+        if orphans:
+            logger.info("took back the runs of a process that is gone", runs=len(orphans))
+        await self._assistants.ensure_system_assistants()
+        await self.backend.queue.renew(self.worker.worker_id, self.settings.lease_seconds)
+        self._working = asyncio.ensure_future(loop.submit(self.worker.run()))
+        self._keeper = LeaseKeeper(
+            self.worker, self._tools, graph_loop=loop.loop, blocked_on=lambda: blocked_on(loop.thread_id)
+        )
+        self._keeper.start()
+
+    async def drain(self) -> None:
+        """Stops claiming, gives running runs their time, hands the rest back, and breaks the streams that are open."""
+        self.worker.stop_claiming()
+        patience = self.settings.drain_seconds + self.settings.cancel_seconds + 1.0
+        drained = asyncio.ensure_future(self._graph_loop.submit(self.worker.drain(self.settings.drain_seconds)))
+        await asyncio.wait([drained], timeout=patience)
+        if left := self.worker.active():
+            self.stuck = True
+            logger.warning("handing back runs whose code does not let go", runs=len(left))
+            await hand_back(self._tools, left)
+        self.services.streams.break_all()
+
+    async def stop(self) -> None:
+        self.worker.stop_claiming()
+        if self._working is not None and not self.stuck:
+            await asyncio.wait([self._working], timeout=_STOP_SECONDS)
+        if self._keeper is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._keeper.stop)
+        self._graph_loop.stop()
+        self.backend.close()
+
+    async def __aenter__(self) -> Runtime:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.drain()
+        await self.stop()
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn without its own signal handling; says when it accepts requests."""
+
+    on_started: Callable[[], None]
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.on_started()
+
+
+def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]) -> int:
+    """Serves until SIGTERM or SIGINT and returns the exit code. ``ready`` gets the address once requests are accepted.
+
+    Raises ConfigError for a bad configuration or a data directory in use, OSError when the address cannot be had.
+    """
+    configure_logging(settings)
+    listener = listen(settings.host, settings.port)
+    with listener:
+        graphs = load_graphs(load_config(config_path))
+        runtime = Runtime(settings, graphs)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(runtime, listener, ready))
+    if runtime.stuck:
+        # A node that blocks holds a thread that cannot be ended; its run has been handed back.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    return 0
+
+
+async def _serve(runtime: Runtime, listener: socket.socket, ready: Callable[[str], None]) -> None:
+    host, port = listener.getsockname()[:2]
+    config = uvicorn.Config(
+        runtime.app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ws="none",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=3,
+        server_header=False,
+    )
+    server = _Uvicorn(config)
+    server.on_started = lambda: ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    await runtime.start()
+    serving = loop.create_task(server.serve(sockets=[listener]))
+    asked = loop.create_task(ending.wait())
+    try:
+        await asyncio.wait([serving, asked], return_when=asyncio.FIRST_COMPLETED)
+        await runtime.drain()
+        server.should_exit = True
+        await serving
+    finally:
+        asked.cancel()
+        await runtime.stop()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The listening socket. Raises OSError when the address is taken or is not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listener.set_inheritable(False)
+    return listener
+
+
+class _NotUnfinished(logging.Filter):
+    """A stream that is broken off on purpose is left unfinished; uvicorn need not report it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "without completing response" not in record.getMessage()
+
+
+def configure_logging(settings: Settings) -> None:
+    """Logs to stderr, for people or as JSON lines."""
+    level = getattr(logging, settings.log_level.upper())
+    renderer = structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([structlog.processors.format_exc_info] if settings.log_json else []),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s [%(levelname)s] %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").addFilter(_NotUnfinished())
+    for noisy in ("uvicorn.error", "httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
