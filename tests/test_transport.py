@@ -7,6 +7,7 @@ import asyncio
 import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
+
 from transport import StreamingTransport
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
