@@ -17,6 +17,7 @@
     ├── StreamAborted               the caller's AbortSignal stopped the reading
     ├── RunFailed                   the run ended in status error or timeout
     ├── RunTimeoutError             waiting took longer than asked (a TimeoutError too); the run goes on
+    ├── DecodeError                 what arrived does not fit the type asked for
     ├── LeaseLost                   a write by an attempt that no longer holds its run; never leaves the server
     └── ConfigError                 langgraph.json or a setting is wrong: file, key, what is allowed
 
@@ -148,6 +149,14 @@ class RunTimeoutError(TreadleError, TimeoutError):
         super().__init__(detail)
         self.run_id = run_id
         self.thread_id = thread_id
+
+
+class DecodeError(TreadleError):
+    """What arrived does not fit the type asked for (``state_type=``, ``custom_type=`` …). ``data`` is its bytes."""
+
+    def __init__(self, detail: str, *, data: bytes = b"") -> None:
+        super().__init__(detail)
+        self.data = data
 
 
 class LeaseLost(TreadleError):

@@ -1,0 +1,149 @@
+# Generated from _async/assistants.py by scripts/unasync.py: change that file, not this one.
+"""client.assistants: graphs with a configuration, ready to run."""
+
+from __future__ import annotations
+
+import builtins
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Unpack, overload
+
+from treadle.client.calls import call, decoded, path, present
+from treadle.client.options import CallOptions
+from treadle.model import JSON, Assistant
+
+from .transport import Transport
+
+SortBy = Literal["assistant_id", "graph_id", "name", "created_at", "updated_at"]
+
+
+class AssistantsClient:
+    """The calls of ``client.assistants``. ``get_graph`` and ``get_schemas`` also take a graph's name as the id."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(
+        self,
+        graph_id: str,
+        config: Mapping[str, Any] | None = None,
+        *,
+        context: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        assistant_id: str | None = None,
+        if_exists: Literal["raise", "do_nothing"] | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Assistant:
+        """A new assistant. ConflictError if ``assistant_id`` is taken, unless ``if_exists`` is ``do_nothing``."""
+        # An id made here makes the call repeatable: an assistant that has it can only be an earlier try's.
+        chosen = {"assistant_id": assistant_id, "if_exists": if_exists}
+        ours = {"assistant_id": str(uuid.uuid4()), "if_exists": "do_nothing"}
+        fields = {"graph_id": graph_id, "config": config, "context": context, "metadata": metadata}
+        texts = {"name": name, "description": description}
+        body = present({**fields, **texts, **(chosen if assistant_id else ours)})
+        repeatable = assistant_id is None or if_exists == "do_nothing"
+        response = self._transport.send(call("POST", "/assistants", options, body=body, repeatable=repeatable))
+        return decoded(response.content, Assistant)
+
+    def get(self, assistant_id: str, **options: Unpack[CallOptions]) -> Assistant:
+        response = self._transport.send(call("GET", path("assistants", (assistant_id,)), options))
+        return decoded(response.content, Assistant)
+
+    def update(
+        self,
+        assistant_id: str,
+        *,
+        graph_id: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Assistant:
+        """A new version. ``metadata`` is merged, ``config`` and ``context`` replace what was there."""
+        fields = {"graph_id": graph_id, "config": config, "context": context, "metadata": metadata}
+        body = present({**fields, "name": name, "description": description})
+        made = call("PATCH", path("assistants", (assistant_id,)), options, body=body, repeatable=False)
+        return decoded((self._transport.send(made)).content, Assistant)
+
+    def delete(self, assistant_id: str, *, delete_threads: bool = False, **options: Unpack[CallOptions]) -> None:
+        params = {"delete_threads": True} if delete_threads else {}
+        where = path("assistants", (assistant_id,))
+        self._transport.send(call("DELETE", where, options, params=params, gone_is_done=True))
+
+    @overload
+    def search(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = ...,
+        graph_id: str | None = ...,
+        name: str | None = ...,
+        limit: int = ...,
+        offset: int = ...,
+        sort_by: SortBy | None = ...,
+        sort_order: Literal["asc", "desc"] | None = ...,
+        select: None = None,
+        **options: Unpack[CallOptions],
+    ) -> builtins.list[Assistant]: ...
+
+    @overload
+    def search(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = ...,
+        graph_id: str | None = ...,
+        name: str | None = ...,
+        limit: int = ...,
+        offset: int = ...,
+        sort_by: SortBy | None = ...,
+        sort_order: Literal["asc", "desc"] | None = ...,
+        select: Sequence[str],
+        **options: Unpack[CallOptions],
+    ) -> builtins.list[JSON]: ...
+
+    def search(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        graph_id: str | None = None,
+        name: str | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        sort_by: SortBy | None = None,
+        sort_order: Literal["asc", "desc"] | None = None,
+        select: Sequence[str] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> builtins.list[Assistant] | builtins.list[JSON]:
+        """Assistants whose metadata contains what is given. With ``select``, plain dicts of those columns."""
+        filters = {"metadata": metadata, "graph_id": graph_id, "name": name, "select": select}
+        paging = {"limit": limit, "offset": offset, "sort_by": sort_by, "sort_order": sort_order}
+        made = call("POST", "/assistants/search", options, body=present({**filters, **paging}))
+        response = self._transport.send(made)
+        return decoded(response.content, builtins.list[JSON] if select else builtins.list[Assistant])
+
+    def count(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        graph_id: str | None = None,
+        name: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> int:
+        body = present({"metadata": metadata, "graph_id": graph_id, "name": name})
+        response = self._transport.send(call("POST", "/assistants/count", options, body=body))
+        return decoded(response.content, int)
+
+    def get_graph(
+        self, assistant_id: str, *, xray: int | bool = False, **options: Unpack[CallOptions]
+    ) -> dict[str, builtins.list[JSON]]:
+        """``{"nodes": […], "edges": […]}``; ``xray`` opens sub-graphs, to a depth if it is a number."""
+        made = call("GET", path("assistants", (assistant_id,), "graph"), options, params={"xray": xray})
+        return decoded((self._transport.send(made)).content, dict[str, builtins.list[JSON]])
+
+    def get_schemas(self, assistant_id: str, **options: Unpack[CallOptions]) -> JSON:
+        """JSON schemas: input, output, state, config and context."""
+        made = call("GET", path("assistants", (assistant_id,), "schemas"), options)
+        return decoded((self._transport.send(made)).content, JSON)

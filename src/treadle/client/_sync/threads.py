@@ -1,0 +1,176 @@
+# Generated from _async/threads.py by scripts/unasync.py: change that file, not this one.
+"""client.threads: the conversations that runs happen in, their state and its history."""
+
+from __future__ import annotations
+
+import builtins
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Unpack, overload
+
+from treadle.client.calls import call, decoded, path, present
+from treadle.client.options import CallOptions
+from treadle.model import JSON, Thread, ThreadState, ThreadStatus
+
+from .transport import Transport
+
+SortBy = Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
+
+
+class ThreadsClient:
+    """The calls of ``client.threads``."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(
+        self,
+        *,
+        thread_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        graph_id: str | None = None,
+        if_exists: Literal["raise", "do_nothing"] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Thread:
+        """A new thread. ConflictError if ``thread_id`` is taken, unless ``if_exists`` is ``do_nothing``."""
+        marked = {**(metadata or {}), **present({"graph_id": graph_id})}
+        # An id made here makes the call repeatable: a thread that has it can only be an earlier try's.
+        chosen = {"thread_id": thread_id, "if_exists": if_exists}
+        ours = {"thread_id": str(uuid.uuid4()), "if_exists": "do_nothing"}
+        body = present({"metadata": marked or None, **(chosen if thread_id else ours)})
+        repeatable = thread_id is None or if_exists == "do_nothing"
+        response = self._transport.send(call("POST", "/threads", options, body=body, repeatable=repeatable))
+        return decoded(response.content, Thread)
+
+    def get(self, thread_id: str, **options: Unpack[CallOptions]) -> Thread:
+        response = self._transport.send(call("GET", path("threads", (thread_id,)), options))
+        return decoded(response.content, Thread)
+
+    def update(self, thread_id: str, *, metadata: Mapping[str, Any], **options: Unpack[CallOptions]) -> Thread:
+        """Merges ``metadata`` at the top level."""
+        made = call("PATCH", path("threads", (thread_id,)), options, body={"metadata": metadata})
+        return decoded((self._transport.send(made)).content, Thread)
+
+    def delete(self, thread_id: str, **options: Unpack[CallOptions]) -> None:
+        """Removes the thread with its runs and its history."""
+        self._transport.send(call("DELETE", path("threads", (thread_id,)), options, gone_is_done=True))
+
+    @overload
+    def search(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = ...,
+        values: Mapping[str, Any] | None = ...,
+        ids: Sequence[str] | None = ...,
+        status: ThreadStatus | None = ...,
+        limit: int = ...,
+        offset: int = ...,
+        sort_by: SortBy | None = ...,
+        sort_order: Literal["asc", "desc"] | None = ...,
+        select: None = None,
+        **options: Unpack[CallOptions],
+    ) -> builtins.list[Thread]: ...
+
+    @overload
+    def search(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = ...,
+        values: Mapping[str, Any] | None = ...,
+        ids: Sequence[str] | None = ...,
+        status: ThreadStatus | None = ...,
+        limit: int = ...,
+        offset: int = ...,
+        sort_by: SortBy | None = ...,
+        sort_order: Literal["asc", "desc"] | None = ...,
+        select: Sequence[str],
+        **options: Unpack[CallOptions],
+    ) -> builtins.list[JSON]: ...
+
+    def search(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any] | None = None,
+        ids: Sequence[str] | None = None,
+        status: ThreadStatus | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        sort_by: SortBy | None = None,
+        sort_order: Literal["asc", "desc"] | None = None,
+        select: Sequence[str] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> builtins.list[Thread] | builtins.list[JSON]:
+        """Threads whose metadata and values contain what is given. With ``select``, plain dicts of those columns."""
+        filters = {"metadata": metadata, "values": values, "ids": ids, "status": status, "select": select}
+        paging = {"limit": limit, "offset": offset, "sort_by": sort_by, "sort_order": sort_order}
+        made = call("POST", "/threads/search", options, body=present({**filters, **paging}))
+        response = self._transport.send(made)
+        return decoded(response.content, builtins.list[JSON] if select else builtins.list[Thread])
+
+    def count(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any] | None = None,
+        status: ThreadStatus | None = None,
+        **options: Unpack[CallOptions],
+    ) -> int:
+        body = present({"metadata": metadata, "values": values, "status": status})
+        response = self._transport.send(call("POST", "/threads/count", options, body=body))
+        return decoded(response.content, int)
+
+    def copy(self, thread_id: str, **options: Unpack[CallOptions]) -> Thread:
+        """A new thread with the history of this one, without its runs."""
+        made = call("POST", path("threads", (thread_id,), "copy"), options, repeatable=False)
+        return decoded((self._transport.send(made)).content, Thread)
+
+    def get_state(
+        self,
+        thread_id: str,
+        checkpoint: Mapping[str, Any] | None = None,
+        checkpoint_id: str | None = None,
+        *,
+        subgraphs: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> ThreadState:
+        """The latest state, or that of a checkpoint. ``subgraphs`` fills the states of tasks that are sub-graphs."""
+        where = path("threads", (thread_id,), "state")
+        if checkpoint:
+            body = {"checkpoint": checkpoint, "subgraphs": subgraphs}
+            made = call("POST", f"{where}/checkpoint", options, body=body)
+        else:
+            at = path((checkpoint_id,)) if checkpoint_id else ""
+            made = call("GET", where + at, options, params={"subgraphs": subgraphs})
+        return decoded((self._transport.send(made)).content, ThreadState)
+
+    def update_state(
+        self,
+        thread_id: str,
+        values: Mapping[str, Any] | Sequence[Any] | None,
+        *,
+        as_node: str | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
+        checkpoint_id: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> JSON:
+        """Writes ``values`` as if ``as_node`` had returned them. Returns checkpoint, configurable, checkpoint_id."""
+        where = present({"as_node": as_node, "checkpoint": checkpoint, "checkpoint_id": checkpoint_id})
+        body = {"values": values, **where}
+        made = call("POST", path("threads", (thread_id,), "state"), options, body=body, repeatable=False)
+        return decoded((self._transport.send(made)).content, JSON)
+
+    def get_history(
+        self,
+        thread_id: str,
+        *,
+        limit: int = 10,
+        before: str | Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> builtins.list[ThreadState]:
+        """States, newest first; ``before`` is a checkpoint id or ``{"configurable": {"checkpoint_id": …}}``."""
+        body = present({"limit": limit, "before": before, "metadata": metadata, "checkpoint": checkpoint})
+        made = call("POST", path("threads", (thread_id,), "history"), options, body=body)
+        return decoded((self._transport.send(made)).content, builtins.list[ThreadState])

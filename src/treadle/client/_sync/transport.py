@@ -1,0 +1,197 @@
+# Generated from _async/transport.py by scripts/unasync.py: change that file, not this one.
+"""One HTTP client: retries, the bounds of a call, answers that may be cut."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import msgspec
+
+from treadle.client.bounds import Bounds, DeadlineReached
+from treadle.client.calls import Call, address, created, may_try_again, resumed, status_failure
+from treadle.client.options import RunCreated
+from treadle.client.retry import Retry, Tries, TryAgain
+from treadle.errors import ConnectionFailed, NotFoundError, RunTimeoutError, TreadleError
+
+OnCreated = Callable[[RunCreated], object]
+PROGRESS_BYTES = 2
+"""Two keep-alives show that a connection lasted: they come at an interval."""
+
+
+class Transport:
+    """Makes calls. A stream or a waiting call that is silent for ``liveness_seconds`` counts as cut."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: dict[str, str],
+        timeout: float | httpx.Timeout,
+        liveness_seconds: float,
+        retry: Retry,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        self.base = address(url)
+        self.retry = retry
+        self.sleep = sleep
+        self._headers = headers
+        self._timeout = httpx.Timeout(timeout)
+        self._patience = httpx.Timeout(**{**self._timeout.as_dict(), "read": liveness_seconds})
+        self._custom = transport
+        self._http = self._client(keepalive=100)
+        self._fresh: httpx.Client | None = None
+
+    def send(self, call: Call, bounds: Bounds | None = None, *, patient: bool = False) -> httpx.Response:
+        """The whole answer, a 2xx. ``patient``: the server may hold it back for long."""
+        bounds = bounds or Bounds()
+        tries = Tries(self.retry)
+        try:
+            while True:
+                try:
+                    return self._exchange(call, bounds, patient)
+                except NotFoundError:
+                    if call.gone_is_done and tries.lost:
+                        return httpx.Response(204)
+                    raise
+                except TryAgain as failure:
+                    self.pause(tries, failure, bounds)
+        finally:
+            bounds.close()
+
+    def final(self, call: Call, bounds: Bounds, on_created: OnCreated | None = None) -> Any:
+        """The JSON that a run ends with. An answer that is cut is asked for again where the server said it would be."""
+        run: RunCreated | None = call.run
+        tries = Tries(self.retry)
+        try:
+            while True:
+                try:
+                    response = self.open(call, bounds)
+                    found = created(response)
+                    if on_created and found and run is None:
+                        on_created(found)
+                    run, resume = found or run, resumed(call, response, self.base, "join")
+                    try:
+                        return self._json(response, bounds, tries, run)
+                    except TryAgain as failure:
+                        if resume is None:
+                            raise failure.error from None
+                        call = resume
+                        raise
+                except TryAgain as failure:
+                    self.pause(tries, failure, bounds)
+        except DeadlineReached:
+            raise _timed_out(run) from None
+        finally:
+            bounds.close()
+
+    def open(self, call: Call, bounds: Bounds, *, patient: bool = True) -> httpx.Response:
+        """One try: a 2xx with its body still to be read. Raises TryAgain where a later try may do better."""
+        http = self._on_its_own() if bounds.fresh else self._http
+        request = http.build_request(
+            call.method,
+            call.path if call.path.startswith("http") else f"{self.base}{call.path}",
+            content=call.content,
+            params=call.params or None,
+            headers=call.headers,
+            timeout=self._patience if patient else self._timeout,
+            extensions=bounds.extensions(),
+        )
+        try:
+            with bounds:
+                response = http.send(request, stream=True)
+            if response.is_success:
+                return response
+            with bounds:
+                content = response.read()
+        except httpx.RequestError as error:
+            raise failed(error, call) from error
+        raise status_failure(response, content, call)
+
+    def pause(self, tries: Tries, failure: TryAgain, bounds: Bounds) -> None:
+        bounds.sleep(tries.pause(failure), self.sleep)
+
+    def close(self) -> None:
+        self._http.close()
+        if self._fresh is not None:
+            self._fresh.close()
+
+    def _exchange(self, call: Call, bounds: Bounds, patient: bool) -> httpx.Response:
+        response = self.open(call, bounds, patient=patient)
+        try:
+            with bounds:
+                response.read()
+        except httpx.RequestError as error:
+            raise failed(error, call) from error
+        finally:
+            response.close()
+        return response
+
+    def _json(self, response: httpx.Response, bounds: Bounds, tries: Tries, run: RunCreated | None) -> Any:
+        parts: list[bytes] = []
+        try:
+            chunks = response.iter_bytes()
+            while (chunk := next_chunk(chunks, bounds)) is not None:
+                parts.append(chunk)
+            return msgspec.json.decode(b"".join(parts))
+        except (httpx.RequestError, msgspec.DecodeError) as error:
+            if sum(map(len, parts)) >= PROGRESS_BYTES:
+                tries.progress()
+            raise TryAgain(_cut(response, run, error)) from error
+        finally:
+            response.close()
+
+    def _on_its_own(self) -> httpx.Client:
+        """The client for calls that need a connection of their own, so that it can be cut under them."""
+        if self._fresh is None:
+            self._fresh = self._client(keepalive=0)
+        return self._fresh
+
+    def _client(self, keepalive: int) -> httpx.Client:
+        return httpx.Client(
+            headers=self._headers,
+            timeout=self._timeout,
+            transport=self._custom,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=keepalive),
+            # A proxy from the environment is for other machines, whatever no_proxy says.
+            trust_env=not _is_loopback(self.base.host),
+        )
+
+
+def next_chunk(chunks: Iterator[bytes], bounds: Bounds) -> bytes | None:
+    """The next bytes of a body, None at its end."""
+    with bounds:
+        return next(chunks, None)
+
+
+def failed(error: httpx.RequestError, call: Call) -> Exception:
+    """A connection's failure: TryAgain, or what the caller gets."""
+    text = f"{call}: {type(error).__name__}{f': {error}' if str(error) else ''}"
+    result = ConnectionFailed(text, request=str(call), run_id=call.run_id)
+    again, lost = may_try_again(error, call)
+    return TryAgain(result, lost=lost) if again else result
+
+
+def _cut(response: httpx.Response, run: RunCreated | None, error: Exception) -> TreadleError:
+    request = f"{response.request.method} {response.request.url.path}"
+    text = f"{request}: the answer was cut: {error}"
+    return ConnectionFailed(text, request=request, run_id=run.run_id if run else None)
+
+
+def _timed_out(run: RunCreated | None) -> RunTimeoutError:
+    which = f"run {run.run_id}" if run else "the run"
+    return RunTimeoutError(
+        f"{which} was not over in the time given",
+        run_id=run.run_id if run else None,
+        thread_id=run.thread_id if run else None,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,88 @@
+"""What the calls take beside their ids: one table of fields, for stream, create, wait and batch items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Required, TypedDict
+
+from msgspec import Struct
+
+from treadle.model import Durability, MultitaskStrategy, StreamMode
+
+from .abort import AbortSignal
+
+
+class RunCreated(Struct, frozen=True):
+    """What is known of a run as soon as the response's headers are there. A stateless run may tell no thread yet."""
+
+    run_id: str
+    thread_id: str | None = None
+
+
+class CallOptions(TypedDict, total=False):
+    """Taken by every call. ``headers`` are sent beside the client's own, ``params`` added to the query."""
+
+    headers: Mapping[str, str] | None
+    params: Mapping[str, Any] | None
+
+
+class RunFields(TypedDict, total=False):
+    """The fields of a run. None is the same as leaving it out.
+
+    - ``input``: any JSON; pydantic models and langchain messages are dumped. ``command``: resume, update, goto.
+    - ``config``: tags, recursion_limit, configurable, metadata. ``context``: the graph's static context.
+    - ``stream_mode``: one or several; default ``values``. ``stream_subgraphs``: events of sub-graphs too.
+    - ``stream_resumable``: False lets the event log be dropped once the run is over.
+    - ``interrupt_before``, ``interrupt_after``: node names, or ``"*"``.
+    - ``checkpoint``, ``checkpoint_id``: where to fork from.
+    - ``multitask_strategy``: what to do when the thread is busy; default ``enqueue``.
+    - ``on_disconnect``: what becomes of the run when its reader leaves; default ``continue``.
+    - ``on_completion``: what becomes of a stateless run's thread; default ``delete``.
+    - ``if_not_exists``: ``create`` makes a missing thread; default ``reject``.
+    - ``after_seconds``: start no earlier than in so many seconds.
+    - ``durability``: when checkpoints are written; default ``async``. ``checkpoint_during`` is its deprecated form.
+    - ``webhook``: called when the run is over.
+    - ``strict_resume``: fail on an answer to an interrupt that is not waiting.
+    """
+
+    input: Any
+    command: Mapping[str, Any] | None
+    config: Mapping[str, Any] | None
+    context: Mapping[str, Any] | None
+    metadata: Mapping[str, Any] | None
+    stream_mode: StreamMode | Sequence[StreamMode] | None
+    stream_subgraphs: bool | None
+    stream_resumable: bool | None
+    feedback_keys: Sequence[str] | None
+    interrupt_before: Literal["*"] | Sequence[str] | None
+    interrupt_after: Literal["*"] | Sequence[str] | None
+    webhook: str | None
+    checkpoint: Mapping[str, Any] | None
+    checkpoint_id: str | None
+    checkpoint_during: bool | None
+    multitask_strategy: MultitaskStrategy | None
+    if_not_exists: Literal["create", "reject"] | None
+    on_disconnect: Literal["cancel", "continue"] | None
+    on_completion: Literal["delete", "keep"] | None
+    after_seconds: float | None
+    durability: Durability | None
+    strict_resume: bool | None
+    langsmith_tracing: Mapping[str, Any] | None
+    kwargs: Mapping[str, Any] | None
+    """Extra request fields, merged last."""
+
+
+class RunOptions(RunFields, CallOptions, total=False):
+    """Taken by stream, create and wait: the run's fields, the call's options, and these two.
+
+    ``on_run_created`` is called with a RunCreated once the run is known, ``signal`` stops the call.
+    """
+
+    on_run_created: Callable[[RunCreated], object] | None
+    signal: AbortSignal | None
+
+
+class BatchItem(RunFields, total=False):
+    """One run of create_batch."""
+
+    assistant_id: Required[str]

@@ -1,0 +1,84 @@
+"""Decoding JSON into the caller's own types: TypedDict, dataclass, msgspec Struct, pydantic model, and their unions."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+import typing_extensions
+
+from treadle.errors import DecodeError
+
+T = TypeVar("T")
+Shape = Callable[[bytes], T]
+"""Takes the bytes of one JSON value, returns it decoded and checked; raises DecodeError."""
+
+
+def shape(kind: Any, *, partial: bool = False) -> Shape[Any]:
+    """The decoder into ``kind``, anything when it is None. A type nothing can decode into is a TypeError here.
+
+    ``partial`` lets a TypedDict lack keys, as a graph's state does until a node has written them; keys that are there
+    are checked.
+    """
+    if kind is None:
+        return msgspec.json.decode
+    target: Any = _partial(kind) if partial and typing_extensions.is_typeddict(kind) else kind
+    try:
+        decode = msgspec.json.Decoder(target, dec_hook=_validate).decode
+    except TypeError as unsupported:
+        decode = _by_pydantic(target, unsupported)
+    return _checked(decode, kind)
+
+
+def _checked(decode: Callable[[bytes], Any], kind: Any) -> Shape[Any]:
+    name = getattr(kind, "__name__", None) or str(kind)
+
+    def checked(data: bytes) -> Any:
+        try:
+            return decode(data)
+        except ValueError as error:
+            raise DecodeError(f"the data does not fit {name}: {error}", data=data) from error
+
+    return checked
+
+
+def _validate(kind: type[Any], value: Any) -> Any:
+    """msgspec's hook for types it does not know: pydantic models are recognised by their method, not imported."""
+    validate = getattr(kind, "model_validate", None)
+    if validate is None:
+        raise TypeError(f"{kind.__name__} is not a TypedDict, a dataclass, a msgspec Struct or a pydantic model")
+    return validate(value)
+
+
+def _by_pydantic(kind: Any, unsupported: TypeError) -> Callable[[bytes], Any]:
+    """pydantic, if it is there, knows types that msgspec does not (several models in one union)."""
+    try:
+        from pydantic import TypeAdapter
+        from pydantic.errors import PydanticUserError
+    except ImportError:
+        raise unsupported from None
+    try:
+        return TypeAdapter(kind).validate_json
+    except PydanticUserError as error:
+        raise TypeError(f"{kind} cannot be decoded into: {unsupported}; {error}") from error
+
+
+def _partial(kind: Any) -> Any:
+    hints = typing_extensions.get_type_hints(kind, include_extras=True)
+    # typing_extensions' TypedDict, which pydantic accepts on every Python.
+    make: Any = typing_extensions.TypedDict
+    return make(kind.__name__, {name: _bare(hint) for name, hint in hints.items()}, total=False)
+
+
+def _bare(hint: Any) -> Any:
+    while typing_extensions.get_origin(hint) in _QUALIFIERS:
+        (hint,) = typing_extensions.get_args(hint)
+    return hint
+
+
+_QUALIFIERS = frozenset(
+    {typing.Required, typing.NotRequired, typing_extensions.ReadOnly}
+    | {typing_extensions.Required, typing_extensions.NotRequired}
+)
