@@ -33,29 +33,29 @@ class GraphCalls:
     async def drawing(self, graph_id: str, config: JSON, *, xray: int | bool) -> JSON:
         async def work() -> JSON:
             async with self._open(graph_id, config, "assistants.read") as graph:
-                return await describe.drawing(graph, xray)
+                return describe.drawing(graph, xray=xray)
 
         return await self._loop.submit(work())
 
     async def schemas(self, graph_id: str, config: JSON) -> JSON:
         async def work() -> JSON:
             async with self._open(graph_id, config, "assistants.read") as graph:
-                return {"graph_id": graph_id, **describe.schemas(graph)}
+                return describe.schemas(graph, graph_id)
 
         return await self._loop.submit(work())
 
     async def subgraphs(self, graph_id: str, config: JSON, *, namespace: str | None, recurse: bool) -> JSON:
         async def work() -> JSON:
             async with self._open(graph_id, config, "assistants.read") as graph:
-                return await describe.subgraphs(graph, namespace, recurse)
+                return describe.subgraphs(graph, namespace=namespace, recurse=recurse)
 
         return await self._loop.submit(work())
 
     async def state(self, graph_id: str, config: JSON, *, subgraphs: bool) -> ThreadState:
         async def work() -> ThreadState:
             async with self._open(graph_id, config, "threads.read") as graph:
-                lent = {"saver": self._checkpoints.for_thread(), "store": self._checkpoints.store}
-                return await states.read_state(graph, RunnableConfig(**config), subgraphs=subgraphs, **lent)
+                saver, store = self._checkpoints.for_thread(), self._checkpoints.store
+                return await states.read_state(graph, RunnableConfig(**config), saver, store, subgraphs=subgraphs)
 
         return await self._loop.submit(work())
 
@@ -64,9 +64,9 @@ class GraphCalls:
     ) -> list[ThreadState]:
         async def work() -> list[ThreadState]:
             async with self._open(graph_id, config, "threads.read") as graph:
-                lent = {"saver": self._checkpoints.for_thread(), "store": self._checkpoints.store}
+                saver, store = self._checkpoints.for_thread(), self._checkpoints.store
                 return await states.read_history(
-                    graph, RunnableConfig(**config), limit=limit, before=before, metadata=metadata, **lent
+                    graph, RunnableConfig(**config), saver, store, limit=limit, before=before, metadata=metadata
                 )
 
         return await self._loop.submit(work())
@@ -74,8 +74,10 @@ class GraphCalls:
     async def update(self, graph_id: str, config: JSON, *, values: Any, as_node: str | None) -> JSON:
         async def work() -> JSON:
             async with self._open(graph_id, config, "threads.update") as graph:
-                lent = {"saver": self._checkpoints.for_thread(), "store": self._checkpoints.store}
-                return await states.update_state(graph, RunnableConfig(**config), values=values, as_node=as_node, **lent)
+                saver, store = self._checkpoints.for_thread(), self._checkpoints.store
+                return await states.update_state(
+                    graph, RunnableConfig(**config), saver, store, values=values, as_node=as_node
+                )
 
         return await self._loop.submit(work())
 

@@ -1,0 +1,143 @@
+"""Where user code runs: an event loop on a thread of its own, so that a node that blocks delays nothing of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import sysconfig
+import threading
+from collections.abc import Awaitable
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class GraphThread:
+    """A daemon thread with an event loop for graphs."""
+
+    def __init__(self, name: str = "treadle-graphs") -> None:
+        self._name = name
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def started(self) -> bool:
+        return self._thread is not None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of the graphs. Raises RuntimeError before ``start`` and after ``stop``."""
+        if self._loop is None:
+            raise RuntimeError("the loop of the graphs is not running")
+        return self._loop
+
+    @property
+    def thread_id(self) -> int | None:
+        """The ident of the thread, as ``blocked_on`` takes it."""
+        return self._thread.ident if self._thread is not None else None
+
+    def start(self) -> None:
+        if self._thread is not None:
+            return
+        self._loop = _new_loop()
+        running = threading.Event()
+        self._loop.call_soon(running.set)
+        self._thread = threading.Thread(target=_serve, args=(self._loop,), name=self._name, daemon=True)
+        self._thread.start()
+        running.wait()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Cancels what runs and ends the thread; user code that does not yield within ``timeout`` seconds is left."""
+        thread, loop = self._thread, self._loop
+        if thread is None or loop is None:
+            return
+        self._thread = self._loop = None
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout)
+
+    def submit(self, work: Awaitable[T]) -> Awaitable[T]:
+        """Runs ``work`` on the loop of the graphs; the result is awaited on the caller's loop.
+
+        Cancelling the result cancels the work.
+        """
+        loop = self.loop
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_whole(work), loop))
+
+
+class SameLoop:
+    """Graphs on the loop that serves: for apps whose nodes share loop-bound objects with their own routes."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread_id: int | None = None
+
+    @property
+    def started(self) -> bool:
+        return self._loop is not None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise RuntimeError("the loop of the graphs is not running")
+        return self._loop
+
+    @property
+    def thread_id(self) -> int | None:
+        return self._thread_id
+
+    def start(self) -> None:
+        """Call it on the serving loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread_id = threading.get_ident()
+
+    def stop(self, timeout: float = 0.0) -> None:
+        self._loop = self._thread_id = None
+
+    def submit(self, work: Awaitable[T]) -> Awaitable[T]:
+        return asyncio.ensure_future(work)
+
+
+def blocked_on(thread_id: int) -> str:
+    """``file:line in function`` of what a thread executes now: the innermost frame of the user's code if it has one."""
+    frame = innermost = sys._current_frames().get(thread_id)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and not _is_user_code(frame):
+        frame = frame.f_back
+    shown = frame or innermost
+    if shown is None:
+        return "a thread that has ended"
+    return f"{shown.f_code.co_filename}:{shown.f_lineno} in {shown.f_code.co_name}"
+
+
+def _is_user_code(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    if file.startswith("<") or "site-packages" in file or "dist-packages" in file:
+        return False
+    return not file.startswith((sysconfig.get_path("stdlib"), str(Path(__file__).parents[1])))
+
+
+async def _whole(work: Awaitable[T]) -> T:
+    return await work
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # not there on every platform
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()

@@ -1,0 +1,122 @@
+"""Reads and writes the state of a thread through its graph (wire.md, section 7)."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import InvalidUpdateError
+from langgraph.pregel.types import StateSnapshot
+from langgraph.store.base import BaseStore
+from langgraph.types import PregelTask
+
+from treadle.errors import BadRequestError
+from treadle.graph.encode import Encoder, safe_repr
+from treadle.graph.internals import AnyGraph, Saver, lend
+from treadle.graph.stream import interrupt_of
+from treadle.graph.translate import checkpoint_of
+from treadle.model import JSON, ThreadState, ThreadTask
+
+
+async def read_state(
+    graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None, *, subgraphs: bool = False
+) -> ThreadState:
+    """The state at the checkpoint that ``config`` names, or the latest; empty where there is none.
+
+    ``values`` and the results of tasks are ``msgspec.Raw``: encode with ``msgspec.json`` or with an Encoder.
+    """
+    target, config = _addressed(graph, config)
+    snapshot = await target.aget_state(lend(config, saver=saver, store=store), subgraphs=subgraphs)
+    return _thread_state(snapshot, Encoder())
+
+
+async def read_history(
+    graph: AnyGraph,
+    config: RunnableConfig,
+    saver: Saver,
+    store: BaseStore | None,
+    *,
+    limit: int,
+    before: str | None = None,
+    metadata: JSON | None = None,
+) -> list[ThreadState]:
+    """States, newest first: up to ``limit``, before the checkpoint ``before``, whose metadata has what is given."""
+    target, config = _addressed(graph, config)
+    encoder = Encoder()
+    bound: RunnableConfig | None = {"configurable": {"checkpoint_id": before}} if before else None
+    lent = lend(config, saver=saver, store=store)
+    found = target.aget_state_history(lent, filter=metadata, before=bound, limit=limit)
+    return [_thread_state(snapshot, encoder) async for snapshot in found]
+
+
+async def update_state(
+    graph: AnyGraph,
+    config: RunnableConfig,
+    saver: Saver,
+    store: BaseStore | None,
+    *,
+    values: Any,
+    as_node: str | None = None,
+) -> JSON:
+    """Writes a state as if ``as_node`` had returned ``values``; returns thread_id, checkpoint_ns and checkpoint_id.
+
+    Raises BadRequestError for an unknown node or sub-graph, or values that the graph does not take.
+    """
+    target, config = _addressed(graph, config, must_exist=True)
+    try:
+        written = await target.aupdate_state(lend(config, saver=saver, store=store), values, as_node)
+    except InvalidUpdateError as error:
+        field = "values" if as_node is None or as_node in target.nodes else "as_node"
+        raise BadRequestError(str(error), field=field) from error
+    return checkpoint_of(written) or {}
+
+
+def _addressed(graph: AnyGraph, config: RunnableConfig, *, must_exist: bool = False) -> tuple[AnyGraph, RunnableConfig]:
+    """The sub-graph whose namespace ``config`` names. LangGraph looks for it only where no saver is lent."""
+    configurable = {"checkpoint_ns": "", **config.get("configurable", {})}
+    config = {**config, "configurable": configurable}
+    namespace = configurable["checkpoint_ns"] = str(configurable["checkpoint_ns"] or "")
+    if not namespace:
+        return graph, config
+    path = "|".join(part.partition(":")[0] for part in namespace.split("|") if not part.isdigit())
+    for _, found in graph.get_subgraphs(namespace=path, recurse=True):
+        return cast("AnyGraph", found), config
+    if must_exist:
+        raise BadRequestError(f"the graph has no sub-graph {path!r}", field="checkpoint_ns")
+    return graph, config
+
+
+def _thread_state(snapshot: StateSnapshot, encoder: Encoder) -> ThreadState:
+    checkpoint = checkpoint_of(snapshot.config) or {}
+    parent = checkpoint_of(snapshot.parent_config)
+    return ThreadState(
+        values=encoder.raw(snapshot.values),
+        next=list(snapshot.next),
+        tasks=[_thread_task(task, encoder) for task in snapshot.tasks],
+        metadata=encoder.plain(snapshot.metadata),
+        created_at=snapshot.created_at,
+        checkpoint=checkpoint if checkpoint.get("checkpoint_id") else None,
+        parent_checkpoint=parent,
+        interrupts=[interrupt_of(each, encoder) for each in snapshot.interrupts],
+        checkpoint_id=checkpoint.get("checkpoint_id"),
+        parent_checkpoint_id=parent.get("checkpoint_id") if parent else None,
+    )
+
+
+def _thread_task(task: PregelTask, encoder: Encoder) -> ThreadTask:
+    state = task.state
+    return ThreadTask(
+        id=task.id,
+        name=task.name,
+        path=encoder.plain(task.path),
+        error=_error_text(task.error),
+        interrupts=[interrupt_of(each, encoder) for each in task.interrupts],
+        checkpoint=None if state is None or isinstance(state, StateSnapshot) else checkpoint_of(state),
+        state=_thread_state(state, encoder) if isinstance(state, StateSnapshot) else None,
+        result=None if task.result is None else encoder.raw(task.result),
+    )
+
+
+def _error_text(error: Any) -> str | None:
+    """Savers keep an exception or only its repr; either way it is shown as its repr."""
+    return error if error is None or isinstance(error, str) else safe_repr(error)
