@@ -18,7 +18,7 @@ from treadle.errors import LeaseLost
 from treadle.graph.internals import AnyGraph
 from treadle.graph.load import Graphs
 from treadle.graph.stream import Ask, Ending, settle_state, stream
-from treadle.graph.translate import describe_error
+from treadle.graph.encode import describe_error
 from treadle.model import JSON, Command, Event
 from treadle.ports import Checkpoints, Clock, EventLog, Outcome, Queue, RunSaver
 from treadle.settings import Settings
