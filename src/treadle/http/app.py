@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
@@ -31,7 +32,11 @@ def operations() -> list[Operation]:
 
 def build(services: Services, settings: Settings) -> Starlette:
     """The application over ``services``. It starts and stops nothing: the composition root does."""
-    table = operations()
+    return application(operations(), services)
+
+
+def application(table: Sequence[Operation], services: Services) -> Starlette:
+    """The routes of ``table`` with errors and CORS around them."""
     app = Starlette(
         routes=routes(table, services),
         middleware=[Middleware(Cors), Middleware(Segments)],
@@ -43,7 +48,10 @@ def build(services: Services, settings: Settings) -> Starlette:
 
 
 class Segments:
-    """Decodes the path once per segment, so that an id may hold an encoded slash."""
+    """Keeps what is encoded in a path encoded while it is routed, so that an id may hold a slash.
+
+    ``routing`` decodes each parameter once, after the route is found.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -90,6 +91,10 @@ class _Path:
         self._allow = ", ".join(sorted(self._endpoints))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if b"%" in scope.get(
+            "raw_path", b""
+        ):  # app.Segments left the segments encoded, for the routes to be told apart
+            scope["path_params"] = {name: unquote(value) for name, value in scope["path_params"].items()}
         response = await self._answer(Request(scope, receive, send))
         if response is not None:
             await response(scope, receive, send)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Raw, Struct
 
 from treadle.errors import UnprocessableError
 from treadle.http import parse
+from treadle.http.responses import encode
 from treadle.model import JSON, Assistant, Thread, ThreadState
 
 ASSISTANT_COLUMNS = Assistant.__struct_fields__
@@ -68,7 +69,7 @@ def check_paths(paths: dict[str, str]) -> dict[str, str]:
 
 def plain(value: Any) -> Any:
     """The data behind JSON that is kept as bytes."""
-    return orjson.loads(orjson.dumps(value)) if isinstance(value, orjson.Fragment) else value
+    return orjson.loads(encode(value)) if isinstance(value, (orjson.Fragment, Raw)) else value
 
 
 def _root(path: str) -> str:

@@ -46,7 +46,7 @@ class GraphCalls(Protocol):
         ...
 
     async def update(self, graph_id: str, config: JSON, *, values: Any, as_node: str | None) -> JSON:
-        """Writes a state as if ``as_node`` had returned ``values``; returns the new config.
+        """Writes a state as if ``as_node`` had returned ``values``; returns the new thread_id, checkpoint_ns and _id.
 
         Raises BadRequestError for an unknown node or values that the graph does not take."""
         ...

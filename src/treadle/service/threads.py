@@ -155,7 +155,7 @@ class Threads:
         configured = await self._configured(thread, config)
         written = await self._graphs.update(graph_id, configured, values=request.values, as_node=request.as_node)
         await self._settle(thread_id)
-        return _updated(thread_id, written)
+        return _updated(written)
 
     async def _settle(self, thread_id: str) -> None:
         """Makes the thread's record say what its latest checkpoint says."""
@@ -291,11 +291,5 @@ def _empty(config: JSON, checkpoint: CheckpointRef | None) -> ThreadState:
     )
 
 
-def _updated(thread_id: str, written: JSON) -> StateUpdated:
-    configurable = written["configurable"]
-    place = {
-        "thread_id": thread_id,
-        "checkpoint_ns": configurable.get("checkpoint_ns", ""),
-        "checkpoint_id": configurable["checkpoint_id"],
-    }
-    return StateUpdated(checkpoint=place, configurable=place, checkpoint_id=place["checkpoint_id"])
+def _updated(written: JSON) -> StateUpdated:
+    return StateUpdated(checkpoint=written, configurable=written, checkpoint_id=written["checkpoint_id"])

@@ -1,0 +1,225 @@
+"""The shell of the application: one error shape, CORS, paths, and chunks that pass through as they are sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, cast
+
+import httpx
+import pytest
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from transport import StreamingTransport
+from treadle import errors
+from treadle.http import parse
+from treadle.http.app import application
+from treadle.http.responses import json_response
+from treadle.http.routing import Endpoint, Operation, Services
+from treadle.model import JSON
+from treadle.settings import Settings
+
+ORIGIN = {"origin": "http://localhost:3000"}
+
+
+def operation(method: str, path: str, endpoint: Endpoint, **more: Any) -> Operation:
+    return Operation(method=method, path=path, endpoint=endpoint, summary="", tag="Test", **more)
+
+
+def serve(table: list[Operation], use: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
+    services = cast("Services", Services.__new__(Services))
+    object.__setattr__(services, "settings", Settings(max_body_bytes=10))
+
+    async def main() -> None:
+        transport = StreamingTransport(application(table, services))
+        async with asyncio.timeout(10), httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+            await use(http)
+
+    asyncio.run(main())
+
+
+async def echo(request: Request, services: Services) -> Response:
+    return json_response({"path": request.path_params, "body": (await request.body()).decode()})
+
+
+async def measured(request: Request, services: Services) -> Response:
+    return json_response(await parse.body(request, JSON, limit=services.settings.max_body_bytes))
+
+
+def failing(error: Exception) -> Endpoint:
+    async def endpoint(request: Request, services: Services) -> Response:
+        raise error
+
+    return endpoint
+
+
+def test_an_unknown_route_is_a_404_in_the_one_shape() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        for path in ("/nope", "/ok/", "//ok", "/ok/x", "/%6fk/%2F"):
+            response = await http.get(path)
+            assert (response.status_code, response.json()) == (404, {"detail": "Not Found", "code": "not_found"})
+
+    serve([operation("GET", "/ok", echo)], use)
+
+
+def test_an_encoded_letter_is_the_letter() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        assert (await http.get("/%6fk")).status_code == 200
+
+    serve([operation("GET", "/ok", echo)], use)
+
+
+def test_a_wrong_method_is_a_405_that_names_the_methods_of_the_path() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        response = await http.put("/things")
+        assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
+        assert response.json() == {"detail": "Method Not Allowed", "code": "bad_request"}
+
+    serve([operation("GET", "/things", echo), operation("POST", "/things", echo)], use)
+
+
+@pytest.mark.parametrize("kind", list(errors.STATUS_ERRORS.values()), ids=lambda kind: kind.__name__)
+def test_every_api_error_answers_with_its_status_and_body(kind: type[errors.APIError]) -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        response = await http.get("/")
+        assert response.status_code == kind.status
+        assert response.json() == {"detail": "why", "code": kind.code, "field": "a.b"}
+
+    serve([operation("GET", "/", failing(kind("why", field="a.b")))], use)
+
+
+def test_any_other_error_is_a_500_without_its_text_and_is_logged() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        response = await http.get("/", headers=ORIGIN)
+        assert response.status_code == 500
+        assert response.json() == {"detail": "Internal server error", "code": "internal_error"}
+        assert response.headers["access-control-allow-origin"] == "*"
+
+    error = ZeroDivisionError("secret")
+    with structlog.testing.capture_logs() as logs:
+        serve([operation("GET", "/", failing(error))], use)
+    assert [entry["exc_info"] for entry in logs] == [error]
+
+
+def test_an_id_is_decoded_once_per_segment() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        for sent, seen in [
+            ("a%2Fb", "a/b"),
+            ("a%252Fb", "a%2Fb"),
+            ("%2E%2E", ".."),
+            ("sub%7Cdeep%3A1", "sub|deep:1"),
+            ("%C3%A9", "é"),
+            ("a b", "a b"),
+            ("%FF", "\ufffd"),
+            ("%7B%7D", "{}"),
+        ]:
+            url = httpx.URL("http://test").copy_with(raw_path=f"/things/{sent}/parts".replace(" ", "%20").encode())
+            response = await http.get(url)
+            assert response.json()["path"] == {"name": seen}, sent
+
+    serve([operation("GET", "/things/{name}/parts", echo)], use)
+
+
+def test_a_fixed_segment_wins_over_a_parameter() -> None:
+    async def other(request: Request, services: Services) -> Response:
+        return json_response("fixed")
+
+    async def use(http: httpx.AsyncClient) -> None:
+        assert (await http.get("/things/search")).json() == "fixed"
+        assert (await http.get("/things/x")).json()["path"] == {"name": "x"}
+
+    serve([operation("GET", "/things/{name}", echo), operation("GET", "/things/search", other)], use)
+
+
+def test_a_route_given_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="GET /x is in the route table twice"):
+        serve([operation("GET", "/x", echo), operation("GET", "/x", echo)], cast("Any", None))
+
+
+def test_head_answers_as_get_but_never_starts_a_stream() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        assert (await http.head("/plain")).status_code == 200
+        assert (await http.head("/stream")).status_code == 405
+
+    serve([operation("GET", "/plain", echo), operation("GET", "/stream", echo, streams=True)], use)
+
+
+def test_a_browser_may_read_answers_and_the_headers_that_sdks_need() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        plain = await http.get("/")
+        assert plain.headers["vary"] == "Origin"
+        assert "access-control-allow-origin" not in plain.headers
+        for path in ("/", "/nope"):
+            crossed = await http.get(path, headers=ORIGIN)
+            assert crossed.headers["access-control-allow-origin"] == "*"
+            assert crossed.headers["vary"] == "Origin"
+            exposed = crossed.headers["access-control-expose-headers"].split(", ")
+            assert exposed == ["content-location", "location", "x-pagination-total", "x-pagination-next"]
+
+    serve([operation("GET", "/", echo)], use)
+
+
+def test_a_preflight_is_answered_for_private_networks_too() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        asked = {
+            **ORIGIN,
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "content-type,last-event-id,x-api-key",
+            "access-control-request-private-network": "true",
+        }
+        response = await http.options("/threads", headers=asked)
+        assert response.status_code == 200
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert response.headers["access-control-allow-headers"] == asked["access-control-request-headers"]
+        assert response.headers["access-control-allow-private-network"] == "true"
+        assert "PATCH" in response.headers["access-control-allow-methods"]
+        assert "Access-Control-Request-Private-Network" in response.headers["vary"]
+        assert (
+            "access-control-allow-private-network"
+            not in (await http.options("/", headers={**ORIGIN, "access-control-request-method": "GET"})).headers
+        )
+
+    serve([operation("GET", "/", echo)], use)
+
+
+def test_options_without_a_preflight_is_an_ordinary_request() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        assert (await http.options("/")).status_code == 405
+
+    serve([operation("GET", "/", echo)], use)
+
+
+def test_chunks_pass_through_as_they_are_sent() -> None:
+    go = asyncio.Event()
+
+    async def stream(request: Request, services: Services) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"one"
+            await go.wait()
+            yield b"two"
+
+        return StreamingResponse(chunks())
+
+    async def use(http: httpx.AsyncClient) -> None:
+        async with http.stream("GET", "/", headers=ORIGIN) as response:
+            parts = response.aiter_raw()
+            assert await anext(parts) == b"one"
+            go.set()
+            assert await anext(parts) == b"two"
+
+    serve([operation("GET", "/", stream, streams=True)], use)
+
+
+def test_a_body_that_is_too_large_is_a_413_and_closes_the_connection() -> None:
+    async def use(http: httpx.AsyncClient) -> None:
+        response = await http.post("/", content=json.dumps({"a": "x" * 100}))
+        assert response.status_code == 413
+        assert response.json()["code"] == "too_large"
+        assert response.json()["limit"] == 10
+        assert response.headers["connection"] == "close"
+        assert (await http.post("/", content=b'{"a":1}', headers={"content-type": "text/plain"})).json() == {"a": 1}
+
+    serve([operation("POST", "/", measured)], use)
