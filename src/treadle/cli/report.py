@@ -33,7 +33,7 @@ def errors() -> Generator[None]:
     except ConfigError as error:
         fail(str(error), hint=error.hint, details=users_traceback(error))
     except ConnectionFailed as error:
-        fail(error.detail, hint="is the server running? `treadle dev` starts one; --url or TREADLE_URL names another")
+        fail(error.detail, hint="the server went away and did not come back in time")
     except APIError as error:
         fail(f"the server answered {error.status}: {error.detail}")
     except TreadleError as error:

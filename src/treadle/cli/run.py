@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from treadle.cli import app, report
+from treadle.cli.connect import connected
 from treadle.cli.live import LiveView
 from treadle.cli.process import ServerDied, ServerProcess
 from treadle.cli.serve import Config
@@ -91,10 +92,8 @@ def _server(url: str | None, config: Path, data: Path | None) -> Generator[Place
 
 
 def _stream(console: Console, url: str, thread_id: str, graph: str, request: JSON) -> Ending:
-    from treadle.client import Client
-
     view, ending = LiveView(console), Ending()
-    with Client(url) as client:
+    with connected(url) as client:
         try:
             for event in client.runs.stream(thread_id, graph, if_not_exists="create", **request):
                 view.show(event)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from treadle.cli import app, report
+from treadle.cli.connect import connected
 from treadle.cli.live import LiveView
 from treadle.errors import NotFoundError
 from treadle.model import RUN_STATUSES, Run
@@ -44,7 +43,7 @@ def ls(
     """List runs, newest first."""
     if status is not None and status not in RUN_STATUSES:
         report.fail(f"--status {status}: there is no such status", hint=f"one of {', '.join(RUN_STATUSES)}", code=2)
-    with _client(url) as client:
+    with connected(url) as client:
         found = [run for thread_id in _threads(client, thread) for run in _of(client, thread_id, status, limit)]
     newest = sorted(found, key=lambda run: run.created_at, reverse=True)[:limit]
     # Ids are there to be copied: a narrow terminal wraps the lines, nothing is cut.
@@ -56,7 +55,7 @@ def ls(
 @runs.command()
 def show(run: RunID, thread: ThreadID = None, url: URL = LOCAL) -> None:
     """Print one run as JSON, all of it."""
-    with _client(url) as client:
+    with connected(url) as client:
         found = _find(client, run, thread)
     Console(highlight=False).print_json(msgspec.json.encode(found).decode())
 
@@ -70,7 +69,7 @@ def cancel(
     url: URL = LOCAL,
 ) -> None:
     """Stop a run. What it had checkpointed stays, unless --rollback is given."""
-    with _client(url) as client:
+    with connected(url) as client:
         found = _find(client, run, thread)
         client.runs.cancel(found.thread_id, found.run_id, wait=wait, action="rollback" if rollback else "interrupt")
     Console(highlight=False).print(f"{'rolled back' if rollback else 'cancelled'} {found.run_id}")
@@ -85,18 +84,10 @@ def tail(
 ) -> None:
     """Follow a run from its first event to its end. Ctrl-C leaves the run alone."""
     view = LiveView(Console(highlight=False))
-    with _client(url) as client:
+    with connected(url) as client:
         found = _find(client, run, thread)
         for event in client.runs.join_stream(found.thread_id, found.run_id, last_event_id=after):
             view.show(event)
-
-
-@contextmanager
-def _client(url: str) -> Generator[Client]:
-    from treadle.client import Client
-
-    with Client(url) as client:
-        yield client
 
 
 def _threads(client: Client, thread: str | None) -> list[str]:

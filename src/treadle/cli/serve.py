@@ -49,7 +49,7 @@ def _flags() -> list[inspect.Parameter]:
             default=None,
             annotation=Annotated[
                 hints[name] | None,
-                typer.Option(help=f"{help} [{env}]", show_default=str(default), rich_help_panel="Settings"),
+                typer.Option(help=f"{help} ({env}; default {default})", show_default=False, rich_help_panel="Settings"),
             ],
         )
         for name, env, default, help in table()
