@@ -1,0 +1,33 @@
+"""The published suite for LangGraph checkpointers, whole, on both kinds of saver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+from langgraph.checkpoint.conformance.capabilities import Capability
+
+from treadle.backends.checkpoints import SqliteCheckpointer
+from treadle.backends.clock import SystemClock
+from treadle.backends.sqlite import Engine
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["waiting", "eager"])
+def test_every_capability_is_there_and_conforms(tmp_path: Path, eager: bool) -> None:
+    engine = Engine(tmp_path / "test.sqlite3", clock=SystemClock())
+    engine.start()
+
+    @checkpointer_test(name=f"SqliteCheckpointer {eager=}")
+    async def savers() -> AsyncGenerator[BaseCheckpointSaver[str], None]:
+        yield SqliteCheckpointer(engine, eager=eager)
+
+    report = asyncio.run(validate(savers))
+    engine.close()
+    failures = {name: result.failures for name, result in report.results.items() if result.passed is not True}
+    assert failures == {}
+    assert {name for name, result in report.results.items() if result.detected} == {one.value for one in Capability}
+    assert sum(result.tests_passed for result in report.results.values()) >= 60
