@@ -49,7 +49,13 @@ class APIError(TreadleError):
     code: ClassVar[str] = "internal_error"
 
     def __init__(
-        self, detail: str, *, status: int | None = None, request: str | None = None, run_id: str | None = None, **data: Any
+        self,
+        detail: str,
+        *,
+        status: int | None = None,
+        request: str | None = None,
+        run_id: str | None = None,
+        **data: Any,
     ) -> None:
         super().__init__(detail)
         self.status = status if status is not None else type(self).status
@@ -166,7 +172,9 @@ class LeaseLost(TreadleError):
 class ConfigError(TreadleError):
     """A configuration file or a setting is wrong. ``hint`` says what is allowed or what to do."""
 
-    def __init__(self, detail: str, *, file: str | None = None, key: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, detail: str, *, file: str | None = None, key: str | None = None, hint: str | None = None
+    ) -> None:
         where = ": ".join(part for part in (file, key) if part)
         super().__init__(f"{where}: {detail}" if where else detail)
         self.file = file

@@ -48,7 +48,7 @@ TERMINAL: frozenset[RunStatus] = frozenset(status for status, arrows in RUN_ARRO
 ACTIVE: frozenset[RunStatus] = frozenset(RUN_ARROWS) - TERMINAL
 
 
-# --- requests --------------------------------------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------------------------------
 
 
 class RunConfig(Struct, omit_defaults=True):
@@ -227,7 +227,7 @@ class ThreadHistory(Struct, kw_only=True):
     select: list[str] | None = None
 
 
-# --- results ---------------------------------------------------------------------------------------------------------
+# --- results ----------------------------------------------------------------------------------------------------------
 
 
 class Run(Struct, kw_only=True):
@@ -330,7 +330,7 @@ class ThreadState(Struct, kw_only=True):
     parent_checkpoint_id: str | None = None
 
 
-# --- the event log ---------------------------------------------------------------------------------------------------
+# --- the event log ----------------------------------------------------------------------------------------------------
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True):

@@ -94,9 +94,9 @@ class Claimed(Struct, frozen=True):
 class Outcome(Struct, kw_only=True, frozen=True):
     """How a run ended. ``thread_status`` is what the thread rests in once it has no active run.
 
-    ``output`` is the final state as JSON bytes, None to leave the thread's values as they are; ``wait_interrupts`` is what
-    ``__interrupt__`` of a wait body holds. ``rollback`` removes the run, its checkpoints and writes instead of recording
-    a status.
+    ``output`` is the final state as JSON bytes, None to leave the thread's values as they are; ``wait_interrupts`` is
+    what ``__interrupt__`` of a wait body holds. ``rollback`` removes the run, its checkpoints and writes instead of
+    recording a status.
     """
 
     status: RunStatus
@@ -282,8 +282,10 @@ class Queue(Protocol):
         """One transaction: the last events, the terminal event, the run's status and output, the thread's status."""
         ...
 
-    async def release(self, lease: Lease) -> None:
-        """Hands a run back as pending without charging it an attempt (a worker that drains)."""
+    async def release(self, lease: Lease, events: Sequence[Event] = ()) -> None:
+        """Hands a run back as pending without charging it an attempt (a worker that drains), with its last events.
+
+        A run with a cancel mark ends as the mark says instead."""
         ...
 
     async def reset(self, lease: Lease) -> bool:

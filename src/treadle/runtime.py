@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import structlog
@@ -127,7 +127,7 @@ class _Uvicorn(uvicorn.Server):
     on_started: Callable[[], None]
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -204,7 +204,9 @@ class _NotUnfinished(logging.Filter):
 def configure_logging(settings: Settings) -> None:
     """Logs to stderr, for people or as JSON lines."""
     level = getattr(logging, settings.log_level.upper())
-    renderer = structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer(colors=False)
+    # Plain tracebacks: the richer ones print local variables, and those hold what users said.
+    text = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    renderer = structlog.processors.JSONRenderer() if settings.log_json else text
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

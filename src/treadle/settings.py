@@ -10,6 +10,8 @@ from typing import Any, get_type_hints
 
 from treadle.errors import ConfigError
 
+_HERE = Path(".treadle")
+
 
 def _setting(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})
@@ -21,7 +23,7 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "address to listen on; loopback unless you say otherwise")
     port: int = _setting(2024, "port to listen on; 0 takes a free one")
-    data: Path = _setting(Path(".treadle"), "directory that holds the SQLite file")
+    data: Path = _setting(_HERE, "directory that holds the SQLite file")
     concurrency: int = _setting(16, "runs executed at once by this process")
     max_attempts: int = _setting(3, "attempts a run gets when its process dies under it, before it ends in error")
     lease_seconds: float = _setting(15.0, "how long a worker that stopped answering keeps its runs")

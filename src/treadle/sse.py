@@ -57,11 +57,7 @@ class Decoder:
             self._buffer = rest + (b"\r" if held else b"")
         else:
             *lines, self._buffer = buffer.split(b"\n")
-        frames: list[Frame] = []
-        for line in lines:
-            if frame := self._line(line):
-                frames.append(frame)
-        return frames
+        return [frame for line in lines if (frame := self._line(line)) is not None]
 
     def flush(self) -> list[Frame]:
         """What a stream that ended without a final blank line still holds."""

@@ -34,7 +34,7 @@ from treadle.backends.checkpoint_rows import (
 )
 from treadle.backends.outbox import Outbox
 from treadle.backends.sqlite import Engine
-from treadle.ports import Lease
+from treadle.ports import Lease, RunSaver
 
 __all__ = [
     "SqliteCheckpointer",
@@ -72,7 +72,7 @@ class _Known(NamedTuple):
     small: Typed | None
 
 
-class SqliteCheckpointer(BaseCheckpointSaver[str]):
+class SqliteCheckpointer(RunSaver):
     """Checkpoints in the engine's file.
 
     With a ``lease`` every write raises LeaseLost unless that attempt still holds its run, and is marked with the run;

@@ -1,7 +1,8 @@
 """Wake-ups and the live tail within one process.
 
-Writers publish what they have just committed; a reader takes it from memory while it keeps up, and from the log when it
-does not. Publishing happens on the writer thread, reading on any number of event loops; a lock guards the few shared fields.
+Writers publish what they have just committed; a reader takes it from memory while it keeps up, and from the log when
+it does not. Publishing happens on the writer thread, reading on any number of event loops; a lock guards the few shared
+fields.
 """
 
 from __future__ import annotations
@@ -145,14 +146,23 @@ def _wake_all(followers: list[TailFollower]) -> None:
 class TailFollower:
     """A reader: from the log until it has caught up, then from the tail (ports.Follower).
 
-    It is registered with the tail before it first reads the log, so what is committed in between is in one or the other.
+    It is registered with the tail before it first reads the log, so what is committed in between is in one of them.
     """
 
-    __slots__ = ("_checked", "_future", "_hub", "_poll_seconds", "_read_log", "_run_id", "_tail", "cursor", "ended", "loop")
+    __slots__ = (
+        "_checked",
+        "_future",
+        "_hub",
+        "_poll_seconds",
+        "_read_log",
+        "_run_id",
+        "_tail",
+        "cursor",
+        "ended",
+        "loop",
+    )
 
-    def __init__(
-        self, hub: Hub, run_id: str, tail: Tail, after: int, read_log: ReadLog, poll_seconds: float
-    ) -> None:
+    def __init__(self, hub: Hub, run_id: str, tail: Tail, after: int, read_log: ReadLog, poll_seconds: float) -> None:
         self.cursor = after
         self.ended = False
         self.loop = asyncio.get_running_loop()

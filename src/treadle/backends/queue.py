@@ -33,7 +33,9 @@ UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?, update
 WHERE run_id = ?
 RETURNING thread_id, attempt, assistant_id, graph_id, metadata, temporary, event_seq
 """
-_EXTEND = "UPDATE runs SET event_seq = event_seq + ? WHERE run_id = ? AND attempt = ? AND status = 'running' RETURNING event_seq"
+_EXTEND = """
+UPDATE runs SET event_seq = event_seq + ? WHERE run_id = ? AND attempt = ? AND status = 'running' RETURNING event_seq
+"""
 _LOST = """
 SELECT run_id, thread_id, crashes, cancel_action FROM runs
 WHERE status = 'running' AND (?1 OR worker_id NOT IN (SELECT worker_id FROM workers WHERE expires_at > ?2))
@@ -121,7 +123,8 @@ class SqliteQueue:
             checkpoints.delete_runs_checkpoints(conn, thread_id, run_id)
             sql.delete_run(conn, run_id, hub, tell)
             conn.execute(
-                "UPDATE threads SET error = ?, settled = 1 WHERE thread_id = ?", (rows.dump_or_none(outcome.error), thread_id)
+                "UPDATE threads SET error = ?, settled = 1 WHERE thread_id = ?",
+                (rows.dump_or_none(outcome.error), thread_id),
             )
             sql.derive(conn, thread_id, now)
         else:
@@ -131,16 +134,23 @@ class SqliteQueue:
         if temporary:
             sql.retire(conn, thread_id, now)
 
-    async def release(self, lease: Lease) -> None:
-        await self._engine.write(lambda conn: self._release(conn, lease))
+    async def release(self, lease: Lease, events: Sequence[Event] = ()) -> None:
+        await self._engine.write(lambda conn: self._release(conn, lease, events))
 
-    def _release(self, conn: sqlite3.Connection, lease: Lease) -> None:
-        hold(conn, lease)
-        self._requeue(conn, lease.run_id, charge=0)
+    def _release(self, conn: sqlite3.Connection, lease: Lease, events: Sequence[Event]) -> None:
+        extend(conn, lease, events, self._hub, self._engine.tell)
+        marked = conn.execute(
+            "SELECT 1 FROM runs WHERE run_id = ? AND cancel_action IS NOT NULL", (lease.run_id,)
+        ).fetchone()
+        if marked:
+            self._end(conn, lease.run_id, lease.thread_id, Outcome(status="interrupted"), ())
+        else:
+            self._requeue(conn, lease.run_id, charge=0)
 
     def _requeue(self, conn: sqlite3.Connection, run_id: str, *, charge: int) -> None:
         conn.execute(
-            "UPDATE runs SET status = 'pending', worker_id = NULL, crashes = crashes + ?, updated_at = ? WHERE run_id = ?",
+            "UPDATE runs SET status = 'pending', worker_id = NULL, crashes = crashes + ?, updated_at = ?"
+            " WHERE run_id = ?",
             (charge, self._engine.clock.now(), run_id),
         )
         self._engine.tell(self._hub.queue_changed)
@@ -166,7 +176,8 @@ class SqliteQueue:
             (worker_id, expires_at),
         )
         marked = conn.execute(
-            "SELECT run_id, cancel_action FROM runs WHERE worker_id = ? AND status = 'running' AND cancel_action IS NOT NULL",
+            "SELECT run_id, cancel_action FROM runs"
+            " WHERE worker_id = ? AND status = 'running' AND cancel_action IS NOT NULL",
             (worker_id,),
         )
         return dict(marked.fetchall())
@@ -204,7 +215,7 @@ def _exhausted(crashes: int, now: int) -> tuple[Outcome, list[Event]]:
 
 
 def _as_marked(outcome: Outcome, action: CancelAction, reason: str) -> Outcome:
-    """A run with a cancel mark ends as the mark says, whatever it came to meanwhile: no cancel that was answered is lost."""
+    """A run with a cancel mark ends as the mark says, whatever it came to meanwhile: no acknowledged cancel is lost."""
     return Outcome(
         status="interrupted",
         thread_status="interrupted",
@@ -212,6 +223,15 @@ def _as_marked(outcome: Outcome, action: CancelAction, reason: str) -> Outcome:
         output=outcome.output,
         rollback=action == "rollback",
     )
+
+
+def extend(conn: sqlite3.Connection, lease: Lease, events: Sequence[Event], hub: Hub, tell: sql.Tell) -> None:
+    """Appends for the holder of ``lease``: one statement fences and numbers. Raises LeaseLost."""
+    row = conn.execute(_EXTEND, (len(events), lease.run_id, lease.attempt)).fetchone()
+    if row is None:
+        raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")
+    if events:
+        sql.append_events(conn, lease.run_id, lease.thread_id, lease.attempt, row[0], events, hub, tell)
 
 
 class SqliteEventLog:
@@ -223,14 +243,7 @@ class SqliteEventLog:
         self._poll_seconds = poll_seconds
 
     async def append(self, lease: Lease, events: Sequence[Event]) -> None:
-        await self._engine.write(lambda conn: self._append(conn, lease, events))
-
-    def _append(self, conn: sqlite3.Connection, lease: Lease, events: Sequence[Event]) -> None:
-        row = conn.execute(_EXTEND, (len(events), lease.run_id, lease.attempt)).fetchone()
-        if row is None:
-            raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")
-        tell = self._engine.tell
-        sql.append_events(conn, lease.run_id, lease.thread_id, lease.attempt, row[0], events, self._hub, tell)
+        await self._engine.write(lambda conn: extend(conn, lease, events, self._hub, self._engine.tell))
 
     def follow(self, run_id: str, after: int = 0) -> TailFollower:
         return self._hub.follow(run_id, after, self._read, self._poll_seconds)

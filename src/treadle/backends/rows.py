@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from treadle.model import JSON, Assistant, Event, Run, Thread
+from treadle.model import Assistant, Event, Run, Thread
 from treadle.ports import Chunk
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,7 +82,9 @@ def assistant(row: tuple[Any, ...]) -> Assistant:
 
 def thread(row: tuple[Any, ...]) -> Thread:
     """A row of ``THREAD`` plus the body of its output; ``values`` goes out as the bytes it came in."""
-    thread_id, created_at, updated_at, state_updated_at, metadata, status, config, settled, error, interrupts, body = row
+    thread_id, created_at, updated_at, state_updated_at, metadata, status, config, settled, error, interrupts, body = (
+        row
+    )
     result = Thread(
         thread_id=thread_id,
         created_at=moment(created_at),

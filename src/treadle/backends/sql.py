@@ -1,4 +1,4 @@
-"""The verbs of a transaction in SQL (ports.Transaction), and the statements that the queue and the log share with them."""
+"""The verbs of a transaction in SQL (ports.Transaction), and the statements that queue and log share with them."""
 
 from __future__ import annotations
 
@@ -75,15 +75,15 @@ class SqlTransaction:
             (a.assistant_id, a.graph_id, *bodies, a.name, created_at, updated_at, a.version, a.description),
         )
         self._conn.execute(
-            "INSERT OR IGNORE INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata, name,"
-            " created_at, description) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata,"
+            " name, created_at, description) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (a.assistant_id, a.version, a.graph_id, *bodies, a.name, updated_at, a.description),
         )
 
     def assistant_versions(self, assistant_id: str) -> list[Assistant]:
         found = self._all(
-            "SELECT assistant_id, graph_id, config, context, metadata, name, created_at, created_at, version, description"
-            " FROM assistant_versions WHERE assistant_id = ? ORDER BY version DESC",
+            "SELECT assistant_id, graph_id, config, context, metadata, name, created_at, created_at, version,"
+            " description FROM assistant_versions WHERE assistant_id = ? ORDER BY version DESC",
             (assistant_id,),
         )
         return [rows.assistant(row) for row in found]
@@ -113,7 +113,8 @@ class SqlTransaction:
 
     def insert_thread(self, thread_id: str, *, metadata: JSON) -> None:
         self._conn.execute(
-            "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata)"
+            " VALUES (?, ?, ?, ?, ?)",
             (thread_id, self.now, self.now, self.now, rows.dump(metadata)),
         )
 
@@ -141,9 +142,9 @@ class SqlTransaction:
 
     def copy_thread(self, source: str, target: str) -> None:
         self._conn.execute(
-            "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, status, resting, settled, output_id,"
-            " metadata, config, error, interrupts) SELECT ?, ?, ?, state_updated_at, resting, resting, settled, output_id,"
-            " metadata, config, error, interrupts FROM threads WHERE thread_id = ?",
+            "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, status, resting, settled,"
+            " output_id, metadata, config, error, interrupts) SELECT ?, ?, ?, state_updated_at, resting, resting, settled,"
+            " output_id, metadata, config, error, interrupts FROM threads WHERE thread_id = ?",
             (target, self.now, self.now, source),
         )
         checkpoints.copy_thread_checkpoints(self._conn, source, target)
@@ -158,7 +159,9 @@ class SqlTransaction:
 
     def count_threads(self, query: ThreadQuery) -> int:
         where, parameters = _thread_filter(query)
-        return self._all(f"SELECT count(*) FROM threads t LEFT JOIN outputs o USING (output_id){where}", parameters)[0][0]
+        return self._all(f"SELECT count(*) FROM threads t LEFT JOIN outputs o USING (output_id){where}", parameters)[0][
+            0
+        ]
 
     # runs
 
@@ -267,7 +270,7 @@ class SqlTransaction:
         )
 
 
-# --- statements that the queue and the log use too ---------------------------------------------------------------------
+# --- statements that the queue and the log use too --------------------------------------------------------------------
 
 
 def derive(conn: sqlite3.Connection, thread_id: str, now: int) -> None:
@@ -381,7 +384,7 @@ def delete_thread(conn: sqlite3.Connection, thread_id: str, hub: Hub, tell: Tell
         tell(lambda run_id=run_id: hub.gone(run_id))
 
 
-# --- filters -----------------------------------------------------------------------------------------------------------
+# --- filters ----------------------------------------------------------------------------------------------------------
 
 
 def _where(conditions: list[tuple[str, Any]]) -> tuple[str, list[Any]]:
@@ -411,7 +414,10 @@ def _thread_filter(query: ThreadQuery) -> tuple[str, list[Any]]:
     where, parameters = _where(
         [
             ("t.status = ?", query.status),
-            ("t.thread_id IN (SELECT value FROM json_each(?))", None if query.ids is None else rows.dump(list(query.ids))),
+            (
+                "t.thread_id IN (SELECT value FROM json_each(?))",
+                None if query.ids is None else rows.dump(list(query.ids)),
+            ),
             ("json_contains(t.metadata, ?)", _contained(query.metadata)),
             ("json_contains(o.body, ?)", _contained(query.values)),
         ]

@@ -1,8 +1,8 @@
 """The SQLite engine: one writer thread that commits jobs in groups, and a read connection for every reading thread.
 
-A job is a plain function over the connection. The writer takes whatever jobs are waiting, runs each in a savepoint of its
-own inside one transaction, commits once, tells (``tell``) and only then resolves the futures: so a single fsync serves
-every run of the moment, and nothing is told that is not durable. Jobs run in the order they were given.
+A job is a plain function over the connection. The writer takes whatever jobs are waiting, runs each in a savepoint of
+its own inside one transaction, commits once, tells (``tell``) and only then resolves the futures: so a single fsync
+serves every run of the moment, and nothing is told that is not durable. Jobs run in the order they were given.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from treadle.ports import Clock, Lease
 
 T = TypeVar("T")
 
-Rows = sqlite3.Connection
 _GROUP = 256
 _READERS = 4
 
@@ -269,7 +268,7 @@ def contains(document: Any, part: Any) -> bool:
         )
     if isinstance(part, list):
         return isinstance(document, list) and all(any(contains(have, want) for have in document) for want in part)
-    return type(document) is type(part) and document == part or _same_number(document, part)
+    return (type(document) is type(part) and document == part) or _same_number(document, part)
 
 
 def _same_number(left: Any, right: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -85,7 +85,7 @@ class GraphCalls:
         return Encoder().encode(value)
 
     @asynccontextmanager
-    async def _open(self, graph_id: str, config: JSON, access: Access) -> AsyncIterator[AnyGraph]:
+    async def _open(self, graph_id: str, config: JSON, access: Access) -> AsyncGenerator[AnyGraph]:
         loaded = self._graphs[graph_id]
         async with loaded.open(access=access, config=RunnableConfig(**config), store=self._checkpoints.store) as graph:
             yield graph

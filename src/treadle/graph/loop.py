@@ -99,9 +99,9 @@ class SameLoop:
         return asyncio.ensure_future(work)
 
 
-def blocked_on(thread_id: int) -> str:
+def blocked_on(thread_id: int | None) -> str:
     """``file:line in function`` of what a thread executes now: the innermost frame of the user's code if it has one."""
-    frame = innermost = sys._current_frames().get(thread_id)  # pyright: ignore[reportPrivateUsage]
+    frame = innermost = sys._current_frames().get(thread_id or 0)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and not _is_user_code(frame):
         frame = frame.f_back
     shown = frame or innermost
@@ -129,10 +129,21 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Runs until ``stop``. A node that exits the process (``sys.exit``) ends its own run and no other."""
+    stopped = False
+    while not stopped:
+        try:
+            loop.run_forever()
+            stopped = True
+        except (SystemExit, KeyboardInterrupt):
+            continue
+
+
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
-        loop.run_forever()
+        _run(loop)
         tasks = asyncio.all_tasks(loop)
         for task in tasks:
             task.cancel()

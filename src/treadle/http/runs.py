@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,7 +35,7 @@ _LEFT = "client disconnected from the run stream (on_disconnect=cancel)"
 _CANCEL_ACTIONS: tuple[CancelAction, ...] = ("interrupt", "rollback")
 
 
-# --- creating -----------------------------------------------------------------------------------------------------------
+# --- creating ---------------------------------------------------------------------------------------------------------
 
 
 async def create(request: Request, services: Services) -> ASGIApp:
@@ -53,7 +54,12 @@ async def create_batch(request: Request, services: Services) -> ASGIApp:
 async def create_and_stream(request: Request, services: Services) -> ASGIApp:
     run, asked = await _created(request, services)
     return await _stream(
-        request, services, run, after=0, view=View(extended=_extended(request)), on_leave=_on_leave(services, run, asked)
+        request,
+        services,
+        run,
+        after=0,
+        view=View(extended=_extended(request)),
+        on_leave=_on_leave(services, run, asked),
     )
 
 
@@ -85,15 +91,13 @@ def _cancel_for(services: Services, run: Run) -> Callable[[], Awaitable[None]]:
     """What is done when a client leaves whose run is to stop with it."""
 
     async def cancel() -> None:
-        try:
+        with suppress(NotFoundError):  # it ended at the same moment
             await services.runs.cancel(run.thread_id, run.run_id, "interrupt", reason=_LEFT)
-        except NotFoundError:
-            pass  # it ended at the same moment
 
     return cancel
 
 
-# --- reading ------------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 async def list_runs(request: Request, services: Services) -> ASGIApp:
@@ -127,7 +131,7 @@ async def delete(request: Request, services: Services) -> ASGIApp:
     return no_content()
 
 
-# --- cancelling ---------------------------------------------------------------------------------------------------------
+# --- cancelling -------------------------------------------------------------------------------------------------------
 
 
 async def cancel(request: Request, services: Services) -> ASGIApp:
@@ -153,7 +157,7 @@ def _action(query: parse.Query) -> CancelAction:
     return query.choice("action", _CANCEL_ACTIONS) or "interrupt"
 
 
-# --- joining ------------------------------------------------------------------------------------------------------------
+# --- joining ----------------------------------------------------------------------------------------------------------
 
 
 async def join(request: Request, services: Services) -> ASGIApp:
@@ -218,7 +222,7 @@ _NAMES = {
 }
 
 
-# --- shared -------------------------------------------------------------------------------------------------------------
+# --- shared -----------------------------------------------------------------------------------------------------------
 
 
 async def _stream(
@@ -271,7 +275,7 @@ def _run_path(request: Request) -> tuple[str, str]:
     return parse.path_uuid(request, "thread_id", "thread"), parse.path_uuid(request, "run_id", "run")
 
 
-# --- the table ----------------------------------------------------------------------------------------------------------
+# --- the table --------------------------------------------------------------------------------------------------------
 
 _KEY = Parameter(name="Idempotency-Key", type=str, place="header", description="the same key and body make one run")
 _WAIT = Parameter(name="wait", type=bool, description="answer once the run is over")
@@ -340,12 +344,18 @@ ROUTES: list[Operation] = [
         parameters=(_ACTION,),
         errors=(400, 404, 413, 422),
     ),
-    _on_run("GET", "/threads/{thread_id}/runs", list_runs, "List runs, newest first", response=list[Run], parameters=_LIST),
+    _on_run(
+        "GET", "/threads/{thread_id}/runs", list_runs, "List runs, newest first", response=list[Run], parameters=_LIST
+    ),
     _on_run("GET", _RUN, get, "Get a run", response=Run),
     _on_run("DELETE", _RUN, delete, "Delete a run for good", status=204),
     _on_run("POST", f"{_RUN}/cancel", cancel, "Cancel a run", status=202, parameters=(_WAIT, _ACTION)),
     _on_run("GET", f"{_RUN}/join", join, "Wait for a run's result", response=JSON, parameters=(_LEAVE,)),
     _on_run("GET", f"{_RUN}/stream", join_stream, "Join a run's stream", streams=True, parameters=_JOIN),
-    _on_run("GET", "/runs/{run_id}/join", join, "Wait for a stateless run's result", response=JSON, parameters=(_LEAVE,)),
-    _on_run("GET", "/runs/{run_id}/stream", join_stream, "Join a stateless run's stream", streams=True, parameters=_JOIN),
+    _on_run(
+        "GET", "/runs/{run_id}/join", join, "Wait for a stateless run's result", response=JSON, parameters=(_LEAVE,)
+    ),
+    _on_run(
+        "GET", "/runs/{run_id}/stream", join_stream, "Join a stateless run's stream", streams=True, parameters=_JOIN
+    ),
 ]

@@ -174,7 +174,11 @@ class EventReading(Reading):
     async def _start(self, send: Send) -> None:
         await super()._start(send)
         if self._gap is not None:
-            notice = {"error": "gap", "message": f"events before {self._gap} are no longer kept", "first_seq": self._gap}
+            notice = {
+                "error": "gap",
+                "message": f"events before {self._gap} are no longer kept",
+                "first_seq": self._gap,
+            }
             body = sse.encode("gap", orjson.dumps(notice))
             await send({"type": "http.response.body", "body": body, "more_body": True})
 

@@ -11,7 +11,7 @@ from treadle.ports import ActiveRun
 
 
 class Decision(Struct, frozen=True):
-    """``rejected``: the new run is refused. Else ``ends`` are pending runs to end and ``cancels`` running ones to mark."""
+    """``rejected``: the new run is refused. Else ``ends`` are pending runs to end, ``cancels`` running ones to mark."""
 
     rejected: bool = False
     action: CancelAction | None = None

@@ -209,7 +209,7 @@ class Runs:
             follower.close()
 
 
-# --- what a request becomes ---------------------------------------------------------------------------------------------
+# --- what a request becomes -------------------------------------------------------------------------------------------
 
 
 def check(request: RunCreate) -> None:
@@ -337,7 +337,7 @@ def _thread_config(config: RunConfig | None) -> JSON:
     return {**{key: given[key] for key in ("tags", "recursion_limit") if given.get(key)}, "configurable": {}}
 
 
-# --- parts of the rules -------------------------------------------------------------------------------------------------
+# --- parts of the rules -----------------------------------------------------------------------------------------------
 
 
 def _digest(requests: Sequence[tuple[str | None, RunCreate]], requested: Requested) -> str:

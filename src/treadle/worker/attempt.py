@@ -48,7 +48,7 @@ class Attempt:
 
 
 class Appender:
-    """Gathers the events of one attempt and appends them, one append in flight: so chunks grow with what a commit costs."""
+    """Gathers the events of an attempt and appends them, one append in flight: chunks grow with what a commit costs."""
 
     def __init__(self, log: EventLog, lease: Lease, clock: Clock) -> None:
         self._log = log

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Literal, cast
 
 import msgspec
 import orjson
@@ -14,19 +14,21 @@ import structlog
 from langchain_core.runnables import RunnableConfig
 from msgspec import Struct
 
-from treadle.errors import LeaseLost
+from treadle.errors import LeaseLost, TreadleError
+from treadle.graph.encode import describe_error
 from treadle.graph.internals import AnyGraph
 from treadle.graph.load import Graphs
 from treadle.graph.stream import Ask, Ending, settle_state, stream
-from treadle.graph.encode import describe_error
-from treadle.model import JSON, Command, Event
+from treadle.model import JSON, Command
 from treadle.ports import Checkpoints, Clock, EventLog, Outcome, Queue, RunSaver
 from treadle.settings import Settings
 from treadle.worker.attempt import Appender, Attempt
 
 logger = structlog.get_logger("treadle.worker")
 
-VERSIONS = {"langgraph_version": version("langgraph"), "treadle_version": version("treadle")}
+_VERSIONS = {"langgraph_version": version("langgraph"), "treadle_version": version("treadle")}
+_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Tools(Struct, frozen=True):
@@ -40,95 +42,110 @@ class Tools(Struct, frozen=True):
     settings: Settings
 
 
+@dataclass(frozen=True)
+class Execution:
+    """The value that goes through the pipe."""
+
+    attempt: Attempt
+    tools: Tools
+    config: RunnableConfig
+    saver: RunSaver
+    appender: Appender
+
+
 class Stopped(Exception):
     """The attempt was told to stop: cancelled, or to be handed back."""
 
 
-class TimedOut(Exception):
+class TimedOut(TreadleError):
     """The attempt took longer than the server allows."""
 
 
-class _Failure(Protocol):
-    def __call__(self, error: BaseException) -> None: ...
+class GraphMissing(TreadleError):
+    """The run's graph is not in this server's configuration any more."""
 
 
 async def execute(attempt: Attempt, tools: Tools) -> None:
-    """Takes a claimed run to its end, or hands it back. Raises nothing but CancelledError when it was abandoned."""
-    saver = tools.checkpoints.for_run(attempt.lease, eager=attempt.claim.kwargs.get("durability") != "sync")
-    appender = Appender(tools.log, attempt.lease, tools.clock)
+    """Takes a claimed run to its end, or hands it back; an attempt that lost its run ends without a trace."""
+    run = Execution(
+        attempt,
+        tools,
+        configure(attempt),
+        tools.checkpoints.for_run(attempt.lease, eager=attempt.claim.kwargs["durability"] != "sync"),
+        Appender(tools.log, attempt.lease, tools.clock),
+    )
     try:
-        outcome = await _attempt(attempt, tools, saver, appender)
+        outcome = await _outcome(run)
         attempt.settling = True
-        await record(attempt, tools, outcome, appender)
+        await record(run, outcome)
     except LeaseLost as lost:
-        logger.info("attempt lost its run", run_id=attempt.lease.run_id, reason=str(lost))
+        logger.info("an attempt lost its run", run_id=attempt.lease.run_id, reason=str(lost))
 
 
-async def _attempt(attempt: Attempt, tools: Tools, saver: RunSaver, appender: Appender) -> Outcome | None:
+async def _outcome(run: Execution) -> Outcome | None:
     """Everything that runs the user's code. None when the run is to be handed back."""
-    config = configure(attempt)
+    graph: AnyGraph | None = None
     try:
-        async with load(attempt, tools, config) as graph:
+        async with AsyncExitStack() as opened:
             try:
-                ask = await prepare(attempt, tools, config)
-                ending = await perform(attempt, tools, graph, ask, saver, appender)
-                await saver.settled()
-            except LeaseLost:
-                raise
+                graph = await load(run, opened)
+                ending = await perform(run, graph, await prepare(run))
+                await run.saver.settled()
             except (Exception, asyncio.CancelledError) as error:
-                attempt.settling = True
-                return await settle(attempt, tools, graph, config, saver, appender, _cause(attempt, error))
-            return succeeded(ending)
+                cause = _cause(run.attempt, error)
+                run.attempt.settling = True
+                return await settle(run, graph, cause)
+        return succeeded(ending)
     except LeaseLost:
         raise
-    except (Exception, asyncio.CancelledError) as error:  # the graph's own factory failed, or was cancelled
-        return _failed(attempt, tools, appender, _cause(attempt, error), Ending())
+    except Exception as error:  # closing what a factory opened, or the saver, failed: the run ends all the same
+        return failed(run, error, Ending())
 
 
 def _cause(attempt: Attempt, error: BaseException) -> BaseException:
-    """A cancellation that the worker asked for is Stopped; one that it did not ask for ends the task."""
-    if not isinstance(error, asyncio.CancelledError):
+    """A cancellation that the worker asked for becomes Stopped. Raises LeaseLost, and a cancellation from outside."""
+    if isinstance(error, LeaseLost):
+        raise error
+    task = asyncio.current_task()
+    if not isinstance(error, asyncio.CancelledError) or task is None:
         return error
     if attempt.stopping:
-        if (task := asyncio.current_task()) is not None:
-            task.uncancel()
+        task.uncancel()
         return Stopped()
-    if (task := asyncio.current_task()) is not None and task.cancelling():
+    if task.cancelling():
         raise error
     return error  # the graph's own code raised it: a failure like any other
-
-
-@asynccontextmanager
-async def load(attempt: Attempt, tools: Tools, config: RunnableConfig) -> AsyncIterator[AnyGraph]:
-    """The graph, made by its factory where it has one."""
-    loaded = tools.graphs.get(attempt.claim.graph_id)
-    context = attempt.claim.kwargs.get("context")
-    async with loaded.open(
-        access="threads.create_run", config=config, store=tools.checkpoints.store, context=context
-    ) as graph:
-        yield graph
 
 
 def configure(attempt: Attempt) -> RunnableConfig:
     """The run's config with what only this attempt knows. The run id in it is the same on every attempt."""
     config: JSON = attempt.claim.kwargs["config"]
-    metadata = {
-        **config.get("metadata", {}),
-        "run_attempt": attempt.lease.attempt,
-        **VERSIONS,
-        "run_id": attempt.lease.run_id,
-        "thread_id": attempt.lease.thread_id,
-    }
-    return RunnableConfig(**{**config, "metadata": metadata})
+    lease = attempt.lease
+    own = {"run_attempt": lease.attempt, "run_id": lease.run_id, "thread_id": lease.thread_id, **_VERSIONS}
+    return cast("RunnableConfig", {**config, "metadata": {**config.get("metadata", {}), **own}})
 
 
-async def prepare(attempt: Attempt, tools: Tools, config: RunnableConfig) -> Ask:
+async def load(run: Execution, opened: AsyncExitStack) -> AnyGraph:
+    """The graph, made by its factory where it has one."""
+    claim = run.attempt.claim
+    loaded = run.tools.graphs.get(claim.graph_id)
+    if loaded is None:
+        raise GraphMissing(f"graph {claim.graph_id!r} is not in langgraph.json; it has {', '.join(run.tools.graphs)}")
+    context = claim.kwargs.get("context")
+    store = run.tools.checkpoints.store
+    return await opened.enter_async_context(
+        loaded.open(access="threads.create_run", config=run.config, store=store, context=context)
+    )
+
+
+async def prepare(run: Execution) -> Ask:
     """What to ask of the graph. A later attempt goes on from the run's last checkpoint, if it has one."""
-    kwargs = attempt.claim.kwargs
-    resume = attempt.claim.resumed and await tools.queue.reset(attempt.lease)
+    claim = run.attempt.claim
+    kwargs = claim.kwargs
+    resume = claim.resumed and await run.tools.queue.reset(claim.lease)
     command = kwargs.get("command")
     return Ask(
-        config=config,
+        config=run.config,
         input=kwargs.get("input"),
         command=None if command is None else msgspec.convert(command, Command),
         context=kwargs.get("context"),
@@ -142,46 +159,35 @@ async def prepare(attempt: Attempt, tools: Tools, config: RunnableConfig) -> Ask
     )
 
 
-async def perform(
-    attempt: Attempt, tools: Tools, graph: AnyGraph, ask: Ask, saver: RunSaver, appender: Appender
-) -> Ending:
+async def perform(run: Execution, graph: AnyGraph, ask: Ask) -> Ending:
     """Runs the graph; its events go to the log as they come."""
     ending = Ending()
-    limit = tools.settings.run_timeout_seconds or None
+    limit = run.tools.settings.run_timeout_seconds or None
+    timeout = asyncio.timeout(limit)
     try:
-        async with asyncio.timeout(limit) as timeout:
-            async for parts in stream(graph, ask, saver=saver, store=tools.checkpoints.store, ending=ending):
-                appender.add(parts)
-                await appender.room()
+        async with timeout:
+            async for parts in stream(graph, ask, saver=run.saver, store=run.tools.checkpoints.store, ending=ending):
+                run.appender.add(parts)
+                await run.appender.room()
     except TimeoutError as error:
         if timeout.expired():
             raise TimedOut(f"the run took longer than {limit:g} seconds") from error
         raise
-    if attempt.stopping:
+    if run.attempt.stopping:
         raise Stopped  # the graph swallowed the cancellation and went on to its end
     return ending
 
 
-async def settle(
-    attempt: Attempt,
-    tools: Tools,
-    graph: AnyGraph,
-    config: RunnableConfig,
-    saver: RunSaver,
-    appender: Appender,
-    cause: BaseException,
-) -> Outcome | None:
+async def settle(run: Execution, graph: AnyGraph | None, cause: BaseException) -> Outcome | None:
     """How an attempt ends that did not succeed, with the state it has come to."""
-    await saver.settled()
+    await run.saver.settled()
     ending = Ending()
-    if not attempt.handing_back and attempt.cancelled != "rollback":
+    if graph is not None and not run.attempt.handing_back and run.attempt.cancelled != "rollback":
         try:
-            ending = await settle_state(graph, config, saver, tools.checkpoints.store)
-        except LeaseLost:
-            raise
+            ending = await settle_state(graph, run.config, run.saver, run.tools.checkpoints.store)
         except Exception as error:  # the state is an extra here: the run ends all the same
-            logger.warning("the state of a failed run could not be read", run_id=attempt.lease.run_id, error=repr(error))
-    return _failed(attempt, tools, appender, cause, ending)
+            logger.warning("the state of a run could not be read", run_id=run.attempt.lease.run_id, error=repr(error))
+    return failed(run, cause, ending)
 
 
 def succeeded(ending: Ending) -> Outcome:
@@ -194,44 +200,38 @@ def succeeded(ending: Ending) -> Outcome:
     )
 
 
-def _failed(
-    attempt: Attempt, tools: Tools, appender: Appender, cause: BaseException, ending: Ending
-) -> Outcome | None:
+def failed(run: Execution, cause: BaseException, ending: Ending) -> Outcome | None:
+    """None to hand the run back. The cancel mark on a run, where it has one, says more than the outcome."""
+    attempt = run.attempt
     if isinstance(cause, Stopped):
         if attempt.handing_back and attempt.cancelled is None:
             return None
         return Outcome(status="interrupted", thread_status="interrupted", output=ending.values)
-    if isinstance(cause, Exception) and not isinstance(cause, TimedOut):
-        logger.warning("run failed", run_id=attempt.lease.run_id, graph_id=attempt.claim.graph_id, exc_info=cause)
+    trace = None if isinstance(cause, TreadleError) else cause
+    logger.warning("run failed", run_id=attempt.lease.run_id, graph_id=attempt.claim.graph_id, exc_info=trace)
     error = describe_error(cause)
-    appender.add([("error", "", orjson.dumps(error))])
-    status: Any = "timeout" if isinstance(cause, TimedOut) else "error"
+    run.appender.add([("error", "", orjson.dumps(error))])
+    status: Literal["timeout", "error"] = "timeout" if isinstance(cause, TimedOut) else "error"
     return Outcome(
         status=status, thread_status="error", error=error, output=ending.values, interrupts=ending.interrupts
     )
 
 
-async def record(attempt: Attempt, tools: Tools, outcome: Outcome | None, appender: Appender) -> None:
+async def record(run: Execution, outcome: Outcome | None) -> None:
     """Writes the end, again and again if the database cannot take it: an executed run must not stay running."""
-    events = await appender.close()
-    pause = 0.1
+    events = await run.appender.close()
+    pause = _PAUSE_SECONDS
     while True:
         try:
-            if outcome is None:
-                await _release(attempt, tools, events)
+            if outcome is not None:
+                await run.tools.queue.finish(run.attempt.lease, outcome, events)
             else:
-                await tools.queue.finish(attempt.lease, outcome, events)
+                await run.tools.queue.release(run.attempt.lease, events)
         except LeaseLost:
             raise
         except Exception as error:  # disk full, database locked: the lease is still ours, so try again
-            logger.error("the end of a run could not be written", run_id=attempt.lease.run_id, error=repr(error))
+            logger.error("the end of a run could not be written", run_id=run.attempt.lease.run_id, error=repr(error))
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
         else:
             return
-
-
-async def _release(attempt: Attempt, tools: Tools, events: Any) -> None:
-    if events:
-        await tools.log.append(attempt.lease, list[Event](events))
-    await tools.queue.release(attempt.lease)

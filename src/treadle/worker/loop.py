@@ -68,7 +68,9 @@ class Worker:
     def overdue(self) -> list[Attempt]:
         """Cancelled attempts that did not stop in time. From any thread."""
         now = self._tools.clock.monotonic()
-        return [each for each in tuple(self._attempts.values()) if each.cut_off_at is not None and each.cut_off_at <= now]
+        return [
+            each for each in tuple(self._attempts.values()) if each.cut_off_at is not None and each.cut_off_at <= now
+        ]
 
     def abandon(self, attempt: Attempt) -> None:
         """Stops counting an attempt that has been cut off; its code may still run, but can write nothing."""
