@@ -368,7 +368,8 @@ class RunSaver(BaseCheckpointSaver[str]):
 class Checkpoints(Protocol):
     """Savers over the backend's own tables, in the form LangGraph takes."""
 
-    store: BaseStore
+    @property
+    def store(self) -> BaseStore: ...
 
     def for_run(self, lease: Lease, *, eager: bool) -> RunSaver:
         """A saver whose every write is fenced by the attempt and marked with the run.

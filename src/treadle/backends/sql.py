@@ -143,8 +143,8 @@ class SqlTransaction:
     def copy_thread(self, source: str, target: str) -> None:
         self._conn.execute(
             "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, status, resting, settled,"
-            " output_id, metadata, config, error, interrupts) SELECT ?, ?, ?, state_updated_at, resting, resting, settled,"
-            " output_id, metadata, config, error, interrupts FROM threads WHERE thread_id = ?",
+            " output_id, metadata, config, error, interrupts) SELECT ?, ?, ?, state_updated_at, resting, resting,"
+            " settled, output_id, metadata, config, error, interrupts FROM threads WHERE thread_id = ?",
             (target, self.now, self.now, source),
         )
         checkpoints.copy_thread_checkpoints(self._conn, source, target)
@@ -382,6 +382,8 @@ def delete_thread(conn: sqlite3.Connection, thread_id: str, hub: Hub, tell: Tell
     checkpoints.delete_thread_checkpoints(conn, thread_id)
     for (run_id,) in removed:
         tell(lambda run_id=run_id: hub.gone(run_id))
+        # Whoever executes it has lost it: a hint, so that its code does not go on until its next write.
+        tell(lambda run_id=run_id: hub.cancel_marked(run_id, "interrupt"))
 
 
 # --- filters ----------------------------------------------------------------------------------------------------------

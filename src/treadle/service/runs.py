@@ -201,7 +201,8 @@ class Runs:
     async def ended(self, run_id: str, seconds: float = _WAIT_SECONDS) -> None:
         """Returns when the run has ended or is gone, or after ``seconds``."""
         deadline = self._clock.monotonic() + seconds
-        follower = self._log.follow(run_id)
+        _, last = await self._log.bounds(run_id)
+        follower = self._log.follow(run_id, last)
         try:
             while not follower.ended and (left := deadline - self._clock.monotonic()) > 0:
                 await follower.read(left)

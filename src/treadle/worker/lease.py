@@ -22,7 +22,7 @@ _SWEEP_SECONDS = 60.0
 
 
 class LeaseKeeper:
-    """Renews, delivers cancel marks that got lost, cuts off what does not stop, rescues, sweeps, names blocking nodes."""
+    """Renews, delivers lost cancel marks, cuts off what does not stop, rescues, sweeps, and names blocking nodes."""
 
     def __init__(
         self, worker: Worker, tools: Tools, *, graph_loop: asyncio.AbstractEventLoop, blocked_on: Callable[[], str]
