@@ -28,6 +28,8 @@ _NO_GRAPH = (
     " Make a run, or set 'graph_id' in the thread's metadata."
 )
 _BUSY = "Thread {thread_id} is busy: a run is pending or running on it. Wait for it to end, or cancel it."
+_REFUSALS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError)
+"""What the reducers and writers of a graph raise for values that they do not take."""
 _UNSUPPORTED = "{field}: not supported by this server; leave it out"
 
 
@@ -153,7 +155,10 @@ class Threads:
         if graph_id is None:
             raise BadRequestError(_NO_GRAPH.format(thread_id=thread_id))
         configured = await self._configured(thread, config)
-        written = await self._graphs.update(graph_id, configured, values=request.values, as_node=request.as_node)
+        try:
+            written = await self._graphs.update(graph_id, configured, values=request.values, as_node=request.as_node)
+        except _REFUSALS as error:
+            raise BadRequestError(f"{type(error).__name__}: {error}", field="values") from error
         await self._settle(thread_id)
         return _updated(written)
 
