@@ -132,6 +132,7 @@ class AsyncRunsClient:
         """
         params = {
             "stream_mode": [stream_mode] if isinstance(stream_mode, str) else stream_mode,
+            "stream_subgraphs": stream_subgraphs,
             "cancel_on_disconnect": cancel_on_disconnect,
         }
         headers = EVENTS_HEADER | ({"last-event-id": last_event_id} if last_event_id else {})

@@ -133,6 +133,7 @@ class RunsClient:
         """
         params = {
             "stream_mode": [stream_mode] if isinstance(stream_mode, str) else stream_mode,
+            "stream_subgraphs": stream_subgraphs,
             "cancel_on_disconnect": cancel_on_disconnect,
         }
         headers = EVENTS_HEADER | ({"last-event-id": last_event_id} if last_event_id else {})
