@@ -6,9 +6,8 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import InvalidUpdateError
-from langgraph.pregel.types import StateSnapshot
 from langgraph.store.base import BaseStore
-from langgraph.types import PregelTask
+from langgraph.types import PregelTask, StateSnapshot
 
 from treadle.errors import BadRequestError
 from treadle.graph.encode import Encoder, safe_repr
@@ -93,7 +92,7 @@ def _thread_state(snapshot: StateSnapshot, encoder: Encoder) -> ThreadState:
         values=encoder.raw(snapshot.values),
         next=list(snapshot.next),
         tasks=[_thread_task(task, encoder) for task in snapshot.tasks],
-        metadata=encoder.plain(snapshot.metadata),
+        metadata=_metadata(snapshot, encoder),
         created_at=snapshot.created_at,
         checkpoint=checkpoint if checkpoint.get("checkpoint_id") else None,
         parent_checkpoint=parent,
@@ -101,6 +100,14 @@ def _thread_state(snapshot: StateSnapshot, encoder: Encoder) -> ThreadState:
         checkpoint_id=checkpoint.get("checkpoint_id"),
         parent_checkpoint_id=parent.get("checkpoint_id") if parent else None,
     )
+
+
+def _metadata(snapshot: StateSnapshot, encoder: Encoder) -> JSON | None:
+    """The metadata of the checkpoint; the wire shows the thread in it, which savers leave out."""
+    if snapshot.metadata is None:
+        return None
+    thread_id = snapshot.config.get("configurable", {}).get("thread_id")
+    return {**encoder.plain(snapshot.metadata), "thread_id": thread_id}
 
 
 def _thread_task(task: PregelTask, encoder: Encoder) -> ThreadTask:

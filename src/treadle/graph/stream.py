@@ -10,9 +10,8 @@ from uuid import UUID
 
 import orjson
 from langchain_core.runnables import RunnableConfig
-from langgraph.pregel.types import StateSnapshot
 from langgraph.store.base import BaseStore
-from langgraph.types import Command, Interrupt, Send
+from langgraph.types import Command, Interrupt, Send, StateSnapshot
 from pydantic import BaseModel
 
 from treadle.graph.encode import Encoder
