@@ -73,7 +73,11 @@ class Lease(Struct, frozen=True):
 
 
 class Claim(Struct, frozen=True):
-    """A claimed run and what executing it takes. ``resumed`` is true when an earlier attempt may have left traces."""
+    """A claimed run and what executing it takes.
+
+    ``resumed`` is true when an earlier attempt may have left traces, ``after_interrupt`` when the thread rests where a
+    cancelled run left it.
+    """
 
     lease: Lease
     assistant_id: str
@@ -82,6 +86,7 @@ class Claim(Struct, frozen=True):
     kwargs: JSON
     temporary: bool
     resumed: bool
+    after_interrupt: bool
 
 
 class Claimed(Struct, frozen=True):

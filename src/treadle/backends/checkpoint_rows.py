@@ -411,8 +411,11 @@ def delete_thread_checkpoints(conn: sqlite3.Connection, thread_id: str) -> None:
 
 
 def has_checkpoints(conn: sqlite3.Connection, thread_id: str, run_id: str) -> bool:
-    """Whether the run has put a checkpoint on the thread."""
-    sql = "SELECT 1 FROM checkpoints WHERE run_id = ? AND +thread_id = ? LIMIT 1"
+    """Whether the run has come to a checkpoint on the thread; updates that were made on its behalf do not count."""
+    sql = (
+        "SELECT 1 FROM checkpoints WHERE run_id = ? AND +thread_id = ?"
+        " AND coalesce(json_extract(metadata, '$.source'), '') <> 'update' LIMIT 1"
+    )
     return conn.execute(sql, (run_id, thread_id)).fetchone() is not None
 
 

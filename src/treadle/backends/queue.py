@@ -17,6 +17,9 @@ from treadle.ports import Chunk, Claim, Claimed, Lease, Outcome, Transaction
 
 T = TypeVar("T")
 
+_INTERRUPTED = "UserInterrupt"
+_ROLLED_BACK = "UserRollback"
+
 # A due run starts when nothing runs on its thread and no older due run waits there.
 _DUE = """
 SELECT r.run_id FROM runs r
@@ -88,6 +91,7 @@ class SqliteQueue:
         ).fetchone()
         (kwargs,) = conn.execute("SELECT kwargs FROM run_requests WHERE run_id = ?", (run_id,)).fetchone()
         request = rows.load(kwargs)
+        (error,) = conn.execute("SELECT error FROM threads WHERE thread_id = ?", (thread_id,)).fetchone()
         started = {"run_id": run_id, "attempt": attempt, "tags": request.get("config", {}).get("tags") or []}
         event = Event(now // 1000, "metadata", "", orjson.dumps(started))
         sql.append_events(conn, run_id, thread_id, attempt, seq, (event,), self._hub, self._engine.tell)
@@ -99,6 +103,7 @@ class SqliteQueue:
             kwargs=request,
             temporary=bool(temporary),
             resumed=attempt > 1,
+            after_interrupt=error is not None and rows.load(error).get("error") == _INTERRUPTED,
         )
 
     async def finish(self, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:
@@ -219,7 +224,7 @@ def _as_marked(outcome: Outcome, action: CancelAction, reason: str) -> Outcome:
     return Outcome(
         status="interrupted",
         thread_status="interrupted",
-        error={"error": f"User{action.title()}", "message": reason},
+        error={"error": _INTERRUPTED if action == "interrupt" else _ROLLED_BACK, "message": reason},
         output=outcome.output,
         rollback=action == "rollback",
     )

@@ -18,6 +18,7 @@ from treadle.errors import LeaseLost, TreadleError
 from treadle.graph.encode import describe_error
 from treadle.graph.internals import AnyGraph
 from treadle.graph.load import Graphs
+from treadle.graph.repair import answer_cut_calls
 from treadle.graph.stream import Ask, Ending, settle_state, stream
 from treadle.model import JSON, Command
 from treadle.ports import Checkpoints, Clock, EventLog, Outcome, Queue, RunSaver
@@ -89,7 +90,7 @@ async def _outcome(run: Execution) -> Outcome | None:
         async with AsyncExitStack() as opened:
             try:
                 graph = await load(run, opened)
-                ending = await perform(run, graph, await prepare(run))
+                ending = await perform(run, graph, await prepare(run, graph))
                 await run.saver.settled()
             except (Exception, asyncio.CancelledError) as error:
                 cause = _cause(run.attempt, error)
@@ -138,12 +139,14 @@ async def load(run: Execution, opened: AsyncExitStack) -> AnyGraph:
     )
 
 
-async def prepare(run: Execution) -> Ask:
+async def prepare(run: Execution, graph: AnyGraph) -> Ask:
     """What to ask of the graph. A later attempt goes on from the run's last checkpoint, if it has one."""
     claim = run.attempt.claim
     kwargs = claim.kwargs
     resume = claim.resumed and await run.tools.queue.reset(claim.lease)
     command = kwargs.get("command")
+    if claim.after_interrupt and not resume and command is None and kwargs.get("input") is not None:
+        await answer_cut_calls(graph, run.config, run.saver, run.tools.checkpoints.store)
     return Ask(
         config=run.config,
         input=kwargs.get("input"),

@@ -1,0 +1,51 @@
+"""After a run was cut off in the middle of a tool call: makes the history one that a chat model accepts.
+
+Models refuse a conversation in which a tool call has no answer. LangGraph keeps the state as the cancelled run left it,
+so that it can be continued; but when new input comes instead, the open calls are answered with what happened to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel.types import StateSnapshot
+from langgraph.store.base import BaseStore
+
+from treadle.graph.internals import AnyGraph, Saver, lend
+
+CUT_OFF = "This tool call was cancelled before it returned a result."
+
+
+async def answer_cut_calls(graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None) -> int:
+    """Answers the tool calls that a cancelled run left open in ``messages`` of the latest state. Returns how many."""
+    thread_id = config.get("configurable", {})["thread_id"]
+    # Without the run's metadata: LangGraph would take a checkpoint with its run id for its own and skip the input.
+    lent = lend({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}, saver=saver, store=store)
+    snapshot = await graph.aget_state(lent)
+    answers = list(open_calls(snapshot))
+    if answers and snapshot.next:
+        await graph.aupdate_state(lent, {"messages": answers}, as_node=snapshot.next[0])
+    return len(answers)
+
+
+def open_calls(snapshot: StateSnapshot) -> Iterator[ToolMessage]:
+    """Pure: an answer for every tool call of the last model message that neither the state nor a finished task has."""
+    messages = _messages(snapshot.values)
+    finished = [message for task in snapshot.tasks for message in _messages(task.result)]
+    place = max((at for at, each in enumerate(messages) if isinstance(each, AIMessage)), default=None)
+    if place is None:
+        return
+    answered = {each.tool_call_id for each in (*messages[place:], *finished) if isinstance(each, ToolMessage)}
+    for call in cast("AIMessage", messages[place]).tool_calls:
+        if call["id"] is not None and call["id"] not in answered:
+            yield ToolMessage(CUT_OFF, name=call["name"], tool_call_id=call["id"], status="error")
+
+
+def _messages(values: Any) -> Sequence[BaseMessage]:
+    found = cast("dict[str, Any]", values).get("messages") if isinstance(values, dict) else None
+    return (
+        [each for each in cast("list[Any]", found) if isinstance(each, BaseMessage)] if isinstance(found, list) else []
+    )
