@@ -65,7 +65,7 @@ def test_bad_arguments_are_named(treadle):
     for arguments, says in (
         (("--input", "{topic}"), "--input is not JSON"),
         (("--input", "@nowhere.json"), "nowhere.json"),
-        (("--input", "{}", "--mode", "colours"), "--mode colours: no such stream mode"),
+        (("--input", "{}", "--mode", "colours"), "--mode colours: there is no such stream mode"),
         (("--input", "{}", "--resume", "1"), "exclude each other"),
     ):
         result = treadle("run", "agent", *arguments)

@@ -28,8 +28,8 @@ CANNOT_START_HERE = 3  # what `serve` exits with when no change of a file can he
 class ProjectFilter(DefaultFilter):
     """Python files, the configuration and the environment file; not what tools and the server itself write."""
 
-    def __init__(self, config: Path) -> None:
-        super().__init__()
+    def __init__(self, config: Path, data: Path) -> None:
+        super().__init__(ignore_paths=[data.resolve()])
         self._named = {config.resolve(), *_env_files(config)}
 
     def __call__(self, change: Change, path: str) -> bool:
@@ -45,16 +45,17 @@ def dev(settings: Settings, config: Config = Path("langgraph.json")) -> None:
     if not port_is_free(settings):
         report.fail(port_in_use(settings))
     server = ServerProcess([f"--config={config}", *as_arguments(settings)])
-    raise typer.Exit(Reloader(server, config, drain_seconds=settings.drain_seconds).run())
+    raise typer.Exit(Reloader(server, config, settings).run())
 
 
 class Reloader:
     """Keeps one server process running on the current files."""
 
-    def __init__(self, server: ServerProcess, config: Path, *, drain_seconds: float) -> None:
+    def __init__(self, server: ServerProcess, config: Path, settings: Settings) -> None:
         self._server = server
         self._config = config
-        self._drain_seconds = drain_seconds
+        self._data = settings.data
+        self._patience = settings.drain_seconds + settings.cancel_seconds + 10
         self._console = Console(stderr=True, highlight=False)
         self._stopped = threading.Event()
         self._told = False
@@ -66,13 +67,13 @@ class Reloader:
         try:
             return self._watch()
         finally:
-            self._server.stop(self._drain_seconds + 5)
+            self._server.stop(self._patience)
 
     def _watch(self) -> int:
         # The watch exists before the first start, so a change made while the server starts is not missed.
         for changes in watch(
             *_roots(self._config),
-            watch_filter=ProjectFilter(self._config),
+            watch_filter=ProjectFilter(self._config, self._data),
             stop_event=self._stopped,
             rust_timeout=TICK_MS,
             yield_on_timeout=True,
@@ -88,7 +89,7 @@ class Reloader:
     def _restart(self, changed: Iterable[str]) -> None:
         if self._server.spawned:
             self._console.print(f"[cyan]changed:[/] {', '.join(_short(changed))}; restarting")
-            self._server.stop(self._drain_seconds + 5)
+            self._server.stop(self._patience)
         self._server.spawn()
         self._told = False
 

@@ -35,7 +35,7 @@ from treadle.sse import Decoder, Frame, parse_event_id
 
 CONFIG = Path(project.__file__).parent / "langgraph.json"
 GRAPH = "cars"
-QUESTION = "Which part of the world built the most economical cars of the 1970s, and which three cars were best?"
+QUESTION = "Which part of the world built the most economical cars from 1970 to 1982, and which three were best?"
 MODES: tuple[StreamMode, ...] = ("messages-tuple", "updates")
 TOKENS_BEFORE_KILL = 12  # of the answer: far enough in to see it break, far enough from its end
 DOWN_SECONDS = 0.7  # how long nobody listens, so that the client has to try more than once

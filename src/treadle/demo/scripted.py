@@ -94,8 +94,8 @@ def answer(results: Sequence[Any]) -> str:
     """The answer in words, from what ``average_by``, ``trend`` and ``top_cars`` returned."""
     regions, trend, best = results
     first, *others = regions
-    rest = " and ".join(f"{row['mean']} for {row['Origin']}" for row in others)
-    cars = ", ".join(f"{car['Name'].title()} ({car['Year']}, {car['Miles_per_Gallon']} mpg)" for car in best)
+    rest = " and ".join(f"{row['mean']} from {row['Origin']}" for row in others)
+    cars = ", ".join(f"{car['Name']} ({car['Year']}, {car['Miles_per_Gallon']} mpg)" for car in best)
     return (
         f"Cars from {first['Origin']} were the most economical: {first['mean']} miles per gallon on average over "
         f"{first['cars']} cars, against {rest}. "
