@@ -31,6 +31,7 @@ class Attempt:
         self.cancelled: CancelAction | None = None
         self.cut_off_at: float | None = None
         self.handing_back = False
+        self.started = False
         self.settling = False
 
     @property
@@ -38,8 +39,9 @@ class Attempt:
         return self.cancelled is not None or self.handing_back
 
     def stop(self) -> None:
-        """Interrupts the graph; what has begun to settle is left to end."""
-        if self.task is not None and not self.settling:
+        """Interrupts the graph. A task that has not begun sees by itself that it is to stop (a cancelled one would end
+        without a word), and what has begun to settle is left to end."""
+        if self.task is not None and self.started and not self.settling:
             self.task.cancel()
 
     def hand_back(self) -> None:

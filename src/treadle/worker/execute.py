@@ -68,6 +68,7 @@ class GraphMissing(TreadleError):
 
 async def execute(attempt: Attempt, tools: Tools) -> None:
     """Takes a claimed run to its end, or hands it back; an attempt that lost its run ends without a trace."""
+    attempt.started = True
     run = Execution(
         attempt,
         tools,
@@ -89,6 +90,8 @@ async def _outcome(run: Execution) -> Outcome | None:
     try:
         async with AsyncExitStack() as opened:
             try:
+                if run.attempt.stopping:
+                    raise Stopped
                 graph = await load(run, opened)
                 ending = await perform(run, graph, await prepare(run, graph))
                 await run.saver.settled()
@@ -111,7 +114,8 @@ def _cause(attempt: Attempt, error: BaseException) -> BaseException:
     if not isinstance(error, asyncio.CancelledError) or task is None:
         return error
     if attempt.stopping:
-        task.uncancel()
+        while task.uncancel():
+            pass
         return Stopped()
     if task.cancelling():
         raise error
