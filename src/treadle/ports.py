@@ -346,7 +346,7 @@ class EventLog(Protocol):
         ...
 
     async def bounds(self, run_id: str) -> tuple[int, int]:
-        """``(first, last)`` seq that is kept; ``(1, 0)`` when nothing was logged yet."""
+        """``(first, last)`` seq that is kept; first is last + 1 when nothing is: nothing yet, or nothing any more."""
         ...
 
 

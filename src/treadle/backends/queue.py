@@ -49,6 +49,10 @@ SELECT first_seq, events FROM event_chunks WHERE run_id = ?1
   AND last_seq >= ?2
 ORDER BY first_seq LIMIT 64
 """
+_BOUNDS = """
+SELECT coalesce((SELECT min(first_seq) FROM event_chunks WHERE run_id = ?1), event_seq + 1), event_seq
+FROM runs WHERE run_id = ?1
+"""
 
 
 class SqliteRecords:
@@ -257,12 +261,8 @@ class SqliteEventLog:
         return await self._engine.read(lambda conn: _read_chunks(conn, run_id, after))
 
     async def bounds(self, run_id: str) -> tuple[int, int]:
-        first, last = await self._engine.read(
-            lambda conn: conn.execute(
-                "SELECT min(first_seq), max(last_seq) FROM event_chunks WHERE run_id = ?", (run_id,)
-            ).fetchone()
-        )
-        return (first, last) if first is not None else (1, 0)
+        found = await self._engine.read(lambda conn: conn.execute(_BOUNDS, (run_id,)).fetchone())
+        return found or (1, 0)
 
 
 def _read_chunks(conn: sqlite3.Connection, run_id: str, after: int) -> tuple[Sequence[Chunk], bool]:

@@ -192,13 +192,14 @@ async def _found(request: Request, services: Services) -> Run:
 
 
 def _cursor(last_event_id: str | None, last: int, *, live: bool) -> int:
-    """The seq to read after. ``-1`` and ``0`` mean from the start; without an id that can be understood a reader gets
-    only what is new, except our own client, which starts at the start (wire.md, Joining and resuming)."""
+    """The seq to read after. ``-1`` and ``0`` mean from the start; without an id that can be understood, or with one
+    that is still to come, a reader gets only what is new, except our own client, which starts at the start (wire.md,
+    Joining and resuming)."""
     if last_event_id in ("-1", "0"):
         return 0
     known = sse.parse_event_id(last_event_id or "")
     if known is not None:
-        return known[1]
+        return min(known[1], last)
     return last if live or last_event_id else 0
 
 
