@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.pregel.types import StateSnapshot
+from langgraph.types import StateSnapshot
 from langgraph.store.base import BaseStore
 
 from treadle.graph.internals import AnyGraph, Saver, lend
