@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +13,11 @@ import structlog
 from msgspec import UNSET, Raw, Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from treadle.errors import APIError, ServerError, error_for_status
+from treadle.errors import APIError, ServerError, TooLargeError, error_for_status
+
+LINGER_SECONDS = 5.0
 
 log = structlog.get_logger("treadle.http")
 
@@ -44,8 +49,10 @@ def no_content(*, headers: Mapping[str, str] | None = None) -> Response:
 
 def error_response(error: Exception) -> Response:
     """The answer to whatever an endpoint raised: an APIError says itself; anything else is a 500 without user text."""
+    if isinstance(error, TooLargeError):
+        return Lingering(encode(error.body()), error.status, {"connection": "close"}, "application/json")
     if isinstance(error, APIError):
-        return json_response(error.body(), status=error.status, headers=_closing(error))
+        return json_response(error.body(), status=error.status)
     if isinstance(error, HTTPException):
         known = error_for_status(error.status_code)(error.detail, status=error.status_code)
         return json_response(known.body(), status=error.status_code, headers=error.headers)
@@ -53,9 +60,20 @@ def error_response(error: Exception) -> Response:
     return json_response(ServerError("Internal server error").body(), status=500)
 
 
-def _closing(error: APIError) -> dict[str, str] | None:
-    # The rest of a body that is too large is not read: the connection cannot be used again.
-    return {"connection": "close"} if error.status == 413 else None
+class Lingering(Response):
+    """An answer to a request whose body is still being sent: what comes is thrown away for a while.
+
+    Closing at once would reset the connection, and most clients would then lose the answer.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while (await receive()).get("more_body"):
+                    pass
+        await send({"type": "http.response.body", "body": b""})
 
 
 def _default(value: Any) -> Any:
