@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import StateSnapshot
 from langgraph.store.base import BaseStore
+from langgraph.types import StateSnapshot
 
 from treadle.graph.internals import AnyGraph, Saver, lend
 
