@@ -182,6 +182,15 @@ def test_a_type_nothing_can_decode_into_says_so() -> None:
         EventDecoder(custom_type=Opaque | Point | Step)
 
 
+def test_a_type_whose_annotations_cannot_be_resolved_says_so() -> None:
+    class Unknown(TypedDict):
+        x: Nowhere  # noqa: F821  # type: ignore[name-defined]
+
+    for types in ({"state_type": Unknown}, {"custom_type": Unknown}):
+        with pytest.raises(TypeError, match=r"Nowhere.+top of a module"):
+            EventDecoder(**types)
+
+
 def test_a_state_may_lack_keys_no_node_has_written_yet_but_not_have_wrong_ones() -> None:
     assert decode("values", {"progress": 1}, state_type=Step).data == {"progress": 1}
     with pytest.raises(DecodeError, match=r"\$\.progress"):

@@ -24,12 +24,19 @@ def shape(kind: Any, *, partial: bool = False) -> Shape[Any]:
     """
     if kind is None:
         return msgspec.json.decode
-    target: Any = _partial(kind) if partial and typing_extensions.is_typeddict(kind) else kind
     try:
-        decode = msgspec.json.Decoder(target, dec_hook=_validate).decode
+        target: Any = _partial(kind) if partial and typing_extensions.is_typeddict(kind) else kind
+        return _checked(_decoder(target), kind)
+    except NameError as error:
+        text = f"{kind}: an annotation cannot be resolved ({error}); types to decode into belong at the top of a module"
+        raise TypeError(text) from error
+
+
+def _decoder(target: Any) -> Callable[[bytes], Any]:
+    try:
+        return msgspec.json.Decoder(target, dec_hook=_validate).decode
     except TypeError as unsupported:
-        decode = _by_pydantic(target, unsupported)
-    return _checked(decode, kind)
+        return _by_pydantic(target, unsupported)
 
 
 def _checked(decode: Callable[[bytes], Any], kind: Any) -> Shape[Any]:

@@ -1,0 +1,142 @@
+"""Every example runs as shown, each against the real server, started as a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from treadle import Client
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NOT_EXAMPLES = {"graphs", "address"}
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in NOT_EXAMPLES)
+READY = "treadle is ready at "
+START_SECONDS = 60
+
+EXPECTED = {
+    "basic_streaming": [r"^Current state: .*'mean': 3\.0", r"^The run ended: success$"],
+    "multi_mode_streaming": [
+        r"^Run \S+ started, attempt 1, tags \['analysis'\]$",
+        r"^\[graph\] state has \[.*'mean'.*\]$",
+        r"^\[sums\] mean wrote \['mean'\]$",
+        r"^\[graph\] clean wrote \['data', 'progress'\]$",
+        r"message so far: The mean is 3\.00 and the spread is 1\.41\.$",
+        r"^\[graph\] debug: step \d+: task_result$",
+    ],
+    "create_join_get": [r"^Status: (pending|running)$", r"^Mean: 4\.0$", r"^Final status: success$"],
+    "batch": [
+        r"^Created 3 runs in one call$",
+        r"(?s)^data_analysis: 2\.0$.*^reporting: Report on sales: all well\.$.*^data_analysis: 5\.0$",
+        r"^All batch runs completed$",
+    ],
+    "wait_with_timeout": [
+        r"^Final result: \{.*'count': 2.*\}$",
+        r"^Run timed out: run \S+ was not over in the time given$",
+        r"^and was cancelled: interrupted$",
+    ],
+    "join_stream_abort": [
+        r"^\d\d:\d\d:\d\d values \{.*'count': 2.*\}$",
+        r"^Stream monitoring stopped; the run is running$",
+        r"^After cancel it is interrupted$",
+    ],
+    "custom_events": [
+        r"^Custom progress from clean: \{'percent': 25\}$",
+        r"^Warning from clean: only 5 numbers$",
+        r"^Custom metric from sums: \{'name': 'spread', 'value': 1\.414\}$",
+        r"^Progress: 100 messages: 1$",
+    ],
+    "retry_loop": [
+        r"(?s)^Attempt 1 ended as error$.*^Attempt 2 ended as error$.*^Stream completed successfully$",
+        r"^Error: attempt 1: the service did not answer$",
+        r"^Debug: \('attempt_3',\) task_result$",
+    ],
+    "manage_runs": [r"^Found 2 successful runs since ", r"^Found 0 failed runs to delete$"],
+}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    command = [sys.executable, "-m", "treadle.cli", "serve", "--config", str(EXAMPLES / "langgraph.json")]
+    command += ["--port", "0", "--data", str(tmp_path_factory.mktemp("data"))]
+    environment = {**os.environ, "LANGSMITH_TRACING": "false", "PYTHONUNBUFFERED": "1"}
+    with (
+        (tmp_path_factory.mktemp("log") / "stderr").open("w+") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment) as process,
+    ):
+        # A server that never gets ready is killed, which ends the reading below.
+        watchdog = threading.Timer(START_SECONDS, process.kill)
+        watchdog.start()
+        try:
+            yield _ready_at(process, log.name, watchdog)
+        finally:
+            watchdog.cancel()
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _ready_at(process: subprocess.Popen[str], log: str, watchdog: threading.Timer) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(READY):
+            watchdog.cancel()
+            return line.removeprefix(READY).strip()
+    raise AssertionError(f"the server did not start:\n{Path(log).read_text()}")
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where a class looks its annotations up
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(EXAMPLES))
+    return module
+
+
+def test_every_example_is_tested_and_in_the_table() -> None:
+    assert sorted(EXPECTED) == NAMES
+    table = (EXAMPLES / "README.md").read_text()
+    assert sorted(re.findall(r"^\| \[(\w+)\.py\]", table, re.MULTILINE)) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_runs(url: str, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    load(name).main(url)
+    printed = capfd.readouterr().out
+    for pattern in EXPECTED[name]:
+        assert re.search(pattern, printed, re.MULTILINE), f"no line like {pattern} in:\n{printed}"
+
+
+def test_failed_runs_are_deleted_once_they_are_old_enough(url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    manage = load("manage_runs")
+    with Client(url) as client:
+        thread_id = client.threads.create().thread_id
+        client.runs.wait(thread_id, "flaky", input={"succeeds_at": 2}, raise_error=False)
+        (failed,) = client.runs.list(thread_id, status="error")
+        manage.delete_failed(client, thread_id, older_than=timedelta(0))
+        assert client.runs.list(thread_id) == []
+    assert f"Deleted failed run: {failed.run_id}" in capfd.readouterr().out
+
+
+def test_an_example_takes_the_address_from_the_command_line(url: str) -> None:
+    command = [sys.executable, str(EXAMPLES / "basic_streaming.py"), url]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert "The run ended: success" in finished.stdout
