@@ -12,7 +12,7 @@ from treadle.cli import app, report
 
 @app.command()
 def demo() -> None:
-    """See a run survive the SIGKILL of its server. Takes half a minute; exits with 0 only if all of it happened."""
+    """See a run survive the SIGKILL of its server. Takes some ten seconds; exits with 0 only if all of it happened."""
     missing = [name for name in ("langchain", "vega_datasets") if find_spec(name) is None]
     if missing:
         report.fail(f"the demo needs {' and '.join(missing)}", hint="pip install 'treadle[demo]'")

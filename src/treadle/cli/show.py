@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -12,12 +13,13 @@ from typing import Any, NamedTuple, cast
 import httpx
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from treadle import demo as project
 from treadle.cli import report
-from treadle.cli.live import LiveView, shorten, text_of
+from treadle.cli.live import LiveView, text_of
 from treadle.cli.process import ServerDied, ServerProcess, free_port
 from treadle.client import Client
 from treadle.client.calls import EVENTS_HEADER, FROM_START
@@ -69,9 +71,10 @@ class Show:
         """The whole show. Returns what was to be seen, each with whether it was."""
         try:
             url = self.server.start()
-            self._say(f"[bold]1[/] a server, process {self.server.pid}, listens at {url}")
+            self._say(" 1 ", f"A server, process {self.server.pid}, serves an agent at {url}. {_which_model()}")
             with Client(url) as client:
                 self._stream(client)
+                self._say(" 5 ", "The run is over. What the thread holds now, and what was checked:")
                 return list(self._checks(client, url))
         finally:
             if self._restart:
@@ -80,7 +83,7 @@ class Show:
 
     def _stream(self, client: Client) -> None:
         self.thread_id = client.threads.create().thread_id
-        self._say(f"[bold]2[/] the client streams one run of an agent: [italic]{QUESTION}[/]")
+        self._say(" 2 ", f"A client starts a run and streams it. The question: [italic]{QUESTION}[/]")
         asked = {"messages": [{"role": "user", "content": QUESTION}]}
         for event in client.runs.stream(self.thread_id, GRAPH, input=asked, stream_mode=MODES):
             self.events.append(event)
@@ -109,7 +112,10 @@ class Show:
         self._killed = self.server.pid
         self.server.kill()
         self.view.flow.end()
-        self._say(f"[bold]3[/] [bold red]kill -9 {self._killed}[/]: the server is gone, in the middle of the answer")
+        self._say(
+            " 3 ",
+            f"[bold red]kill -9 {self._killed}[/]: the server is gone, in the middle of the answer. The client waits.",
+        )
         self._restart = threading.Thread(target=self._start_again, daemon=True)
         self._restart.start()
 
@@ -122,9 +128,10 @@ class Show:
             case MetadataEvent(data={"attempt": attempt}) if attempt > 1:
                 self.view.flow.end()
                 self._say(
-                    f"[bold]4[/] a new server, process {self.server.pid}, found the run; the client's stream goes on "
-                    f"after event {_seq(event) - 1}.\n  The interrupted call of the model starts over, the tools' "
-                    "results were kept: node code runs at least once."
+                    " 4 ",
+                    f"A new server, process {self.server.pid}, took the run up again, and the same stream goes on "
+                    f"after event {_seq(event) - 1}. What the tools had found was kept. The call of the model that was "
+                    "cut off starts over: node code runs at least once.",
                 )
             case MetadataEvent(data={"run_id": run_id}):
                 self.run_id = run_id
@@ -163,8 +170,10 @@ class Show:
         headers = {**EVENTS_HEADER, "last-event-id": FROM_START}
         return httpx.get(path, headers=headers, timeout=10, trust_env=False).raise_for_status().content
 
-    def _say(self, text: str) -> None:
-        self.console.print(f"\n[cyan]▍[/]{text}\n")
+    def _say(self, number: str, text: str) -> None:
+        note = Table.grid(padding=(0, 1))
+        note.add_row(Text(number, style="bold black on cyan"), text)
+        self.console.print(Padding(note, (1, 0)))
 
 
 def present(console: Console) -> bool:
@@ -178,25 +187,39 @@ def present(console: Console) -> bool:
         except TreadleError as error:
             report.fail(error.detail, details=show.server.logged())
     console.print(_checked(checks))
-    return all(check.holds for check in checks)
+    held = all(check.holds for check in checks)
+    end = (
+        "Your own graphs: [bold]treadle dev[/] beside your langgraph.json." if held else "[bold red]It did not hold.[/]"
+    )
+    console.print(f"\n{end}")
+    return held
+
+
+def _which_model() -> str:
+    if os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"):
+        return "Its model is the one that your environment names."
+    return "Its model is a script that works with what the tools really find; OPENAI_API_KEY would make it a real one."
 
 
 def _conversation(values: Any) -> Table:
     """The final state: what the thread holds."""
-    table = Table(title="the thread's final state", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("message", style="bold", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("message", style="bold", no_wrap=True, min_width=16)
     table.add_column("content")
     for message in _messages(values):
         calls = [f"→ {call['name']} {json.dumps(call['args'])}" for call in message.get("tool_calls") or ()]
-        who = f"{message['type']} {message['name']}" if message["type"] == "tool" else str(message["type"])
-        table.add_row(who, Text("\n".join(filter(None, (shorten(text_of(message)), *calls)))))
+        found = message["type"] == "tool"
+        who = f"tool {message['name']}" if found else str(message["type"])
+        content = "\n".join(filter(None, (text_of(message).strip(), *calls)))
+        table.add_row(who, Text(content, no_wrap=found, overflow="ellipsis" if found else "fold"))
     return table
 
 
 def _checked(checks: list[Check]) -> Table:
-    table = Table(
-        title="what was checked", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_header=False
-    )
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for check in checks:
         verdict = Text("✓", style="bold green") if check.holds else Text("✗", style="bold red")
         table.add_row(verdict, check.claim, Text(check.found, style="dim"))

@@ -1,0 +1,131 @@
+"""The docs name everything there is, draw what the code allows, and their Python runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from treadle import errors
+from treadle.http.app import operations
+from treadle.model import RUN_ARROWS, RUN_STATUSES, STREAM_MODES
+from treadle.settings import table
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def test_the_generated_pages_are_current():
+    result = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "docs.py", "--check"], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_setting_is_named():
+    page = read("docs/settings.md")
+    assert [name for name, env, *_ in table() if f"`{name}`" not in page or f"`{env}`" not in page] == []
+
+
+def test_every_error_code_and_class_is_named():
+    page = read("docs/errors.md")
+    assert [cls.code for cls in errors.STATUS_ERRORS.values() if f"`{cls.code}`" not in page] == []
+    classes = [name for name, value in vars(errors).items() if isinstance(value, type) and name.endswith("Error")]
+    assert [name for name in classes if name not in page] == []
+
+
+def test_every_route_is_named():
+    page = read("docs/http.md")
+    assert [o.path for o in operations() if f"| {o.method} | `{o.path}` |" not in page] == []
+
+
+def test_every_stream_mode_is_named():
+    assert [mode for mode in STREAM_MODES if f"`{mode}`" not in read("README.md")] == []
+
+
+def commands() -> Iterator[str]:
+    from treadle.cli import app
+    from treadle.cli.runs import runs
+
+    yield from (str(c.name or c.callback.__name__) for c in app.registered_commands if c.callback)
+    yield from (f"runs {c.name or c.callback.__name__}" for c in runs.registered_commands if c.callback)
+
+
+def test_every_command_is_named():
+    names = list(commands())
+    assert {"serve", "dev", "run", "doctor", "demo", "runs ls", "runs tail"} <= set(names)
+    assert [name for name in names if f"treadle {name}" not in read("docs/cli.md")] == []
+
+
+def test_every_make_target_that_is_named_exists():
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"(?:`|^)make ([a-z]+)", page.read_text(), re.MULTILINE)}
+    assert named - targets == set()
+    assert {"setup", "demo", "dev", "test", "check", "fix", "bench"} <= targets
+
+
+def test_the_drawn_arrows_are_those_of_the_code():
+    page = read("docs/run-lifecycle.md")
+    drawn = {pair for pair in re.findall(r"^    (\S+) --> (\S+)$", page, re.MULTILINE) if "[*]" not in pair}
+    listed = set(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE))
+    allowed = {(source, target) for source, targets in RUN_ARROWS.items() for target in targets}
+    assert drawn == allowed
+    assert listed == allowed
+
+
+def test_the_drawn_ends_are_the_terminal_statuses():
+    ends = set(re.findall(r"^    (\w+) --> \[\*\]$", read("docs/run-lifecycle.md"), re.MULTILINE))
+    assert ends == {status for status in RUN_STATUSES if not RUN_ARROWS[status]}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_docs_lead_somewhere(page):
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def python_blocks() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", read("README.md"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("code", python_blocks(), ids=lambda code: code.strip().splitlines()[-1].strip()[:40])
+def test_the_readmes_python_runs(code, readme_server):
+    script = code.replace("http://127.0.0.1:2024", readme_server)
+    assert readme_server in script
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+
+
+GRAPH = """
+from typing import TypedDict
+from langgraph.graph import START, StateGraph
+
+class State(TypedDict):
+    topic: str
+
+agent = StateGraph(State).add_node("write", lambda state: {"topic": state["topic"].title()}).add_edge(START, "write")
+"""
+
+
+@pytest.fixture(scope="module")
+def readme_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    from treadle.cli.process import ServerProcess
+
+    project = tmp_path_factory.mktemp("readme")
+    (project / "graph.py").write_text(GRAPH)
+    (project / "langgraph.json").write_text('{"graphs": {"agent": "./graph.py:agent"}}')
+    server = ServerProcess(["--port=0"], log=project / "server.log", cwd=project)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
