@@ -166,6 +166,11 @@ class Chunk(Struct):
         return self.first + len(self.events) - 1
 
     @property
+    def size(self) -> int:
+        """Bytes of data in it."""
+        return sum(len(event.data) for event in self.events)
+
+    @property
     def ends(self) -> bool:
         return self.events[-1].mode == "end"
 

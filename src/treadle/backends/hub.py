@@ -17,7 +17,8 @@ from treadle.model import CancelAction
 from treadle.ports import Chunk
 
 _TAIL_EVENTS = 4096
-"""Events a tail keeps in memory for the readers of one run; a reader further behind reads the log."""
+_TAIL_BYTES = 16 * 1024 * 1024
+"""What a tail keeps in memory for the readers of one run, at most; a reader further behind reads the log."""
 
 ReadLog = Callable[[str, int], Awaitable[tuple[Sequence[Chunk], bool]]]
 """``(run id, after seq) -> (chunks, whether the run still exists)``."""
@@ -26,7 +27,9 @@ ReadLog = Callable[[str, int], Awaitable[tuple[Sequence[Chunk], bool]]]
 class Hub:
     """Who wants to hear of what. Implements ports.Wakeup, and the publishing side of the tails."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tail_events: int = _TAIL_EVENTS, tail_bytes: int = _TAIL_BYTES) -> None:
+        self._tail_events = tail_events
+        self._tail_bytes = tail_bytes
         self._lock = threading.Lock()
         self._tails: dict[str, Tail] = {}
         self._queue: list[Callable[[], None]] = []
@@ -62,7 +65,7 @@ class Hub:
         with self._lock:
             tail = self._tails.get(run_id)
             if tail is None:
-                tail = self._tails[run_id] = Tail()
+                tail = self._tails[run_id] = Tail(self._tail_events, self._tail_bytes)
             tail.readers += 1
         return TailFollower(self, run_id, tail, after, read_log, poll_seconds)
 
@@ -74,14 +77,17 @@ class Hub:
 
 
 class Tail:
-    """The newest chunks of one run that has readers."""
+    """The newest chunks of one run that has readers: as many as fit into ``most_events`` and ``most_bytes``, and one."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_events: int, most_bytes: int) -> None:
+        self._most_events = most_events
+        self._most_bytes = most_bytes
         self.readers = 0
         self.gone = False
         self._lock = threading.Lock()
         self._chunks: deque[Chunk] = deque()
         self._events = 0
+        self._bytes = 0
         # Seq up to which the log was seen to be complete while this tail was already listening.
         self._floor: int | None = None
         self._waiting: set[TailFollower] = set()
@@ -89,11 +95,15 @@ class Tail:
     def push(self, chunk: Chunk) -> None:
         with self._lock:
             self._chunks.append(chunk)
-            self._events += len(chunk.events)
-            while self._events > _TAIL_EVENTS and len(self._chunks) > 1:
-                self._events -= len(self._chunks.popleft().events)
+            self._count(chunk, 1)
+            while len(self._chunks) > 1 and (self._events > self._most_events or self._bytes > self._most_bytes):
+                self._count(self._chunks.popleft(), -1)
             waiting, self._waiting = self._waiting, set()
         _wake(waiting)
+
+    def _count(self, chunk: Chunk, sign: int) -> None:
+        self._events += sign * len(chunk.events)
+        self._bytes += sign * chunk.size
 
     def finish(self) -> None:
         with self._lock:

@@ -49,6 +49,8 @@ SELECT first_seq, events FROM event_chunks WHERE run_id = ?1
   AND last_seq >= ?2
 ORDER BY first_seq LIMIT 64
 """
+_READ_BYTES = 4 * 1024 * 1024
+"""How much one reading of the log takes into memory: the chunk that goes beyond it is the last."""
 _BOUNDS = """
 SELECT coalesce((SELECT min(first_seq) FROM event_chunks WHERE run_id = ?1), event_seq + 1), event_seq
 FROM runs WHERE run_id = ?1
@@ -270,5 +272,11 @@ def _read_chunks(conn: sqlite3.Connection, run_id: str, after: int) -> tuple[Seq
     active = conn.execute(
         "SELECT 1 FROM runs WHERE run_id = ? AND status IN ('pending', 'running')", (run_id,)
     ).fetchone()
-    found = conn.execute(_READ, (run_id, after + 1)).fetchall()
-    return [rows.chunk(first, blob) for first, blob in found], active is not None
+    chunks: list[Chunk] = []
+    size = 0
+    for first, blob in conn.execute(_READ, (run_id, after + 1)):
+        chunks.append(rows.chunk(first, blob))
+        size += len(blob)
+        if size > _READ_BYTES:
+            break
+    return chunks, active is not None
