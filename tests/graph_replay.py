@@ -14,10 +14,10 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
-from graphs import golden
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
+from graphs import golden
 from treadle.graph.encode import describe_error
 from treadle.graph.state import read_history, read_state, update_state
 from treadle.graph.stream import Ask, Ending, stream

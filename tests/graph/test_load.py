@@ -163,7 +163,7 @@ def test_relative_and_sibling_imports_work_as_in_an_installed_package(tmp_path: 
     files = {
         "src__agent_pkg__init": "",
         "src__agent_pkg__parts": GRAPH,
-        "src__agent_pkg__graph": "from .parts import builder\nfrom agent_pkg.parts import State\nfrom other_top import x",
+        "src__agent_pkg__graph": "from .parts import builder\nfrom agent_pkg.parts import State\nimport other_top",
         "other_top": "x = 1",
     }
     assert load(tmp_path, "./src/agent_pkg/graph.py:builder", **files).static is not None

@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 import pytest
+
 from graph_replay import TRANSCRIPTS, Replay, canonical
 
 SCENARIOS = sorted(path.stem for path in TRANSCRIPTS.glob("*.json"))
 
 OTHERWISE = {
-    "command_on_empty_thread": "the official server fails with a TypeError of its own; LangGraph runs the thread from its start",
+    "command_on_empty_thread": "the official server fails with a TypeError; LangGraph runs the thread from its start",
     "context_config_metadata_merge": "tested on its own: the config of the run is merged by the caller",
     "thread_state_and_history": "tested on its own",
     "runs_stateless_stream": "its runs are told apart by the thread only",

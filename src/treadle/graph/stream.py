@@ -66,10 +66,9 @@ class Ending:
         """What ``wait`` and ``join`` answer: the state, with ``__interrupt__`` where the run waits for an answer."""
         if not self.wait_interrupts:
             return self.values if self.values is not None else b"null"
-        state = orjson.loads(self.values) if self.values is not None else {}
-        if not isinstance(state, dict):
-            state = {}
-        return orjson.dumps({**cast("JSON", state), INTERRUPT: self.wait_interrupts})
+        waiting = b'"%b":%b}' % (INTERRUPT.encode(), orjson.dumps(self.wait_interrupts))
+        state = self.values if self.values is not None and self.values.startswith(b'{"') else b"{}"
+        return (b"{" if state == b"{}" else state[:-1] + b",") + waiting
 
 
 async def stream(
@@ -86,7 +85,8 @@ async def stream(
     async with aclosing(_chunks(graph, ask, config, translator.langgraph_modes)) as chunks:
         async for ns, mode, data in chunks:
             parts = translator.translate(ns, mode, data)
-            watch.see(ns, mode, data, parts)
+            if mode in _WATCHED and not ns:
+                watch.see(mode, data, parts)
             if parts:
                 yield parts
     if watch.settled:
@@ -117,14 +117,11 @@ class _Watch:
     def settled(self) -> bool:
         return self.seen and not self.interrupted
 
-    def see(self, ns: Namespace, mode: str, data: Any, parts: Sequence[Part]) -> None:
-        if ns or mode not in _WATCHED:
-            return
+    def see(self, mode: str, data: Any, parts: Sequence[Part]) -> None:
         interrupts = isinstance(data, dict) and INTERRUPT in data
-        if mode == "updates":
-            self.interrupted = self.interrupted or interrupts
-            return
         self.interrupted = self.interrupted or interrupts
+        if mode == "updates":
+            return
         self.encoded = None if interrupts else (parts[0][2] if parts else None)
         self.values = {key: data[key] for key in data if key != INTERRUPT} if interrupts else data
         self.seen = self.seen or not interrupts or bool(self.values)
