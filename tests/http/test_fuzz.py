@@ -35,7 +35,7 @@ VALUES = st.recursive(
 QUERY_TEXT = TEXT | st.sampled_from(["1", "0", "-1", "true", "[", '["a"]', "{}", '{"a":"\\u0000"}', "9" * 30])
 
 
-SOME_NUMBERS = st.integers(0, 20) | NUMBERS
+SOME_NUMBERS = st.integers(0, 6).flatmap(lambda dice: st.integers(1, 20) if dice else NUMBERS)
 
 
 def shaped(info: inspect.Type) -> st.SearchStrategy[Any]:
@@ -65,7 +65,7 @@ def shaped(info: inspect.Type) -> st.SearchStrategy[Any]:
             right = st.booleans()
         case _:
             pass
-    return st.integers(0, 12).flatmap(lambda dice: right if dice else VALUES)
+    return st.integers(0, 40).flatmap(lambda dice: right if dice else VALUES)
 
 
 def path_values(name: str) -> st.SearchStrategy[str]:
@@ -95,21 +95,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.R
     with asyncio.Runner() as runner:
         context = served(data, cancel_seconds=0.5, drain_seconds=0.1)
         api = runner.run(context.__aenter__())
-        runner.run(_fill(api))
         yield runner, api
         runner.run(context.__aexit__(None, None, None))
 
 
-async def _fill(api: Served) -> None:
-    assert (await api.http.post("/threads", json={"thread_id": KNOWN})).status_code == 200
-    body = {"assistant_id": "chain", "input": {"n": ["in"]}}
-    assert (await api.http.post(f"/threads/{KNOWN}/runs/wait", json=body)).status_code == 200
+async def fill(api: Served) -> None:
+    """The thread that requests may name is there, unless an earlier one has left it busy."""
+    body = {"thread_id": KNOWN, "if_exists": "do_nothing", "metadata": {"graph_id": "chain"}}
+    thread = (await api.http.post("/threads", json=body)).json()
+    if thread["status"] == "idle" and thread["values"] is None:
+        await api.http.post(f"/threads/{KNOWN}/state", json={"values": {"n": ["in"]}, "as_node": "n0"})
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+# Graphs that draw random numbers do so between examples, on their own thread.
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(request=requests())
 def test_no_request_gets_a_500(server: tuple[asyncio.Runner, Served], request: tuple[str, str, bytes | None]) -> None:
     runner, api = server
+    runner.run(fill(api))
     with structlog.testing.capture_logs() as logs:
         status, text = runner.run(answer(api, *request))
     assert status < 500, (text, [log.get("exc_info") for log in logs])

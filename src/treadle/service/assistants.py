@@ -67,9 +67,10 @@ class Assistants:
         await self._records.transact(self._ensure)
 
     def _ensure(self, tx: Transaction) -> None:
-        for graph_id in self._graphs.ids:
+        for place, graph_id in enumerate(self._graphs.ids):
             if tx.assistant(system_id(graph_id)) is None:
-                tx.put_assistant(_system(graph_id, tx.now))
+                # A microsecond apart, so that they are listed in the order of the configuration.
+                tx.put_assistant(_system(graph_id, tx.now + place))
 
     # finding
 
