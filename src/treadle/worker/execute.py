@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal, cast
@@ -169,11 +169,12 @@ async def prepare(run: Execution, graph: AnyGraph) -> Ask:
 async def perform(run: Execution, graph: AnyGraph, ask: Ask) -> Ending:
     """Runs the graph; its events go to the log as they come."""
     ending = Ending()
+    store = run.tools.checkpoints.store
     limit = run.tools.settings.run_timeout_seconds or None
     timeout = asyncio.timeout(limit)
     try:
-        async with timeout:
-            async for parts in stream(graph, ask, saver=run.saver, store=run.tools.checkpoints.store, ending=ending):
+        async with timeout, aclosing(stream(graph, ask, saver=run.saver, store=store, ending=ending)) as chunks:
+            async for parts in chunks:
                 run.appender.add(parts)
                 await run.appender.room()
     except TimeoutError as error:
