@@ -60,7 +60,7 @@ class SqliteStore(BaseStore):
             results, refresh = self._snapshot(partial(self._read, reads=reads, queries=queries))
         vectors = self._index.embed_values(puts) if self._index and puts else {}
         if puts or refresh:
-            self._engine.submit(partial(self._write, puts=puts, vectors=vectors, refresh=refresh)).result()
+            self._engine.submit(partial(self._write, items=_pack(puts, vectors), refresh=refresh)).result()
         return [results.get(number) for number in range(len(batch))]
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
@@ -73,7 +73,7 @@ class SqliteStore(BaseStore):
             results, refresh = await self._aread(partial(self._read, reads=reads, queries=queries), reads)
         vectors = await self._index.aembed_values(puts) if self._index and puts else {}
         if puts or refresh:
-            await self._engine.write(partial(self._write, puts=puts, vectors=vectors, refresh=refresh))
+            await self._engine.write(partial(self._write, items=_pack(puts, vectors), refresh=refresh))
         return [results.get(number) for number in range(len(batch))]
 
     def sweep(self) -> int:
@@ -123,17 +123,11 @@ class SqliteStore(BaseStore):
             refresh.update(one.position for one in found if op.refresh_ttl and one.expires)
         return results, refresh
 
-    def _write(
-        self,
-        conn: sqlite3.Connection,
-        puts: Mapping[Key, PutOp],
-        vectors: Mapping[Key, Vectors],
-        refresh: Iterable[int],
-    ) -> None:
+    def _write(self, conn: sqlite3.Connection, items: Iterable[rows.Put], refresh: Iterable[int]) -> None:
         now = self._engine.clock.now()
         rows.refresh(conn, refresh, now)
-        for key, op in puts.items():
-            rows.put(conn, op, now, vectors.get(key, {}))
+        for item in items:
+            rows.put(conn, item, now)
 
 
 class _Index:
@@ -196,6 +190,10 @@ def _split(batch: Sequence[Op]) -> tuple[dict[int, Read], dict[Key, PutOp]]:
         else:
             reads[number] = op
     return reads, puts
+
+
+def _pack(puts: Mapping[Key, PutOp], vectors: Mapping[Key, Vectors]) -> list[rows.Put]:
+    return [rows.pack(op, vectors.get(key, {})) for key, op in puts.items()]
 
 
 def _queries(reads: Mapping[int, Read]) -> list[str]:

@@ -25,6 +25,7 @@ Vectors = Mapping[str, bytes]
 _PAGE = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = 60_000_000
+_LONGEST = 1_000_000_000
 
 
 class Found(Struct):
@@ -54,25 +55,42 @@ WHERE position = :position AND expires_at > :now
 """
 
 
-def put(conn: sqlite3.Connection, op: PutOp, now: int, vectors: Vectors) -> None:
-    """Stores the value with its vectors, or removes the item if the value is None."""
-    namespace = encode_namespace(op.namespace)
-    if op.value is None:
-        conn.execute(_DELETE, (namespace, op.key))
+class Put(Struct, frozen=True):
+    """An item on its way to its row, or its removal where ``value`` is None."""
+
+    namespace: str
+    key: str
+    value: bytes | None
+    ttl: float | None
+    vectors: Vectors
+
+
+def pack(op: PutOp, vectors: Vectors) -> Put:
+    """Serialises and checks the item; after that its value may change without harm."""
+    if op.ttl is not None and not 0 < op.ttl <= _LONGEST:
+        raise ValueError(
+            f"ttl is {op.ttl}; allowed: more than 0 and up to {_LONGEST:_} minutes, or None to keep the item"
+        )
+    value = None if op.value is None else _dump(op)
+    return Put(encode_namespace(op.namespace), op.key, value, op.ttl, vectors)
+
+
+def put(conn: sqlite3.Connection, item: Put, now: int) -> None:
+    """Stores the item with its vectors, or removes it."""
+    if item.value is None:
+        conn.execute(_DELETE, (item.namespace, item.key))
         return
-    if op.ttl is not None and not op.ttl > 0:
-        raise ValueError(f"ttl is {op.ttl}; it must be above 0 minutes, or None for an item that stays")
     parameters = {
-        "namespace": namespace,
-        "key": op.key,
+        "namespace": item.namespace,
+        "key": item.key,
         "now": now,
-        "ttl": op.ttl,
-        "expires": None if op.ttl is None else now + int(op.ttl * _MINUTE),
-        "value": _dump(op),
+        "ttl": item.ttl,
+        "expires": None if item.ttl is None else now + int(item.ttl * _MINUTE),
+        "value": item.value,
     }
     ((position,),) = conn.execute(_PUT, parameters).fetchall()
     conn.execute("DELETE FROM store_vectors WHERE position = ?", (position,))
-    for path, vector in vectors.items():
+    for path, vector in item.vectors.items():
         conn.execute(_PUT_VECTOR, (position, path, vector))
 
 
