@@ -243,6 +243,7 @@ def positions(
     checkpoint_ns: str | None,
     checkpoint_id: str | None,
     before: str | None,
+    limit: int | None,
 ) -> list[int]:
     """Where the checkpoints that match are, newest id first."""
     conditions = {
@@ -253,8 +254,9 @@ def positions(
     }
     given = {condition: value for condition, value in conditions.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
-    sql = f"SELECT position FROM checkpoints {where} ORDER BY checkpoint_id DESC, position DESC"
-    return [position for (position,) in conn.execute(sql, tuple(given.values()))]
+    sql = f"SELECT position FROM checkpoints {where} ORDER BY checkpoint_id DESC, position DESC LIMIT ?"
+    most = -1 if limit is None else max(limit, 0)  # SQLite takes -1 for no limit
+    return [position for (position,) in conn.execute(sql, (*given.values(), most))]
 
 
 # --- the chain of parents ---------------------------------------------------------------------------------------------

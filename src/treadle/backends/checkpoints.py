@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
-    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
@@ -172,7 +171,7 @@ class SqliteCheckpointer(RunSaver):
         self._outbox.settle()
         remaining = limit
         with _snapshot(self._engine.reader()) as conn:
-            found = _find(conn, config, before)
+            found = _find(conn, config, before, None if filter else limit)
         for positions in rows.batched(found, _page_size(filter, limit)):
             with _snapshot(self._engine.reader()) as conn:
                 page = self._page(conn, positions, filter, remaining)
@@ -192,7 +191,7 @@ class SqliteCheckpointer(RunSaver):
         """``list``, read off the loop."""
         await self._outbox.settled()
         remaining = limit
-        found = await self._engine.read(lambda conn: _find(conn, config, before))
+        found = await self._engine.read(lambda conn: _find(conn, config, before, None if filter else limit))
         for positions in rows.batched(found, _page_size(filter, limit)):
             page = await self._engine.read(partial(self._page, positions=positions, filter=filter, limit=remaining))
             for item in page:
@@ -419,7 +418,9 @@ def _snapshot(conn: sqlite3.Connection) -> Generator[sqlite3.Connection, None, N
         conn.execute("COMMIT")
 
 
-def _find(conn: sqlite3.Connection, config: RunnableConfig | None, before: RunnableConfig | None) -> Sequence[int]:
+def _find(
+    conn: sqlite3.Connection, config: RunnableConfig | None, before: RunnableConfig | None, limit: int | None
+) -> Sequence[int]:
     place = (config or {}).get("configurable", {})
     return rows.positions(
         conn,
@@ -427,6 +428,7 @@ def _find(conn: sqlite3.Connection, config: RunnableConfig | None, before: Runna
         checkpoint_ns=place.get("checkpoint_ns"),
         checkpoint_id=_text(place.get("checkpoint_id")),
         before=_text((before or {}).get("configurable", {}).get("checkpoint_id")),
+        limit=limit,
     )
 
 
