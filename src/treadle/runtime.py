@@ -10,7 +10,10 @@ import secrets
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
@@ -40,6 +43,7 @@ logger = structlog.get_logger("treadle")
 
 _BACKLOG = 2048
 _STOP_SECONDS = 5.0
+_THREADS_SECONDS = 0.5
 
 
 class Runtime:
@@ -146,13 +150,25 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
         graphs = load_graphs(load_config(config_path))
         runtime = Runtime(settings, graphs)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            pool = ThreadPoolExecutor(thread_name_prefix="treadle-pool")
+            runner.get_loop().set_default_executor(pool)
             runner.run(_serve(runtime, listener, ready))
-    if runtime.stuck:
-        # A node that blocks holds a thread that cannot be ended; its run has been handed back.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+            pool.shutdown(wait=False)
+            if runtime.stuck or _threads_left():
+                # The interpreter would wait for a node that blocks its thread; its run has been handed back.
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(0)
     return 0
+
+
+def _threads_left() -> bool:
+    """Whether a thread still works that the interpreter would wait for; idle ones of a closed pool end at once."""
+    deadline = time.monotonic() + _THREADS_SECONDS
+    others = [each for each in threading.enumerate() if each is not threading.current_thread() and not each.daemon]
+    for each in others:
+        each.join(max(0.0, deadline - time.monotonic()))
+    return any(each.is_alive() for each in others)
 
 
 async def _serve(runtime: Runtime, listener: socket.socket, ready: Callable[[str], None]) -> None:
