@@ -1,9 +1,9 @@
 """The real server as a process of its own: started, killed, stopped and restarted on the same port and directory.
 
-    with Server(project, tmp_path, lease_seconds=1) as server:
-        httpx.get(f"{server.url}/ok")
-        server.kill()
-        server.start()
+with Server(project, tmp_path, lease_seconds=1) as server:
+    httpx.get(f"{server.url}/ok")
+    server.kill()
+    server.start()
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Server:
     def spawn(self) -> None:
         """Starts the process without waiting until it is ready."""
         assert self._process is None, "the server runs already"
-        flags = [f"--{name.replace('_', '-')}={value}" for name, value in self.settings.items()]
+        flags = [_flag(name.replace("_", "-"), value) for name, value in self.settings.items()]
         command = [sys.executable, "-m", "treadle.cli", "serve", f"--config={self.config}", f"--data={self.data}"]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
@@ -118,7 +118,9 @@ class Server:
     def __enter__(self) -> Server:
         return self if self._process is not None else self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._process is not None:
             # A stopped process takes SIGKILL too.
             self.kill()
@@ -132,6 +134,10 @@ class Server:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TREADLE_", "LANG"))}
         return {**kept, "LANGSMITH_TRACING": "false", "PYTHONUNBUFFERED": "1", **self._env}
+
+
+def _flag(name: str, value: Any) -> str:
+    return (f"--{name}" if value else f"--no-{name}") if isinstance(value, bool) else f"--{name}={value}"
 
 
 def until(what: Any, seconds: float = 20.0, *, every: float = 0.01) -> Any:

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -43,6 +43,7 @@ logger = structlog.get_logger("treadle")
 
 _BACKLOG = 2048
 _STOP_SECONDS = 5.0
+_STUCK_SECONDS = 0.5
 _THREADS_SECONDS = 0.5
 
 
@@ -113,7 +114,7 @@ class Runtime:
             await asyncio.wait([self._working], timeout=_STOP_SECONDS)
         if self._keeper is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._keeper.stop)
-        self._graph_loop.stop()
+        self._graph_loop.stop(_STUCK_SECONDS if self.stuck else _STOP_SECONDS)
         self.backend.close()
 
     async def __aenter__(self) -> Runtime:
@@ -145,6 +146,7 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
     Raises ConfigError for a bad configuration or a data directory in use, OSError when the address cannot be had.
     """
     configure_logging(settings)
+    others = frozenset(threading.enumerate())
     listener = listen(settings.host, settings.port)
     with listener:
         graphs = load_graphs(load_config(config_path))
@@ -154,7 +156,7 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
             runner.get_loop().set_default_executor(pool)
             runner.run(_serve(runtime, listener, ready))
             pool.shutdown(wait=False)
-            if runtime.stuck or _threads_left():
+            if runtime.stuck or _threads_left(others):
                 # The interpreter would wait for a node that blocks its thread; its run has been handed back.
                 sys.stdout.flush()
                 sys.stderr.flush()
@@ -162,13 +164,16 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
     return 0
 
 
-def _threads_left() -> bool:
-    """Whether a thread still works that the interpreter would wait for; idle ones of a closed pool end at once."""
+def _threads_left(others: Collection[threading.Thread]) -> bool:
+    """Whether a thread of this server still works; idle ones of a closed pool end at once.
+
+    Daemon threads count: the interpreter waits for the workers of every pool, and those of a daemon's are daemons.
+    """
     deadline = time.monotonic() + _THREADS_SECONDS
-    others = [each for each in threading.enumerate() if each is not threading.current_thread() and not each.daemon]
-    for each in others:
+    started = [each for each in threading.enumerate() if each not in others]
+    for each in started:
         each.join(max(0.0, deadline - time.monotonic()))
-    return any(each.is_alive() for each in others)
+    return any(each.is_alive() for each in started)
 
 
 async def _serve(runtime: Runtime, listener: socket.socket, ready: Callable[[str], None]) -> None:

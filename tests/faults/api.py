@@ -56,7 +56,7 @@ class Api:
 
     def rested(self, thread_id: str, seconds: float = 20.0) -> Any:
         """The thread, once no run is active on it."""
-        return until(lambda: (t if (t := self.thread(thread_id))["status"] != "busy" else None), seconds)
+        return until(lambda: t if (t := self.thread(thread_id))["status"] != "busy" else None, seconds)
 
     # runs
 
@@ -72,7 +72,7 @@ class Api:
 
     def ended(self, thread_id: str, run_id: str, seconds: float = 20.0) -> str:
         """The terminal status, once the run has one."""
-        return until(lambda: (s if (s := self.status(thread_id, run_id)) in TERMINAL else None), seconds)
+        return until(lambda: s if (s := self.status(thread_id, run_id)) in TERMINAL else None, seconds)
 
     def runs(self, thread_id: str) -> list[Any]:
         """Oldest first."""

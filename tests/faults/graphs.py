@@ -37,8 +37,10 @@ class State(TypedDict, total=False):
 
 
 class Below(TypedDict, total=False):
+    """Of sub-graphs. ``inner`` is not the parent's: a list both had would be handed down, added to and added again."""
+
     key: str
-    trail: Annotated[list[str], operator.add]
+    inner: Annotated[list[str], operator.add]
     answer: Any
 
 
@@ -67,7 +69,7 @@ def held(place: str, key: str) -> bool:
 
 async def pass_gate(place: str, key: str) -> None:
     deadline = time.monotonic() + _LONGEST
-    while held(place, key) and time.monotonic() < deadline:
+    while held(place, key) and time.monotonic() < deadline:  # noqa: ASYNC110 - it waits for another process
         await asyncio.sleep(_TICK)
 
 
@@ -77,13 +79,13 @@ def pass_gate_blocking(place: str, key: str) -> None:
         time.sleep(_TICK)
 
 
-def _step(name: str) -> Any:
-    async def node(state: State) -> State:
+def _step(name: str, channel: str = "trail") -> Any:
+    async def node(state: State) -> Any:
         key = state.get("key", "")
         note(name, key)
         get_stream_writer()({"at": name})
         await pass_gate(name, key)
-        return {"trail": [name]}
+        return {channel: [name]}
 
     return node
 
@@ -108,8 +110,8 @@ async def made(config: RunnableConfig) -> AsyncIterator[Any]:
     yield steps
 
 
-_deep = _chain(Below, {"d1": _step("d1"), "d2": _step("d2")}).compile()
-_middle = _chain(Below, {"m1": _step("m1"), "deep": _deep, "m2": _step("m2")}).compile()
+_deep = _chain(Below, {"d1": _step("d1", "inner"), "d2": _step("d2", "inner")}).compile()
+_middle = _chain(Below, {"m1": _step("m1", "inner"), "deep": _deep, "m2": _step("m2", "inner")}).compile()
 nested = _chain(State, {"a": _step("a"), "middle": _middle, "c": _step("c")}).compile()
 
 
@@ -146,16 +148,16 @@ threaded = _chain(State, {"a": _step("a"), "threaded": _threaded, "c": _step("c"
 blocking = _chain(State, {"a": _step("a"), "blocking": _blocking, "c": _step("c")}).compile()
 
 
-async def _ask(state: State) -> State:
+async def _ask(state: State) -> Any:
     answer = interrupt({"question": "go on?"})
     key = state.get("key", "")
     note("ask", key)
     await pass_gate("ask", key)
-    return {"trail": [f"answered {answer}"], "answer": answer}
+    return {"answer": answer}
 
 
 asking = _chain(State, {"a": _step("a"), "ask": _ask, "c": _step("c")}).compile()
-_asking_deep = _chain(Below, {"d1": _step("d1"), "ask": _ask, "d2": _step("d2")}).compile()
+_asking_deep = _chain(Below, {"d1": _step("d1", "inner"), "ask": _ask, "d2": _step("d2", "inner")}).compile()
 asking_below = _chain(State, {"a": _step("a"), "below": _asking_deep, "c": _step("c")}).compile()
 
 

@@ -37,9 +37,7 @@ class History:
     seen: dict[str, list[Frame]] = field(default_factory=dict)
 
 
-def test_every_acknowledged_run_survives_kills_at_random_instants(
-    start: Callable[..., Api], gates: Gates
-) -> None:
+def test_every_acknowledged_run_survives_kills_at_random_instants(start: Callable[..., Api], gates: Gates) -> None:
     api = start(max_attempts=1000)
     chance, history = random.Random(20), History()
     threads = [api.new_thread() for _ in range(THREADS)]
