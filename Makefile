@@ -17,6 +17,7 @@ help:  ## this list
 setup: $(DONE)  ## a virtual environment in .venv with everything; does nothing the second time
 
 $(DONE): pyproject.toml scripts/find_python.sh
+	@echo "setting up $(VENV); this takes about half a minute the first time"
 	@test -x $(BIN)/python || { python=$$(sh scripts/find_python.sh) && "$$python" -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@

@@ -8,13 +8,14 @@ def verdicts(output: str) -> dict[str, str]:
     return {rest.split("  ")[0].strip(): verdict for verdict, rest in rows}
 
 
-def test_a_good_project_passes(treadle):
+def test_a_good_project_passes_and_nothing_is_left_behind(treadle, project):
     result = treadle("doctor", "--port=0")
     assert result.returncode == 0, result.stdout
     found = verdicts(result.stdout)
     assert set(found) >= {"python", "langgraph", "project", "data directory", "disk", "sqlite", "port", "tracing"}
     assert "fail" not in found.values()
     assert "agent, broken, asking, holding" in result.stdout
+    assert not (project / ".treadle").exists()
 
 
 def test_each_failure_is_found_and_ends_it_with_1(treadle, write):

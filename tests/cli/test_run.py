@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
 import socket
 
 
@@ -88,3 +89,12 @@ def test_a_running_server_can_be_used(treadle):
     result = treadle("run", "agent", "--input", '{"topic": "wool"}', "--url", url)
     assert result.returncode == 0, result.stderr
     assert "weaving wool" in result.stdout
+
+
+def test_ctrl_c_cancels_the_run_and_ends_its_server(treadle):
+    held = treadle.start("run", "holding", "--input", "{}", "--data=kept")
+    run_id = held.wait_for("run ").split()[-1]
+    assert held.end(signal.SIGINT) == 130
+    assert "cancelled" in "".join(held.stderr)
+    _, url = treadle.serve("--data=kept")
+    assert treadle("runs", "show", run_id, "--url", url).stdout.count('"interrupted"') == 1

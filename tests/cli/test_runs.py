@@ -42,3 +42,16 @@ def test_an_unknown_status_lists_those_there_are(treadle):
     result = treadle("runs", "ls", "--status", "lost")
     assert result.returncode == 2
     assert "pending, running, error, success, timeout, interrupted" in result.stderr
+
+
+def test_a_rollback_removes_the_run(treadle, project):
+    _, url = treadle.serve()
+    following = treadle.start("run", "holding", "--input", "{}", "--url", url)
+    held = following.wait_for("run ").split()[-1]
+    env = {"TREADLE_URL": url}
+    assert treadle("runs", "cancel", held, "--rollback", "--no-wait", env=env).returncode == 0
+    (project / "gate").touch()
+    assert following.wait() == 1
+    assert "rolled back" in "".join(following.stdout)
+    assert treadle("runs", "show", held, env=env).returncode == 1
+    assert treadle("runs", "ls", env=env).stdout.strip() == "no runs"

@@ -105,8 +105,7 @@ def _project(settings: Settings, config: Path) -> Iterator[Finding]:
 
 def _data(settings: Settings, config: Path) -> Iterator[Finding]:
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=settings.data):
+        with tempfile.NamedTemporaryFile(dir=_there(settings.data)):
             pass
     except OSError as error:
         yield Finding("data directory", "fail", f"{settings.data}: cannot be written: {error.strerror}")
@@ -115,10 +114,14 @@ def _data(settings: Settings, config: Path) -> Iterator[Finding]:
 
 
 def _disk(settings: Settings, config: Path) -> Iterator[Finding]:
-    if settings.data.is_dir():
-        free = shutil.disk_usage(settings.data).free
-        verdict: Verdict = "fail" if free < TOO_LOW_DISK else "warn" if free < LOW_DISK else "ok"
-        yield Finding("disk", verdict, f"{free // MEGABYTE:,} MB free")
+    free = shutil.disk_usage(_there(settings.data)).free
+    verdict: Verdict = "fail" if free < TOO_LOW_DISK else "warn" if free < LOW_DISK else "ok"
+    yield Finding("disk", verdict, f"{free // MEGABYTE:,} MB free")
+
+
+def _there(data: Path) -> Path:
+    """The data directory, or the nearest one above it that exists: the doctor leaves nothing behind."""
+    return next(path for path in (data.absolute(), *data.absolute().parents) if path.exists())
 
 
 def _sqlite(settings: Settings, config: Path) -> Iterator[Finding]:
@@ -126,7 +129,7 @@ def _sqlite(settings: Settings, config: Path) -> Iterator[Finding]:
         yield Finding("sqlite", "fail", f"{sqlite3.sqlite_version}; {'.'.join(map(str, LEAST_SQLITE))} is needed")
         return
     try:
-        mode = _journal_mode(settings.data)
+        mode = _journal_mode(_there(settings.data))
     except (OSError, sqlite3.Error) as error:
         yield Finding("sqlite", "fail", f"{sqlite3.sqlite_version}: {error}")
     else:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from uuid import uuid4
 
 import msgspec
@@ -24,6 +24,9 @@ from treadle.cli.process import ServerDied, ServerProcess
 from treadle.cli.serve import Config
 from treadle.errors import TreadleError
 from treadle.model import JSON, STREAM_MODES, StreamMode
+
+if TYPE_CHECKING:
+    from treadle.client import RunCreated
 
 MODES: tuple[StreamMode, ...] = ("messages-tuple", "updates", "custom")
 
@@ -93,11 +96,17 @@ def _server(url: str | None, config: Path, data: Path | None) -> Generator[Place
 
 def _stream(console: Console, url: str, thread_id: str, graph: str, request: JSON) -> Ending:
     view, ending = LiveView(console), Ending()
+
+    def created(run: RunCreated) -> None:
+        ending.run_id = run.run_id
+
     with connected(url) as client:
         try:
-            for event in client.runs.stream(thread_id, graph, if_not_exists="create", **request):
-                view.show(event)
+            for event in client.runs.stream(
+                thread_id, graph, if_not_exists="create", on_run_created=created, **request
+            ):
                 _note(event, ending)
+                view.show(event)
         except KeyboardInterrupt:
             _cancel(client, thread_id, ending.run_id)
         finally:
@@ -106,11 +115,9 @@ def _stream(console: Console, url: str, thread_id: str, graph: str, request: JSO
 
 
 def _note(event: Any, ending: Ending) -> None:
-    from treadle.client.events import EndEvent, MetadataEvent, UpdatesEvent, ValuesEvent
+    from treadle.client.events import EndEvent, UpdatesEvent, ValuesEvent
 
     match event:
-        case MetadataEvent(data=info):
-            ending.run_id = info["run_id"]
         case ValuesEvent(interrupts=waiting) | UpdatesEvent(interrupts=waiting) if waiting:
             known = {json.dumps(item, sort_keys=True, default=str) for item in ending.interrupts}
             ending.interrupts += [i for i in waiting if json.dumps(i, sort_keys=True, default=str) not in known]
