@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "treadle"
 LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 LAYERS = next(contract["layers"] for contract in LINTER["contracts"] if contract["type"] == "layers")
 OUTSIDE = {"client", "demo"}  # each has a contract of its own
-LONGEST_FILE = 500
+LONGEST_FILE = 600  # 500 is the aim; here it stops
 
 
 def parts() -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def test_every_command_is_named():
     names = list(commands())
     assert {"serve", "dev", "run", "doctor", "demo", "runs ls", "runs tail"} <= set(names)
     assert [name for name in names if f"treadle {name}" not in read("docs/cli.md")] == []
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    needed = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
+    names = {re.match(r"[\w-]+", requirement)[0] for requirement in needed} - {"treadle"}  # type: ignore[index]
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", read("docs/why.md"))] == []
 
 
 def test_every_make_target_that_is_named_exists():
