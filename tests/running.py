@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
 import uvicorn
 
 from transport import StreamingTransport
@@ -21,6 +23,9 @@ from treadle.runtime import Runtime, listen
 from treadle.settings import Settings
 
 GOLDEN = Path(__file__).parent / "graphs"
+# structlog's own default draws failures of graphs with their local variables, which takes it a second each.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
 QUICK = {"drain_seconds": 0.2, "cancel_seconds": 2.0}
 
 graphs_of: Callable[[Path], Graphs] = cache(lambda project: load_graphs(load_config(project)))
@@ -159,7 +164,12 @@ async def listening(app: Any) -> AsyncIterator[str]:
 
 
 def serve_for(
-    data: Path, use: Callable[[Running], Awaitable[None]], *, seconds: float = 60, project: Path = GOLDEN, **settings: Any
+    data: Path,
+    use: Callable[[Running], Awaitable[None]],
+    *,
+    seconds: float = 60,
+    project: Path = GOLDEN,
+    **settings: Any,
 ) -> None:
     """Runs ``use`` against a server over ``data``, for ``seconds`` at most."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from running import Frame, Running, frames, running, serve_for
 
 PROJECT = Path(__file__).parent / "project"
@@ -77,7 +78,9 @@ def test_the_stream_of_creation_and_every_later_reading_are_the_same_bytes(tmp_p
 
 
 @pytest.mark.parametrize("resumable", [True, False, None])
-def test_a_run_can_be_replayed_whether_or_not_it_was_asked_to_be_resumable(tmp_path: Path, resumable: bool | None) -> None:
+def test_a_run_can_be_replayed_whether_or_not_it_was_asked_to_be_resumable(
+    tmp_path: Path, resumable: bool | None
+) -> None:
     async def use(server: Running) -> None:
         path = await server.run("emitter", {"n": 5}, stream_resumable=resumable, stream_mode=MODES)
         await server.ended(path)

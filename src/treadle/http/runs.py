@@ -195,10 +195,10 @@ def _cursor(last_event_id: str | None, last: int, *, live: bool) -> int:
     """The seq to read after. ``-1`` and ``0`` mean from the start; without an id that can be understood, or with one
     that is still to come, a reader gets only what is new, except our own client, which starts at the start (wire.md,
     Joining and resuming)."""
-    if last_event_id in ("-1", "0"):
+    if last_event_id in ("-1", "0", "0-0"):
         return 0
     known = sse.parse_event_id(last_event_id or "")
-    if known is not None:
+    if known is not None and known[1] > 0:
         return min(known[1], last)
     return last if live or last_event_id else 0
 

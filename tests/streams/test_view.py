@@ -1,0 +1,72 @@
+"""What a reader sees of the log's chunks: pure encoding."""
+
+from __future__ import annotations
+
+import pytest
+
+from treadle.http.sse import View
+from treadle.model import Event
+from treadle.ports import Chunk
+
+EVENTS = (
+    Event(1000, "metadata", "", b'{"run_id":"r","attempt":2,"tags":["a"]}'),
+    Event(1000, "values", "", b'{"n":1}'),
+    Event(1001, "updates", "sub:1", b'{"x":1}'),
+    Event(1001, "updates", "sub:1|deep:2", b'{"y":1}'),
+    Event(1002, "messages", "sub:1", b"[{},{}]"),
+    Event(1002, "messages/partial", "", b"[{}]"),
+    Event(1003, "error", "", b'{"error":"E","message":"m"}'),
+    Event(1004, "end", "", b'{"run_id":"r","status":"error"}'),
+)
+FIRST = 7
+ALL = [
+    "metadata:7",
+    "values:8",
+    "updates|sub:1:9",
+    "updates|sub:1|deep:2:10",
+    "messages|sub:1:11",
+    "messages/partial:12",
+    "error:13",
+]
+
+
+def shown(view: View) -> list[str]:
+    body = view.encode(Chunk(FIRST, EVENTS))
+    parts = [part.decode().split("\r\n") for part in body.split(b"\r\n\r\n")[:-1]]
+    return [f"{event.removeprefix('event: ')}:{id.partition('-')[2]}" for event, _, id in parts]
+
+
+@pytest.mark.parametrize(
+    ("view", "expected"),
+    [
+        (View(), ALL),
+        (View(extended=True), [*ALL, "end:14"]),
+        (View(subgraphs=False), ["metadata:7", "values:8", "messages/partial:12", "error:13"]),
+        (View(only={"values"}), ["values:8", "error:13"]),
+        (View(only={"updates"}), ["updates|sub:1:9", "updates|sub:1|deep:2:10", "error:13"]),
+        (View(only={"updates|sub:1"}), ["updates|sub:1:9", "error:13"]),
+        (View(only={"updates"}, subgraphs=False), ["error:13"]),
+        (View(only=frozenset()), ["error:13"]),
+        (View(only={"metadata"}, extended=True), ["metadata:7", "error:13", "end:14"]),
+    ],
+)
+def test_a_view_picks_events_and_never_changes_their_ids(view: View, expected: list[str]) -> None:
+    assert shown(view) == expected
+
+
+def test_the_frame_is_event_data_id_with_crlf() -> None:
+    body = View().encode(Chunk(3, EVENTS[1:2]))
+    assert body == b'event: values\r\ndata: {"n":1}\r\nid: 1000-3\r\n\r\n'
+
+
+def test_only_our_client_sees_the_tags() -> None:
+    chunk = Chunk(1, EVENTS[:1])
+    assert b'data: {"run_id":"r","attempt":2}\r\n' in View().encode(chunk)
+    assert b'"tags":["a"]' in View(extended=True).encode(chunk)
+
+
+def test_a_chunk_is_encoded_once_for_all_readers_of_a_kind() -> None:
+    chunk = Chunk(1, EVENTS)
+    assert View().encode(chunk) is View().encode(chunk)
+    assert View(extended=True).encode(chunk) is View(extended=True).encode(chunk)
+    assert View().encode(chunk) != View(extended=True).encode(chunk)
