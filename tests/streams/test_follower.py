@@ -258,3 +258,32 @@ def test_a_reading_of_a_long_log_takes_a_bounded_part(tmp_path: Path) -> None:
         parts.engine.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("during", ["before the reading", "while it reads the log", "while it waits"])
+def test_a_wake_is_never_lost(tmp_path: Path, during: str) -> None:
+    """It says that the client has left or the server drains: heard at once, not at the next heartbeat."""
+
+    async def main() -> None:
+        parts = Log(tmp_path)
+        await parts.begin()
+        follower = parts.log.follow("r")
+        if during != "while it reads the log":
+            await follower.read(1)
+        if during == "before the reading":
+            follower.wake()
+        reading = asyncio.ensure_future(_idle(follower))
+        if during != "before the reading":
+            await asyncio.sleep(0)
+            follower.wake()
+        async with asyncio.timeout(5):
+            await reading
+        follower.close()
+        parts.engine.close()
+
+    asyncio.run(main())
+
+
+async def _idle(follower: TailFollower) -> None:
+    while await follower.read(60):
+        pass

@@ -167,6 +167,7 @@ class TailFollower:
         "_read_log",
         "_run_id",
         "_tail",
+        "_woken",
         "cursor",
         "ended",
         "loop",
@@ -183,6 +184,7 @@ class TailFollower:
         self._poll_seconds = poll_seconds
         self._checked = self.loop.time()
         self._future: asyncio.Future[None] | None = None
+        self._woken = False
 
     async def read(self, timeout: float) -> Sequence[Chunk]:
         tail = self._tail
@@ -215,7 +217,10 @@ class TailFollower:
         return chunks
 
     async def _wait(self, tail: Tail, timeout: float) -> None:
-        """Waits for a push, a wake or the end of the time."""
+        """Waits for a push, a wake or the end of the time. A wake that came since the last wait counts."""
+        if self._woken:
+            self._woken = False
+            return
         self._future = self.loop.create_future()
         timer = self.loop.call_later(timeout, self.wake)
         try:
@@ -226,7 +231,9 @@ class TailFollower:
             self._future = None
 
     def wake(self) -> None:
-        if self._future is not None and not self._future.done():
+        if self._future is None:
+            self._woken = True
+        elif not self._future.done():
             self._future.set_result(None)
 
     def close(self) -> None:
