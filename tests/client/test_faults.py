@@ -237,6 +237,14 @@ def test_a_joined_stream_keeps_its_filters_when_it_is_resumed(driver: Driver) ->
     assert second.headers["x-a"] == "b"
 
 
+def test_nothing_comes_after_the_end(driver: Driver) -> None:
+    with Server(stream(), stream(end(4))) as server:
+        last = "1700000000004-4"
+        events = driver.collect(server.url, lambda client: client.runs.join_stream(THREAD, RUN, last_event_id=last))
+        assert [request.headers["last-event-id"] for request in server.requests] == [last, "0-3"]
+    assert events == []
+
+
 def test_sub_graphs_can_be_left_out(driver: Driver) -> None:
     inner = frame(2, "values|sub:1", {"n": 1})
     with Server(stream(METADATA, inner, TWO, end(4))) as server:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from client.live import EXAMPLES, live_server
 from treadle import Client
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 NOT_EXAMPLES = {"graphs", "address"}
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in NOT_EXAMPLES)
-READY = "treadle is ready at "
-START_SECONDS = 60
 
 EXPECTED = {
     "basic_streaming": [r"^Current state: .*'mean': 3\.0", r"^The run ended: success$"],
@@ -66,34 +61,8 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    command = [sys.executable, "-m", "treadle.cli", "serve", "--config", str(EXAMPLES / "langgraph.json")]
-    command += ["--port", "0", "--data", str(tmp_path_factory.mktemp("data"))]
-    environment = {**os.environ, "LANGSMITH_TRACING": "false", "PYTHONUNBUFFERED": "1"}
-    with (
-        (tmp_path_factory.mktemp("log") / "stderr").open("w+") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment) as process,
-    ):
-        # A server that never gets ready is killed, which ends the reading below.
-        watchdog = threading.Timer(START_SECONDS, process.kill)
-        watchdog.start()
-        try:
-            yield _ready_at(process, log.name, watchdog)
-        finally:
-            watchdog.cancel()
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _ready_at(process: subprocess.Popen[str], log: str, watchdog: threading.Timer) -> str:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith(READY):
-            watchdog.cancel()
-            return line.removeprefix(READY).strip()
-    raise AssertionError(f"the server did not start:\n{Path(log).read_text()}")
+    with live_server(tmp_path_factory.mktemp("data")) as server:
+        yield server.url
 
 
 def load(name: str) -> ModuleType:

@@ -16,7 +16,7 @@ from treadle.client.events import C, EventDecoder, S, StreamEvent, U
 from treadle.client.options import RunCreated
 from treadle.client.retry import Tries, TryAgain
 from treadle.errors import APIError, ConnectionFailed, StreamTruncated
-from treadle.sse import Decoder, Frame, parse_event_id
+from treadle.sse import Decoder, Frame, event_id, parse_event_id
 
 from .transport import AsyncTransport, OnCreated, next_chunk
 
@@ -58,6 +58,7 @@ class AsyncEventStream(Generic[S, U, C]):
         self._frames: deque[Frame] = deque()
         self._cursor = last_event_id or FROM_START
         self._seq = (parse_event_id(self._cursor) or (0, 0))[1]
+        self._given = self._seq
         self._response: httpx.Response | None = None
         self._chunks: AsyncIterator[bytes] | None = None
         self._decoder = Decoder()
@@ -175,6 +176,9 @@ class AsyncEventStream(Generic[S, U, C]):
         await self._hang_up()
         if self._stranded:  # the server named no place on itself to go on from
             raise failure.error
+        if 0 < self._seq == self._given:
+            # Nothing came after the caller's id: it may be that of the end. That event comes again, to be looked at.
+            self._cursor = event_id(0, self._seq - 1)
         await self._transport.pause(self._tries, failure, self._bounds)
 
     async def _hang_up(self) -> None:
