@@ -38,6 +38,7 @@ class Conversation:
             self.connection.sendall(data)
 
     def head(self, status: str, headers: dict[str, str]) -> None:
+        headers = {"connection": "close", **headers}
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         self.send("\r\n".join(lines).encode())
 
@@ -180,7 +181,7 @@ def broken(*frames: bytes, **headers: str) -> Script:
 
 
 def answer(body: Any, status: str = "200 OK", **headers: str) -> Script:
-    return lambda conversation: conversation.json(body, status, connection="close", **_present(headers))
+    return lambda conversation: conversation.json(body, status, **_present(headers))
 
 
 def hang_up(conversation: Conversation) -> None:

@@ -154,7 +154,8 @@ class AsyncTransport:
             headers=self._headers,
             timeout=self._timeout,
             transport=self._custom,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=keepalive),
+            # Idle connections go before the server closes them (uvicorn: after 5 s), which could hit a new request.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=keepalive, keepalive_expiry=4.0),
             # A proxy from the environment is for other machines, whatever no_proxy says.
             trust_env=not _is_loopback(self.base.host),
         )
