@@ -188,6 +188,7 @@ def prune_all(data: Path, path: str) -> None:
         ([("stream_mode", '["custom","updates"]')], {"custom", "updates"}),
         ([("stream_mode", "custom,metadata")], {"custom", "metadata"}),
         ([("stream_mode", "debug")], set()),
+        ([("stream_mode", "")], {"custom", "metadata", "updates", "values"}),
     ],
 )
 def test_a_filter_on_stream_mode_resumes_after_the_same_ids(tmp_path: Path, modes: Any, wanted: set[str]) -> None:

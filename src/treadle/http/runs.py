@@ -204,8 +204,10 @@ def _cursor(last_event_id: str | None, last: int, *, live: bool) -> int:
 
 
 def _event_names(modes: list[str] | None) -> frozenset[str] | None:
-    """The event names that the modes of a query stand for. Raises UnprocessableError naming what is allowed."""
-    if modes is None:
+    """The event names that the modes of a query stand for. Raises UnprocessableError naming what is allowed.
+
+    The Python SDK sends an empty ``stream_mode=`` where it was given none: that asks for everything."""
+    if not modes:
         return None
     names: set[str] = set()
     for mode in modes:
