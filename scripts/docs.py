@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ SETTINGS = """\
 
 # Settings
 
-Each setting can be given as a flag of `treadle serve` and `treadle dev`, or as an environment variable.
-The flag wins. A value of the wrong type or out of range stops the server at once, with the name of the setting.
+Each setting can be given as a flag of `treadle serve` and `treadle dev`, or as an environment variable. The flag wins;
+a secret has none, since others on the machine can read a command line. A value of the wrong type or out of range stops
+the server at once, with the name of the setting.
 
 | setting | flag | environment variable | default | what it is |
 |---|---|---|---|---|
@@ -62,7 +64,7 @@ A running server describes them in full, bodies and parameters included, at `/do
 
 def settings_page() -> str:
     rows = [
-        f"| `{name}` | `--{name.replace('_', '-')}` | `{env}` | `{_default(default)}` | {help} |"
+        f"| `{name}` | {_flag(name)} | `{env}` | {_default(default)} | {help} |"
         for name, env, default, help in settings.table()
     ]
     return SETTINGS.format(rows="\n".join(rows))
@@ -83,8 +85,14 @@ def http_page() -> str:
     return HTTP.format(tables="\n\n".join(f"## {tag}\n\n{head}" + "\n".join(rows) for tag, rows in tags.items()))
 
 
+def _flag(name: str) -> str:
+    secret = any(f.name == name and f.metadata.get("secret") for f in fields(settings.Settings))
+    return "" if secret else f"`--{name.replace('_', '-')}`"
+
+
 def _default(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"`{shown}`" if shown else "none"
 
 
 PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page, "errors.md": errors_page, "http.md": http_page}

@@ -31,7 +31,7 @@ def takes_settings(command: Callable[..., T]) -> Callable[..., T]:
 
     @functools.wraps(command)
     def call(**arguments: Any) -> T:
-        given = {name: arguments.pop(name) for name, *_ in table()}
+        given = {name: arguments.pop(name) for name in _given_as_flags()}
         return command(settings=Settings.load(**given), **arguments)
 
     parameters = [*own, *_flags()]
@@ -53,12 +53,25 @@ def _flags() -> list[inspect.Parameter]:
             ],
         )
         for name, env, default, help in table()
+        if name in _given_as_flags()
     ]
 
 
+def _given_as_flags() -> list[str]:
+    """Every setting but the secret ones: a command line can be read by other users of the machine."""
+    return [f.name for f in fields(Settings) if not f.metadata.get("secret")]
+
+
 def as_arguments(settings: Settings) -> list[str]:
-    """The flags that give another process the same settings."""
-    return [_argument(f.name.replace("_", "-"), getattr(settings, f.name)) for f in fields(settings)]
+    """The flags that give another process the same settings, all but the secret ones."""
+    shown = [f for f in fields(settings) if not f.metadata.get("secret")]
+    return [_argument(f.name.replace("_", "-"), getattr(settings, f.name)) for f in shown]
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """What ``as_arguments`` leaves out because any user of the machine can read a process's flags."""
+    secrets = [f.name for f in fields(settings) if f.metadata.get("secret") and getattr(settings, f.name)]
+    return {f"TREADLE_{name.upper()}": getattr(settings, name) for name in secrets}
 
 
 def _argument(flag: str, value: Any) -> str:
