@@ -176,7 +176,8 @@ async def perform(run: Execution, graph: AnyGraph, ask: Ask) -> Ending:
         async with timeout, aclosing(stream(graph, ask, saver=run.saver, store=store, ending=ending)) as chunks:
             async for parts in chunks:
                 run.appender.add(parts)
-                await run.appender.room()
+                if run.appender.crowded:
+                    await run.appender.room()
     except TimeoutError as error:
         if timeout.expired():
             raise TimedOut(f"the run took longer than {limit:g} seconds") from error
