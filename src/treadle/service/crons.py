@@ -1,0 +1,264 @@
+"""The rules of crons: requests for runs that are made again and again. Each call is one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import UNSET, to_builtins
+
+from treadle.errors import APIError, BadRequestError, NotFoundError, UnprocessableError
+from treadle.model import JSON, Cron, CronCreate, CronPatch, CronSearch, RunCreate
+from treadle.ports import Clock, CronQuery, Records, Transaction
+from treadle.service.assistants import Assistants
+from treadle.service.bounds import limit_of, offset_of
+from treadle.service.identifiers import uuid7
+from treadle.service.runs import Requested, Runs
+from treadle.service.schedule import next_run
+from treadle.service.times import moment
+
+logger = structlog.get_logger("treadle.crons")
+
+_AT_ONCE = 100
+"""Crons fired in one transaction: other writes are not to wait for more."""
+_THREAD_GONE = (
+    "Thread with ID '{}' not found. Please verify the ID is correct and the thread hasn't been deleted or expired."
+)
+_THREADLESS = "on_run_completed: only a cron without a thread has it; the thread of this one stays"
+_NOT_PAYLOAD = ("timezone", "end_time", "enabled", "schedule", "on_run_completed")
+
+
+class Crons:
+    """Crons over ``records``; the runs that they make follow the rules of ``runs``."""
+
+    def __init__(self, records: Records, runs: Runs, assistants: Assistants, clock: Clock) -> None:
+        self._records = records
+        self._runs = runs
+        self._assistants = assistants
+        self._clock = clock
+
+    # creating and changing
+
+    async def create(self, thread_id: str | None, request: CronCreate) -> Cron:
+        """A cron on a thread, or one whose every run gets a thread of its own.
+
+        Raises NotFoundError for an unknown assistant or thread, UnprocessableError, BadRequestError."""
+        if thread_id is not None and request.on_run_completed is not None:
+            raise UnprocessableError(_THREADLESS, field="on_run_completed")
+        self._runs.check(request)
+        self._identify(request.assistant_id)
+
+        def work(tx: Transaction) -> Cron:
+            cron_id = uuid7(tx.now)
+            if thread_id is not None and tx.thread(thread_id, values=False) is None:
+                raise NotFoundError(_THREAD_GONE.format(thread_id), thread_id=thread_id)
+            created = moment(tx.now)
+            cron = Cron(
+                cron_id=cron_id,
+                assistant_id=self._assistants.resolve(tx, request.assistant_id).assistant_id,
+                thread_id=thread_id,
+                end_time=_utc(request.end_time),
+                schedule=request.schedule,
+                timezone=request.timezone,
+                payload=_payload(request, cron_id),
+                next_run_date=None,
+                metadata=request.metadata or {},
+                on_run_completed=None
+                if thread_id is not None
+                else request.on_run_completed or request.on_completion or "delete",
+                enabled=request.enabled is not False,
+                created_at=created,
+                updated_at=created,
+            )
+            tx.put_cron(_scheduled(_unended(cron, created), created))
+            return _existing(tx, cron_id)
+
+        return await self._records.transact(work)
+
+    def _identify(self, reference: str) -> str:
+        """Unlike in a run, an unknown name is not found (wire.md, Crons)."""
+        try:
+            return self._assistants.identify(reference)
+        except UnprocessableError as error:
+            raise NotFoundError(f"Assistant {reference[:80]!r} not found", **error.data) from None
+
+    async def patch(self, cron_id: str, request: CronPatch) -> Cron:
+        """What is given replaces what was there, metadata is merged; the next run date follows the schedule.
+
+        Raises NotFoundError, UnprocessableError, BadRequestError for an empty request."""
+        given = _given(request)
+        if not given:
+            raise BadRequestError("Request body cannot be empty")
+
+        def work(tx: Transaction) -> Cron:
+            old = tx.cron(cron_id)
+            if old is None:
+                raise NotFoundError(f"Cron '{cron_id}' not found", cron_id=cron_id)
+            now = moment(tx.now)
+            new = _patched(old, request, given, now)
+            self._runs.check(_request(new))
+            # A change that has nothing to do with time must not lose a run that is due at this very moment.
+            if given.keys() & {"schedule", "timezone", "end_time", "enabled"}:
+                new = _scheduled(_unended(new, now) if "end_time" in given else new, now)
+            tx.put_cron(new)
+            return _existing(tx, cron_id)
+
+        return await self._records.transact(work)
+
+    async def delete(self, cron_id: str) -> None:
+        """The runs that it made stay. Raises NotFoundError."""
+        if not await self._records.transact(lambda tx: tx.delete_cron(cron_id)):
+            raise NotFoundError("Not Found")
+
+    # finding
+
+    async def get(self, cron_id: str) -> Cron:
+        return await self._records.read(lambda tx: _existing(tx, cron_id))
+
+    async def search(self, request: CronSearch) -> tuple[list[Cron], int]:
+        """The page asked for, and how many there are in all."""
+        query = self._query(request)
+        return await self._records.read(lambda tx: (tx.search_crons(query), tx.count_crons(query)))
+
+    async def count(self, request: CronSearch) -> int:
+        query = self._query(request)
+        return await self._records.read(lambda tx: tx.count_crons(query))
+
+    def _query(self, request: CronSearch) -> CronQuery:
+        return CronQuery(
+            assistant_id=None if request.assistant_id is None else self._identify(request.assistant_id),
+            thread_id=request.thread_id,
+            enabled=request.enabled,
+            metadata=request.metadata,
+            sort_by=request.sort_by or "created_at",
+            ascending=request.sort_order == "asc",
+            limit=limit_of(request.limit, 10),
+            offset=offset_of(request.offset),
+        )
+
+    # firing
+
+    async def fire(self) -> int | None:
+        """Makes the runs of all crons that are due, once for each whatever was missed. Returns when the next is due, in
+        unix microseconds.
+
+        A run and the cron's next date are one transaction: however many processes do this, and whenever one dies, each
+        date makes one run."""
+        due, next_at = await self._records.read(lambda tx: (bool(tx.due_crons(1)), tx.next_cron_at()))
+        if not due:
+            return next_at
+
+        def work(tx: Transaction) -> int | None:
+            for cron in tx.due_crons(_AT_ONCE):
+                self._fire(tx, cron)
+            return tx.next_cron_at()
+
+        return await self._records.transact(work)
+
+    def _fire(self, tx: Transaction, cron: Cron) -> None:
+        now = moment(tx.now)
+        if cron.end_time is None or now <= cron.end_time:
+            try:
+                run = self._runs.insert(tx, cron.thread_id, _request(cron), _by(cron))
+                logger.info("a cron made a run", cron_id=cron.cron_id, run_id=run.run_id)
+            except (APIError, msgspec.ValidationError) as error:
+                # Raised before anything was written; this date is passed over, and other crons go on.
+                logger.warning("a cron could not make its run", cron_id=cron.cron_id, error=str(error))
+        tx.put_cron(_next(cron, now))
+
+
+# --- what a request becomes -------------------------------------------------------------------------------------------
+
+
+def _utc(given: datetime | None) -> datetime | None:
+    if given is None:
+        return None
+    return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _unended(cron: Cron, now: datetime) -> Cron:
+    if cron.end_time is not None and cron.end_time <= now:
+        raise UnprocessableError(f"end_time: must be in the future, is {cron.end_time.isoformat()}", field="end_time")
+    return cron
+
+
+def _scheduled(cron: Cron, now: datetime) -> Cron:
+    """With the next date after ``now``. Raises UnprocessableError for a schedule that never comes due at all."""
+    due = next_run(cron.schedule, cron.timezone, now)
+    if due is None:
+        raise UnprocessableError(f"Invalid cron schedule: {cron.schedule!r} never comes due", field="schedule")
+    ended = cron.end_time is not None and due > cron.end_time
+    return msgspec.structs.replace(cron, next_run_date=None if ended else due)
+
+
+def _next(cron: Cron, now: datetime) -> Cron:
+    """As ``_scheduled``, for a cron that has been firing: one whose time zone is no more has come to its end."""
+    try:
+        return _scheduled(cron, now)
+    except UnprocessableError as error:
+        logger.warning("a cron has no next date", cron_id=cron.cron_id, error=error.detail)
+        return msgspec.structs.replace(cron, next_run_date=None)
+
+
+def _payload(request: CronCreate, cron_id: str) -> JSON:
+    """The request as it was given, and whose it is (wire.md, Crons)."""
+    fields = {name: getattr(request, name) for name in request.__struct_fields__}
+    return _marked({name: to_builtins(value) for name, value in fields.items() if value is not None}, cron_id)
+
+
+def _marked(payload: JSON, cron_id: str) -> JSON:
+    config: JSON = payload.get("config") or {}
+    configurable = (config.get("configurable") or {}) | {"cron_id": cron_id}
+    return payload | {"config": config | {"configurable": configurable}}
+
+
+def _given(request: CronPatch) -> JSON:
+    """The fields that say something; null does so for those that can be cleared."""
+    fields = {name: getattr(request, name) for name in request.__struct_fields__}
+    clearable = ("timezone", "end_time", "input")
+    return {n: v for n, v in fields.items() if v is not UNSET and (v is not None or n in clearable)}
+
+
+def _patched(old: Cron, request: CronPatch, given: JSON, now: datetime) -> Cron:
+    if old.thread_id is not None and request.on_run_completed is not None:
+        raise UnprocessableError(_THREADLESS, field="on_run_completed")
+    changes: JSON = {name: given[name] for name in _NOT_PAYLOAD if name in given}
+    if "end_time" in changes:
+        changes["end_time"] = _utc(changes["end_time"])
+    payload = {**old.payload, **{name: to_builtins(value) for name, value in given.items()}}
+    return msgspec.structs.replace(
+        old,
+        **changes,
+        metadata=old.metadata | (request.metadata or {}),
+        payload=_marked({name: value for name, value in payload.items() if value is not None}, old.cron_id),
+        updated_at=now,
+    )
+
+
+def _request(cron: Cron) -> RunCreate:
+    """The request for one run."""
+    payload: dict[str, Any] = dict(cron.payload)
+    config: JSON = payload.pop("config")
+    configurable = {key: value for key, value in config["configurable"].items() if key != "cron_id"}
+    if configurable or len(config) > 1:
+        payload["config"] = config | {"configurable": configurable or None}
+    request = msgspec.convert(payload, RunCreate)
+    request.assistant_id = cron.assistant_id
+    request.metadata = cron.metadata
+    if cron.thread_id is None:
+        request.on_completion = cron.on_run_completed
+    return request
+
+
+def _by(cron: Cron) -> Requested:
+    return Requested(request_id=str(uuid.uuid4()), cron_id=cron.cron_id)
+
+
+def _existing(tx: Transaction, cron_id: str) -> Cron:
+    cron = tx.cron(cron_id)
+    if cron is None:
+        raise NotFoundError("Not Found")
+    return cron
