@@ -121,6 +121,57 @@ class RunsCancel(Struct):
     status: Literal["pending", "running", "all"] | None = None
 
 
+class CronCreate(RunCreate, kw_only=True):
+    """The body of the calls that create a cron: a request for runs, and when to make them.
+
+    ``on_run_completed`` is only for crons without a thread; ``timezone`` is an IANA name, UTC if not given.
+    """
+
+    schedule: str
+    timezone: str | None = None
+    end_time: datetime | None = None
+    enabled: bool | None = None
+    on_run_completed: Literal["delete", "keep"] | None = None
+
+
+class CronPatch(Struct, kw_only=True):
+    """What is given replaces what was there; metadata is merged. A null ``end_time`` or ``timezone`` clears it."""
+
+    schedule: str | None = None
+    timezone: str | UnsetType | None = UNSET
+    end_time: datetime | UnsetType | None = UNSET
+    enabled: bool | None = None
+    on_run_completed: Literal["delete", "keep"] | None = None
+    input: Any = UNSET
+    command: Command | None = None
+    config: RunConfig | None = None
+    context: JSON | None = None
+    metadata: JSON | None = None
+    webhook: str | None = None
+    interrupt_before: Literal["*"] | list[str] | None = None
+    interrupt_after: Literal["*"] | list[str] | None = None
+    stream_mode: StreamMode | list[StreamMode] | None = None
+    stream_subgraphs: bool | None = None
+    stream_resumable: bool | None = None
+    multitask_strategy: MultitaskStrategy | None = None
+    checkpoint_during: bool | None = None
+    durability: Durability | None = None
+
+
+class CronSearch(Struct, kw_only=True):
+    assistant_id: str | None = None
+    thread_id: str | None = None
+    enabled: bool | None = None
+    metadata: JSON | None = None
+    limit: int | None = None
+    offset: int | None = None
+    sort_by: (
+        Literal["cron_id", "assistant_id", "thread_id", "created_at", "updated_at", "next_run_date", "end_time"] | None
+    ) = None
+    sort_order: Literal["asc", "desc"] | None = None
+    select: list[str] | None = None
+
+
 class AssistantCreate(Struct, kw_only=True):
     graph_id: str
     assistant_id: str | None = None
@@ -276,6 +327,66 @@ class Thread(Struct, kw_only=True):
     values: Any = None
     error: JSON | UnsetType | None = UNSET
     interrupts: JSON | UnsetType = UNSET
+
+
+class Cron(Struct, kw_only=True):
+    """A schedule that makes runs. ``payload`` is the request as given; ``next_run_date`` is null once it is over.
+
+    ``on_run_completed`` is null for the crons of a thread.
+    """
+
+    cron_id: str
+    assistant_id: str
+    thread_id: str | None
+    user_id: str = ""
+    end_time: datetime | None
+    schedule: str
+    timezone: str | None
+    payload: JSON
+    next_run_date: datetime | None
+    metadata: JSON
+    on_run_completed: Literal["delete", "keep"] | None
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+DeliveryStatus = Literal["pending", "delivered", "failed"]
+
+
+class WebhookDelivery(Struct, kw_only=True):
+    """The delivery of one run's ending to its webhook; ``delivery_id`` is the ``webhook-id`` header of every try.
+
+    ``run_status`` is a RunStatus or ``rollback``; ``failed`` means that it was given up.
+    """
+
+    delivery_id: str
+    run_id: str
+    thread_id: str
+    run_status: str
+    url: str
+    status: DeliveryStatus
+    tries: int
+    created_at: datetime
+    next_try_at: datetime | None
+    finished_at: datetime | None
+
+
+class WebhookTry(Struct, kw_only=True):
+    """One try: the receiver's status, or what went wrong before there was one."""
+
+    number: int
+    at: datetime
+    duration_ms: int
+    status_code: int | None
+    error: str | None
+
+
+class WebhookDeliveryLog(WebhookDelivery, kw_only=True):
+    """A delivery with all its tries and what it carries (without ``webhook_sent_at``, which each try adds)."""
+
+    log: list[WebhookTry]
+    payload: Any
 
 
 class ThreadTask(Struct, kw_only=True):

@@ -17,13 +17,17 @@ from treadle.model import (
     JSON,
     Assistant,
     CancelAction,
+    Cron,
     Event,
     MultitaskStrategy,
     Run,
     RunStatus,
     Thread,
     ThreadStatus,
+    WebhookDelivery,
+    WebhookDeliveryLog,
 )
+from treadle.outbox import DeliveryQuery, DeliveryQueue
 
 T = TypeVar("T")
 
@@ -154,6 +158,17 @@ class AssistantQuery(Struct, kw_only=True, frozen=True):
     offset: int = 0
 
 
+class CronQuery(Struct, kw_only=True, frozen=True):
+    assistant_id: str | None = None
+    thread_id: str | None = None
+    enabled: bool | None = None
+    metadata: JSON | None = None
+    sort_by: str = "created_at"
+    ascending: bool = False
+    limit: int = 10
+    offset: int = 0
+
+
 class Chunk(Struct):
     """Events ``first … last`` of one run, as they were committed together. ``frames`` caches their wire bytes."""
 
@@ -261,6 +276,33 @@ class Transaction(Protocol):
         """How a run ended, or None if there is no such run."""
         ...
 
+    # crons
+    def cron(self, cron_id: str) -> Cron | None: ...
+    def put_cron(self, cron: Cron) -> None:
+        """Inserts or replaces it."""
+        ...
+
+    def delete_cron(self, cron_id: str) -> bool: ...
+    def search_crons(self, query: CronQuery) -> list[Cron]: ...
+    def count_crons(self, query: CronQuery) -> int: ...
+    def due_crons(self, limit: int) -> list[Cron]:
+        """Enabled crons whose next run date has come, oldest first."""
+        ...
+
+    def next_cron_at(self) -> int | None:
+        """When the next enabled cron comes due, in unix microseconds."""
+        ...
+
+    # webhooks
+    def delivery(self, delivery_id: str) -> WebhookDeliveryLog | None: ...
+    def deliveries(self, query: DeliveryQuery) -> list[WebhookDelivery]: ...
+    def count_deliveries(self, query: DeliveryQuery) -> int: ...
+    def redeliver(self, delivery_id: str) -> bool:
+        """Makes a delivery due now, whatever it has come to; a try that is under way is left to end.
+
+        False if there is no such delivery."""
+        ...
+
     # idempotency
     def remembered(self, key: str) -> tuple[str, list[str]] | None:
         """``(digest, run ids)`` stored under an idempotency key."""
@@ -366,6 +408,10 @@ class Wakeup(Protocol):
         """Calls back (from any thread) with a running run that got a cancel mark. Returns the unsubscribe."""
         ...
 
+    def on_delivery(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls back (from any thread) when a webhook may be due. Returns the unsubscribe."""
+        ...
+
 
 class RunSaver(BaseCheckpointSaver[str]):
     """The saver of one attempt: LangGraph's interface, and what the worker needs beside it."""
@@ -408,5 +454,6 @@ class Backend(Struct, frozen=True):
     log: EventLog
     wakeup: Wakeup
     checkpoints: Checkpoints
+    deliveries: DeliveryQueue
     close: Callable[[], None]
     sizes: Callable[[], Mapping[str, int]]

@@ -26,16 +26,23 @@ from treadle.backends.clock import SystemClock
 from treadle.graph.calls import GraphCalls
 from treadle.graph.load import Graphs, load_config, load_graphs
 from treadle.graph.loop import GraphThread, SameLoop, blocked_on
+from treadle.graph.webhooks import WebhookConfig, webhook_config
 from treadle.http.app import Services, build
 from treadle.http.sse import Streams
 from treadle.ports import Clock
 from treadle.service.assistants import Assistants
+from treadle.service.crons import Crons
 from treadle.service.runs import Runs
 from treadle.service.threads import Threads
+from treadle.service.webhooks import Targets, Webhooks
 from treadle.settings import Settings
 from treadle.worker.execute import Tools
 from treadle.worker.lease import LeaseKeeper
 from treadle.worker.loop import Worker, hand_back
+from treadle.worker.post import LocalPost, NetworkPost, Resolver
+from treadle.worker.schedule import Schedule
+from treadle.worker.side import Side
+from treadle.worker.webhook import Courier, Means, Signer
 
 __all__ = ["DataDirInUse", "Runtime", "serve"]
 
@@ -53,18 +60,26 @@ class Runtime:
     ``start`` takes back the runs that a dead process left, ``drain`` ends or hands back what runs, ``stop`` closes all.
     """
 
-    def __init__(self, settings: Settings, graphs: Graphs, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, graphs: Graphs, *, clock: Clock | None = None, webhooks: WebhookConfig | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
+        self._webhooks = webhooks or WebhookConfig()
+        self._targets = Targets(self._webhooks, settings.webhook_allow_private)
+        self._signer = Signer(settings.webhook_secret)
         self.backend = open_sqlite(settings.database, clock=self.clock)
         self._graph_loop = SameLoop() if settings.graphs_on_serving_loop else GraphThread()
         calls = GraphCalls(graphs, self.backend.checkpoints, self._graph_loop)
         self._assistants = Assistants(self.backend.records, calls, self.clock)
+        runs = Runs(self.backend.records, self.backend.log, self._assistants, self.clock, self._targets)
         self.services = Services(
             settings=settings,
             assistants=self._assistants,
             threads=Threads(self.backend.records, calls, self.backend.checkpoints, self.clock),
-            runs=Runs(self.backend.records, self.backend.log, self._assistants, self.clock),
+            runs=runs,
+            crons=Crons(self.backend.records, runs, self._assistants, self.clock),
+            webhooks=Webhooks(self.backend.records),
             log=self.backend.log,
             streams=Streams(),
         )
@@ -79,6 +94,7 @@ class Runtime:
         )
         self.worker = Worker(f"embedded-{secrets.token_hex(8)}", self._tools, self.backend.wakeup)
         self._keeper: LeaseKeeper | None = None
+        self._side: Side | None = None
         self._working: asyncio.Future[None] | None = None
         self.stuck = False
 
@@ -95,9 +111,31 @@ class Runtime:
             self.worker, self._tools, graph_loop=loop.loop, blocked_on=lambda: blocked_on(loop.thread_id)
         )
         self._keeper.start()
+        await self.backend.deliveries.recover()
+        self._side = Side(self._courier(), self._schedule())
+        self._side.start()
+
+    def _courier(self) -> Courier:
+        resolver = Resolver()
+        means = Means(
+            queue=self.backend.deliveries,
+            wakeup=self.backend.wakeup,
+            clock=self.clock,
+            settings=self.settings,
+            signer=self._signer,
+            post=NetworkPost(self._targets, resolve=resolver),
+            local=LocalPost(self.app, asyncio.get_running_loop()),
+            headers=dict(self._webhooks.headers),
+        )
+        return Courier(means)
+
+    def _schedule(self) -> Schedule:
+        return Schedule(self.services.crons.fire, self.clock, poll_seconds=self.settings.poll_seconds)
 
     async def drain(self) -> None:
         """Stops claiming, gives running runs their time, hands the rest back, and breaks the streams that are open."""
+        if self._side is not None:
+            self._side.stop_firing()
         self.worker.stop_claiming()
         patience = self.settings.drain_seconds + self.settings.cancel_seconds + 1.0
         drained = asyncio.ensure_future(self._graph_loop.submit(self.worker.drain(self.settings.drain_seconds)))
@@ -114,6 +152,8 @@ class Runtime:
             await asyncio.wait([self._working], timeout=_STOP_SECONDS)
         if self._keeper is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._keeper.stop)
+        if self._side is not None:
+            await self._side.stop()
         self._graph_loop.stop(_STUCK_SECONDS if self.stuck else _STOP_SECONDS)
         self.backend.close()
 
@@ -149,8 +189,9 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
     others = frozenset(threading.enumerate())
     listener = listen(settings.host, settings.port)
     with listener:
-        graphs = load_graphs(load_config(config_path))
-        runtime = Runtime(settings, graphs)
+        project = load_config(config_path)
+        graphs = load_graphs(project)
+        runtime = Runtime(settings, graphs, webhooks=webhook_config(project))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             pool = ThreadPoolExecutor(thread_name_prefix="treadle-pool")
             runner.get_loop().set_default_executor(pool)

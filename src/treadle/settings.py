@@ -17,6 +17,11 @@ def _setting(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})
 
 
+def _secret(help: str) -> Any:
+    """A setting whose value is not shown, nor passed on as a flag: any user of the machine can read those."""
+    return field(default="", repr=False, metadata={"help": help, "secret": True})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What one server runs with. Each field is read from ``TREADLE_<NAME>`` unless the caller gives it."""
@@ -41,6 +46,16 @@ class Settings:
         False, "run graphs on the loop that serves HTTP, for apps that share loop-bound objects with their own routes"
     )
     block_warning_seconds: float = _setting(1.0, "warn, naming the line, when a node blocks its event loop this long")
+    webhook_secret: str = _secret(
+        "signs webhooks as standardwebhooks says: base64, with or without whsec_; several (to rotate) part by spaces"
+    )
+    webhook_timeout_seconds: float = _setting(15.0, "time a webhook's receiver gets to answer")
+    webhook_retry_seconds: float = _setting(86400.0, "how long an unanswered webhook is tried again")
+    webhook_backoff_seconds: float = _setting(1.0, "pause after a webhook's first failed try; doubled up to an hour")
+    webhook_retention_seconds: float = _setting(259200.0, "how long finished webhook deliveries can be looked at")
+    webhook_allow_private: bool = _setting(
+        False, "let webhooks reach loopback, private, link-local and other addresses that are not public"
+    )
     log_level: str = _setting("info", "debug, info, warning or error")
     log_json: bool = _setting(False, "log JSON lines instead of text")
 
@@ -67,7 +82,10 @@ class Settings:
         for name in ("concurrency", "max_attempts", "max_body_bytes"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"must be at least 1, is {getattr(self, name)}", key=name)
-        for name in ("lease_seconds", "heartbeat_seconds", "poll_seconds"):
+        for name in (
+            *("lease_seconds", "heartbeat_seconds", "poll_seconds"),
+            *("webhook_timeout_seconds", "webhook_backoff_seconds"),
+        ):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"must be above 0, is {getattr(self, name)}", key=name)
         if self.log_level not in ("debug", "info", "warning", "error"):

@@ -12,6 +12,7 @@ from treadle.backends.hub import Hub
 from treadle.backends.queue import SqliteEventLog, SqliteQueue, SqliteRecords
 from treadle.backends.sqlite import Engine
 from treadle.backends.store import SqliteStore
+from treadle.backends.webhooks import SqliteDeliveries
 from treadle.errors import ConfigError
 from treadle.ports import Backend, Clock, Lease
 
@@ -52,6 +53,7 @@ def open_sqlite(path: Path, *, clock: Clock) -> Backend:
         log=SqliteEventLog(engine, hub),
         wakeup=hub,
         checkpoints=SqliteCheckpoints(engine),
+        deliveries=SqliteDeliveries(engine),
         close=close,
         sizes=lambda: _sizes(engine),
     )

@@ -34,6 +34,7 @@ class Hub:
         self._tails: dict[str, Tail] = {}
         self._queue: list[Callable[[], None]] = []
         self._cancel: list[Callable[[str, CancelAction], None]] = []
+        self._delivery: list[Callable[[], None]] = []
 
     def on_queue(self, callback: Callable[[], None]) -> Callable[[], None]:
         self._queue.append(callback)
@@ -42,6 +43,14 @@ class Hub:
     def on_cancel(self, callback: Callable[[str, CancelAction], None]) -> Callable[[], None]:
         self._cancel.append(callback)
         return lambda: self._cancel.remove(callback)
+
+    def on_delivery(self, callback: Callable[[], None]) -> Callable[[], None]:
+        self._delivery.append(callback)
+        return lambda: self._delivery.remove(callback)
+
+    def delivery_due(self) -> None:
+        for callback in tuple(self._delivery):
+            callback()
 
     def queue_changed(self) -> None:
         for callback in tuple(self._queue):
@@ -77,7 +86,7 @@ class Hub:
 
 
 class Tail:
-    """The newest chunks of one run that has readers: as many as fit into ``most_events`` and ``most_bytes``, and one."""
+    """The newest chunks of one run with readers: as many as fit into ``most_events`` and ``most_bytes``, and one."""
 
     def __init__(self, most_events: int, most_bytes: int) -> None:
         self._most_events = most_events

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import orjson
 
-from treadle.backends import checkpoints, rows, sql
+from treadle.backends import checkpoints, rows, sql, webhooks
 from treadle.backends.hub import Hub, TailFollower
 from treadle.backends.sqlite import Engine, hold
 from treadle.errors import LeaseLost
@@ -32,8 +32,9 @@ ORDER BY r.available_at, r.position LIMIT ?2
 """
 _NEXT_DUE = "SELECT min(available_at) FROM runs WHERE status = 'pending' AND available_at > ?"
 _TAKE = """
-UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?, updated_at = ?, event_seq = event_seq + 1
-WHERE run_id = ?
+UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?1, updated_at = ?2,
+    started_at = coalesce(started_at, ?2), event_seq = event_seq + 1
+WHERE run_id = ?3
 RETURNING thread_id, attempt, assistant_id, graph_id, metadata, temporary, event_seq
 """
 _EXTEND = """
@@ -131,6 +132,7 @@ class SqliteQueue:
         if action is not None:
             outcome, events = _as_marked(outcome, action, reason), [e for e in events if e.mode != "error"]
         if outcome.rollback:
+            webhooks.enqueue(conn, run_id, now, outcome, hub, tell)
             checkpoints.delete_runs_checkpoints(conn, thread_id, run_id)
             sql.delete_run(conn, run_id, hub, tell)
             conn.execute(
@@ -214,7 +216,7 @@ class SqliteQueue:
     def _sweep(self, conn: sqlite3.Connection, stateless_before: int, keys_before: int) -> None:
         gone = conn.execute("SELECT thread_id FROM threads WHERE gone_at < ? LIMIT 500", (stateless_before,)).fetchall()
         for (thread_id,) in gone:
-            sql.delete_thread(conn, thread_id, self._hub, self._engine.tell)
+            sql.delete_thread(conn, thread_id, self._engine.clock.now(), self._hub, self._engine.tell)
         conn.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (keys_before,))
 
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import orjson
 
-from treadle.backends import checkpoints, rows
+from treadle.backends import checkpoints, rows, webhooks
+from treadle.backends.crons import CronVerbs
 from treadle.backends.hub import Hub
 from treadle.errors import LeaseLost
 from treadle.model import JSON, Assistant, CancelAction, Event, Run, Thread, ThreadStatus
@@ -41,7 +42,7 @@ _THREADS = f"SELECT {rows.THREAD}, o.body FROM threads t LEFT JOIN outputs o USI
 _THREAD_HEADS = f"SELECT {rows.THREAD}, NULL FROM threads t"
 
 
-class SqlTransaction:
+class SqlTransaction(CronVerbs, webhooks.DeliveryVerbs):
     """ports.Transaction over one connection. ``tell`` runs a hint once the transaction is durable."""
 
     def __init__(self, conn: sqlite3.Connection, *, now: int, hub: Hub, tell: Tell) -> None:
@@ -137,7 +138,7 @@ class SqlTransaction:
     def delete_thread(self, thread_id: str) -> bool:
         if self._one("SELECT 1 FROM threads WHERE thread_id = ?", thread_id) is None:
             return False
-        delete_thread(self._conn, thread_id, self._hub, self._tell)
+        delete_thread(self._conn, thread_id, self.now, self._hub, self._tell)
         return True
 
     def copy_thread(self, source: str, target: str) -> None:
@@ -176,10 +177,10 @@ class SqlTransaction:
         metadata, kwargs = rows.dump(run.metadata), orjson.dumps(run.kwargs)
         self._conn.execute(
             "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, multitask_strategy, created_at, updated_at,"
-            " available_at, temporary, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " available_at, temporary, metadata, webhook) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(run.run_id, run.thread_id, run.assistant_id, run.graph_id, run.multitask_strategy),
-                *(self.now, self.now, run.available_at, run.temporary, metadata),
+                *(self.now, self.now, run.available_at, run.temporary, metadata, run.kwargs.get("webhook")),
             ),
         )
         self._conn.execute("INSERT INTO run_requests (run_id, kwargs) VALUES (?, ?)", (run.run_id, kwargs))
@@ -235,6 +236,7 @@ class SqlTransaction:
             raise LeaseLost(f"run {run_id} is not pending")
         thread_id, temporary = row
         if outcome.rollback:
+            webhooks.enqueue(self._conn, run_id, self.now, outcome, self._hub, self._tell)
             delete_run(self._conn, run_id, self._hub, self._tell)
         else:
             end_run(self._conn, run_id, thread_id, self.now, outcome, [], self._hub, self._tell)
@@ -342,15 +344,17 @@ def end_run(
     """The terminal transition: last events, terminal event, status and output. Returns the id of the output."""
     end = Event(now // 1000, "end", "", orjson.dumps({"run_id": run_id, "status": outcome.status}))
     output_id = None if outcome.output is None else insert_output(conn, outcome.output)
-    attempt, last_seq = conn.execute(
+    attempt, last_seq, webhook = conn.execute(
         "UPDATE runs SET status = ?, finished_at = ?, updated_at = ?, worker_id = NULL, output_id = ?, error = ?,"
-        " interrupts = ?, event_seq = event_seq + ? WHERE run_id = ? RETURNING attempt, event_seq",
+        " interrupts = ?, event_seq = event_seq + ? WHERE run_id = ? RETURNING attempt, event_seq, webhook",
         (
             *(outcome.status, now, now, output_id, rows.dump_or_none(outcome.error)),
             *(rows.dump_or_none(outcome.wait_interrupts), len(events) + 1, run_id),
         ),
     ).fetchone()
     append_events(conn, run_id, thread_id, attempt, last_seq, (*events, end), hub, tell)
+    if webhook is not None:
+        webhooks.enqueue(conn, run_id, now, outcome, hub, tell)
     return output_id
 
 
@@ -369,12 +373,13 @@ def retire(conn: sqlite3.Connection, thread_id: str, now: int) -> None:
     conn.execute("UPDATE threads SET gone_at = ? WHERE thread_id = ?", (now, thread_id))
 
 
-def delete_thread(conn: sqlite3.Connection, thread_id: str, hub: Hub, tell: Tell) -> None:
+def delete_thread(conn: sqlite3.Connection, thread_id: str, now: int, hub: Hub, tell: Tell) -> None:
     outputs = conn.execute(
         "SELECT output_id FROM runs WHERE thread_id = ?1 AND output_id IS NOT NULL"
         " UNION SELECT output_id FROM threads WHERE thread_id = ?1 AND output_id IS NOT NULL",
         (thread_id,),
     ).fetchall()
+    webhooks.enqueue_active(conn, thread_id, now, hub, tell)
     removed = conn.execute("DELETE FROM runs WHERE thread_id = ? RETURNING run_id", (thread_id,)).fetchall()
     conn.execute("DELETE FROM event_chunks WHERE thread_id = ?", (thread_id,))
     conn.execute("DELETE FROM threads WHERE thread_id = ?", (thread_id,))

@@ -18,7 +18,7 @@ from watchfiles import Change, DefaultFilter, watch
 
 from treadle.cli import app, report
 from treadle.cli.process import ServerProcess, free_port
-from treadle.cli.serve import Config, as_arguments, port_in_use, port_is_free, takes_settings
+from treadle.cli.serve import Config, as_arguments, as_environment, port_in_use, port_is_free, takes_settings
 from treadle.settings import Settings
 
 TICK_MS = 200
@@ -44,6 +44,7 @@ def dev(settings: Settings, config: Config = Path("langgraph.json")) -> None:
     settings = replace(settings, port=settings.port or free_port(settings.host))
     if not port_is_free(settings):
         report.fail(port_in_use(settings))
+    os.environ.update(as_environment(settings))
     server = ServerProcess([f"--config={config}", *as_arguments(settings)])
     raise typer.Exit(Reloader(server, config, settings).run())
 

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from treadle.http import assistants, runs, system, threads
+from treadle.http import assistants, crons, runs, system, threads, webhooks
 from treadle.http.routing import Operation, Services, on_http_error, routes
 from treadle.settings import Settings
 
@@ -27,7 +27,7 @@ PREFLIGHT_VARY = (
 
 def operations() -> list[Operation]:
     """The whole route table: the ``ROUTES`` of every module, joined here."""
-    return [*assistants.ROUTES, *threads.ROUTES, *runs.ROUTES, *system.ROUTES]
+    return [*assistants.ROUTES, *threads.ROUTES, *runs.ROUTES, *crons.ROUTES, *webhooks.ROUTES, *system.ROUTES]
 
 
 def build(services: Services, settings: Settings) -> Starlette:

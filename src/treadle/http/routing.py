@@ -17,8 +17,10 @@ from treadle.http.responses import error_response
 from treadle.http.sse import Streams
 from treadle.ports import EventLog
 from treadle.service.assistants import Assistants
+from treadle.service.crons import Crons
 from treadle.service.runs import Runs
 from treadle.service.threads import Threads
+from treadle.service.webhooks import Webhooks
 from treadle.settings import Settings
 
 
@@ -30,6 +32,8 @@ class Services:
     assistants: Assistants
     threads: Threads
     runs: Runs
+    crons: Crons
+    webhooks: Webhooks
     log: EventLog
     streams: Streams
 

@@ -27,6 +27,7 @@ from treadle.ports import Clock, EventLog, NewRun, Outcome, Records, RunQuery, T
 from treadle.service.assistants import Assistants
 from treadle.service.identifiers import uuid7
 from treadle.service.multitask import decide
+from treadle.service.webhooks import Targets
 
 _BUSY = "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
 _OVER = "No matching runs to cancel. Please verify the thread ID and run IDs are correct, and the runs are not over."
@@ -35,21 +36,25 @@ _WAIT_SECONDS = 3600.0
 
 
 class Requested(Struct, frozen=True):
-    """Who asks: what of the HTTP request ends up in a run. ``key`` is the Idempotency-Key."""
+    """Who asks: what of the HTTP request ends up in a run. ``key`` is the Idempotency-Key; a cron gives its id."""
 
     request_id: str
     key: str | None = None
     route: str = ""
+    cron_id: str | None = None
 
 
 class Runs:
     """What the API may do to runs."""
 
-    def __init__(self, records: Records, log: EventLog, assistants: Assistants, clock: Clock) -> None:
+    def __init__(
+        self, records: Records, log: EventLog, assistants: Assistants, clock: Clock, targets: Targets | None = None
+    ) -> None:
         self._records = records
         self._log = log
         self._assistants = assistants
         self._clock = clock
+        self._targets = targets or Targets()
 
     # creating
 
@@ -65,19 +70,28 @@ class Runs:
         """Creates all of them, in order, or none."""
         digest = _digest(requests, requested) if requested.key is not None else ""
         for _, request in requests:
-            check(request)
+            self.check(request)
 
         def work(tx: Transaction) -> list[Run]:
             if requested.key is not None and (known := tx.remembered(requested.key)):
                 return _same(tx, known, digest)
-            runs = [self._create(tx, thread_id, request, requested) for thread_id, request in requests]
+            runs = [self.insert(tx, thread_id, request, requested) for thread_id, request in requests]
             if requested.key is not None:
                 tx.remember(requested.key, digest, [run.run_id for run in runs])
             return runs
 
         return await self._records.transact(work)
 
-    def _create(self, tx: Transaction, thread_id: str | None, request: RunCreate, requested: Requested) -> Run:
+    def check(self, request: RunCreate) -> None:
+        """What types cannot say. Raises UnprocessableError naming the field, BadRequestError."""
+        check(request)
+        if request.webhook is not None:
+            self._targets.check(request.webhook)
+
+    def insert(self, tx: Transaction, thread_id: str | None, request: RunCreate, requested: Requested) -> Run:
+        """The rule of ``create`` within a transaction, for a request that was checked.
+
+        What it raises, it raises before it has written anything."""
         assistant = self._assistants.resolve(tx, request.assistant_id)
         run_id = uuid7(tx.now)
         temporary = thread_id is None and request.on_completion != "keep"
@@ -111,7 +125,7 @@ class Runs:
             return
         reason = f"superseded by run {by} (multitask_strategy={strategy})"
         for run_id in decision.ends:
-            tx.end_pending(run_id, _cancelled(decision.action))
+            tx.end_pending(run_id, _cancelled(decision.action, reason))
         for run_id in decision.cancels:
             tx.mark_cancel(run_id, decision.action, reason)
 
@@ -229,8 +243,6 @@ def check(request: RunCreate) -> None:
             "Cannot specify both configurable and context. Prefer setting context alone."
             " Context was introduced in LangGraph 0.6.0 and is the long term planned replacement for configurable."
         )
-    if request.webhook is not None:
-        raise UnprocessableError("webhook: this version does not deliver webhooks yet", field="webhook")
     if request.after_seconds is not None and not -1e9 < request.after_seconds < 1e9:
         raise UnprocessableError("after_seconds: must be a number of seconds below 1e9", field="after_seconds")
 
@@ -253,10 +265,13 @@ def assemble(
     metadata = assistant.metadata | ({} if stateless else thread.metadata) | own | (request.metadata or {})
     config = request.config or RunConfig()
     context = assistant.context | (config.configurable or {}) | (request.context or {})
+    by = {} if requested.cron_id is None else {"cron_id": requested.cron_id}
+    metadata |= by
     merged = _config(assistant.config, config, metadata)
     merged["configurable"] |= {
         **context,
         **_checkpoint(request),
+        **by,
         "langgraph_auth_user": None,
         "langgraph_auth_user_id": "",
         "langgraph_auth_permissions": [],
@@ -359,13 +374,14 @@ def _same(tx: Transaction, known: tuple[str, list[str]], digest: str) -> list[Ru
 
 def _cancel(tx: Transaction, run: Run, action: CancelAction, reason: str) -> None:
     if run.status == "pending":
-        tx.end_pending(run.run_id, _cancelled(action))
+        tx.end_pending(run.run_id, _cancelled(action, reason))
     else:
         tx.mark_cancel(run.run_id, action, reason)
 
 
-def _cancelled(action: CancelAction) -> Outcome:
-    return Outcome(status="interrupted", rollback=action == "rollback")
+def _cancelled(action: CancelAction, reason: str) -> Outcome:
+    error = {"error": "UserInterrupt" if action == "interrupt" else "UserRollback", "message": reason}
+    return Outcome(status="interrupted", error=error, rollback=action == "rollback")
 
 
 def _chosen(tx: Transaction, request: RunsCancel) -> list[str]:
