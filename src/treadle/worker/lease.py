@@ -55,7 +55,8 @@ class LeaseKeeper:
         self._loop = asyncio.get_running_loop()
         clock, settings = self._tools.clock, self._tools.settings
         renew_at = rescue_at = clock.monotonic()
-        sweep_at = clock.monotonic() + _SWEEP_SECONDS
+        sweep_every = min(_SWEEP_SECONDS, max(1.0, settings.stateless_retention_seconds))
+        sweep_at = clock.monotonic() + sweep_every
         while not self._stopping.is_set():
             self._check_loop()
             await self._guarded(self._cut_off)
@@ -67,7 +68,7 @@ class LeaseKeeper:
                 rescue_at = now + settings.lease_seconds / 2
                 await self._guarded(self._rescue)
             if now >= sweep_at:
-                sweep_at = now + _SWEEP_SECONDS
+                sweep_at = now + sweep_every
                 await self._guarded(self._sweep)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _TICK)
