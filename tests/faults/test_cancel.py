@@ -324,6 +324,28 @@ def test_interrupt_with_a_tool_call_in_flight(api: Api, gate: Gates, key: str) -
     assert messages[2]["tool_call_id"] == messages[1]["tool_calls"][0]["id"]
 
 
+@pytest.mark.parametrize("strategy", [None, "interrupt"], ids=["cancelled before", "by multitask_strategy"])
+def test_new_input_after_a_tool_call_that_was_interrupted(
+    api: Api, gate: Gates, key: str, strategy: str | None
+) -> None:
+    """The call is answered before the new message, so that a chat model accepts the history."""
+    thread_id = api.new_thread()
+    gate.hold(key, "look_up")
+    given = {"key": key, "messages": [{"role": "user", "content": "hi"}]}
+    run_id = api.create(thread_id, "calling", key, input=given)["run_id"]
+    gate.reached(key, "look_up")
+    if strategy is None:
+        api.cancel(thread_id, run_id, wait=True)
+    given = {"key": f"{key}-new", "messages": [{"role": "user", "content": "something else"}]}
+    options = {} if strategy is None else {"multitask_strategy": strategy}
+    messages = api.join(thread_id, api.create(thread_id, "calling", key, input=given, **options)["run_id"])["messages"]
+    assert api.status(thread_id, run_id) == "interrupted"
+    kinds = [each["type"] for each in messages]
+    assert kinds == ["human", "ai", "tool", "human", "ai", "tool", "ai"]
+    for index in (1, 4):
+        assert messages[index + 1]["tool_call_id"] == messages[index]["tool_calls"][0]["id"]
+
+
 def test_cancel_many(api: Api, gate: Gates, key: str) -> None:
     thread_id, running = begin(api, gate, "steps", key, "b")
     pending = [api.create(thread_id, "steps", f"{key}-{n}")["run_id"] for n in range(3)]
