@@ -7,7 +7,8 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -89,20 +90,18 @@ def other_worker(api: Api) -> Iterator[Other]:
 
 
 def stop_outside_a_write(api: Api) -> None:
-    """SIGSTOP, but not while the process holds the lock of the database: that would stop every other worker too."""
-    for _ in range(20):
+    """SIGSTOP while we hold the lock of the database: stopped with it in its hand, the process would stop every other
+    worker too."""
+    with closing(sqlite3.connect(api.server.database, timeout=10, isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
         api.server.signal(signal.SIGSTOP)
-        probe = sqlite3.connect(api.server.database, timeout=0, isolation_level=None)
-        try:
-            probe.execute("BEGIN IMMEDIATE")
-            probe.execute("ROLLBACK")
-        except sqlite3.OperationalError:
-            api.server.signal(signal.SIGCONT)
-        else:
-            return
-        finally:
-            probe.close()
-    raise AssertionError("the server was always writing")
+        until(lambda: _state(api.server.pid) == "T")
+        lock.execute("ROLLBACK")
+
+
+def _state(pid: int) -> str:
+    """Of a process: R running, S sleeping, T stopped (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def contents(api: Api, run_id: str) -> dict[str, list[tuple[Any, ...]]]:
