@@ -5,6 +5,7 @@
 VENV := .venv
 BIN  := $(VENV)/bin
 DONE := $(VENV)/.setup-done
+JS   := tests/js/node_modules/.package-lock.json
 
 # Nothing a developer has in the environment may make a test or a demo talk to a tracing service.
 export LANGSMITH_TRACING := false
@@ -28,8 +29,14 @@ demo: setup  ## an agent's run survives the SIGKILL of its server, before your e
 dev: setup  ## the demo's project under `treadle dev`, restarted when a file changes
 	$(BIN)/treadle dev --config src/treadle/demo/langgraph.json
 
-test: setup  ## every test; ARGS="-k name" selects
+test: setup $(JS)  ## every test; ARGS="-k name" selects
 	$(BIN)/python -m pytest $(ARGS)
+
+# Exact versions stand in package.json; a lock file would name the address they were downloaded from.
+$(JS): tests/js/package.json
+	@npm --version >/dev/null || { echo "the tests of the JS SDK need Node 20 or newer and its npm"; exit 1; }
+	cd tests/js && npm install --no-package-lock --no-audit --no-fund
+	@touch $@
 
 check: setup  ## formatting, lint, types, layers, generated files: changes nothing
 	$(BIN)/ruff format --check .
@@ -52,4 +59,4 @@ bench: setup  ## speed as ratios to bare LangGraph, one table; ARGS="--help" for
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## removes the virtual environment and what tools left behind
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) tests/js/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
