@@ -217,20 +217,39 @@ class AssistantLatest(Struct, kw_only=True):
     version: int
 
 
+class ThreadTTL(Struct):
+    """``ttl`` minutes after the last change the thread goes (``delete``), or all but its latest checkpoints do."""
+
+    ttl: int | float
+    strategy: Literal["delete", "keep_latest"] = "delete"
+
+
+class SuperstepUpdate(Struct, kw_only=True):
+    """What a node did in a step: what it returned, ``values`` or a ``command``."""
+
+    values: Any = None
+    command: Command | None = None
+    as_node: str | None = None
+
+
+class Superstep(Struct):
+    updates: list[SuperstepUpdate]
+
+
 class ThreadCreate(Struct, kw_only=True):
-    """``supersteps`` and ``ttl`` are known so that they can be refused by name."""
+    """``supersteps`` are a history to begin with; they take a ``graph_id``, here or in the metadata."""
 
     thread_id: str | None = None
     metadata: JSON | None = None
     if_exists: Literal["raise", "do_nothing"] | None = None
     graph_id: str | None = None
-    supersteps: list[JSON] | None = None
-    ttl: JSON | None = None
+    supersteps: list[Superstep] | None = None
+    ttl: ThreadTTL | None = None
 
 
 class ThreadPatch(Struct, kw_only=True):
     metadata: JSON | None = None
-    ttl: JSON | None = None
+    ttl: ThreadTTL | None = None
 
 
 class ThreadPrune(Struct, kw_only=True):
@@ -314,8 +333,16 @@ class Assistant(Struct, kw_only=True):
     description: str | None = None
 
 
+class ThreadExpiry(Struct, kw_only=True):
+    strategy: Literal["delete", "keep_latest"]
+    ttl_minutes: float
+    expires_at: datetime | None
+
+
 class Thread(Struct, kw_only=True):
-    """A thread. ``values`` is the last settled state; ``error`` and ``interrupts`` appear after the first run."""
+    """A thread. ``values`` is the last settled state; ``error`` and ``interrupts`` appear after the first run.
+
+    ``ttl`` is there only for those who ask: strategy, ttl_minutes and when it expires unless it changes before."""
 
     thread_id: str
     created_at: datetime
@@ -327,6 +354,7 @@ class Thread(Struct, kw_only=True):
     values: Any = None
     error: JSON | UnsetType | None = UNSET
     interrupts: JSON | UnsetType = UNSET
+    ttl: ThreadExpiry | UnsetType | None = UNSET
 
 
 class Cron(Struct, kw_only=True):

@@ -5,7 +5,7 @@ Times inside a backend are integers: unix microseconds, from the Clock that the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -24,10 +24,12 @@ from treadle.model import (
     RunStatus,
     Thread,
     ThreadStatus,
+    ThreadTTL,
     WebhookDelivery,
     WebhookDeliveryLog,
 )
 from treadle.outbox import DeliveryQuery, DeliveryQueue
+from treadle.usage import Statistics, ThreadStorage
 
 T = TypeVar("T")
 
@@ -220,7 +222,11 @@ class Transaction(Protocol):
         ``values`` is an ``orjson.Fragment`` of the state; ask for none where only the head is needed."""
         ...
 
-    def insert_thread(self, thread_id: str, *, metadata: JSON) -> None: ...
+    def thread_metadata(self, thread_id: str) -> JSON | None:
+        """Its metadata, also that of the thread of an ended stateless run as long as the run can be joined."""
+        ...
+
+    def insert_thread(self, thread_id: str, *, metadata: JSON, ttl: ThreadTTL | None = None) -> None: ...
     def merge_thread(self, thread_id: str, *, metadata: JSON, config: JSON | None = None) -> None:
         """Merges ``metadata`` at the top level and replaces ``config`` where given."""
         ...
@@ -228,7 +234,26 @@ class Transaction(Protocol):
     def rest_thread(
         self, thread_id: str, *, status: ThreadStatus, output: bytes | None, interrupts: JSON, error: JSON | None
     ) -> None:
-        """Records a state that no run produced (an update, a copy); the status shows once no run is active."""
+        """Records a state that no run produced (an update, a copy) and ends a hold; the status shows once no run is
+        active."""
+        ...
+
+    def hold_thread(self, thread_id: str, seconds: float) -> int | None:
+        """Keeps runs of the thread from being claimed for so long; returns what ends the hold, None if it is held."""
+        ...
+
+    def release_thread(self, thread_id: str, held_until: int) -> None:
+        """Ends that hold, if it is still the one."""
+        ...
+
+    def set_thread_ttl(self, thread_id: str, ttl: ThreadTTL) -> None: ...
+    def prune_thread(self, thread_id: str) -> None:
+        """Removes all but the latest checkpoints."""
+        ...
+
+    def thread_storage(self, thread_id: str) -> ThreadStorage: ...
+    def append_thread_event(self, thread_id: str, event: Event) -> None:
+        """Appends an event of no run to the thread's order."""
         ...
 
     def delete_thread(self, thread_id: str) -> bool:
@@ -352,7 +377,7 @@ class Queue(Protocol):
     async def rescue(self, *, max_attempts: int, exclusive: bool = False) -> list[str]:
         """Takes runs from workers whose lease is over: back to the queue, ended as their cancel mark says, or, after
         ``max_attempts`` crashes, ended in error. ``exclusive``: no other worker can be alive (the start of an embedded
-        server), every running run is an orphan. Returns their ids."""
+        server), every running run is an orphan and every hold is over. Returns their ids."""
         ...
 
     async def sweep(self, *, stateless_before: int, keys_before: int) -> None:
@@ -361,15 +386,19 @@ class Queue(Protocol):
 
 
 class Follower(Protocol):
-    """One reader of one run. ``cursor`` is the seq of the last event returned, ``ended`` whether that was the end."""
+    """One reader of a run or thread. ``cursor`` is the seq of the last event returned, ``ended`` if it was the end."""
 
     cursor: int
+    async def expire_threads(self, limit: int = 100) -> int:
+        """Does what their ttl says to idle threads that have not changed for so long; returns to how many."""
+        ...
+
     ended: bool
 
     async def read(self, timeout: float) -> Sequence[Chunk]:
         """The next events in order, waiting up to ``timeout`` seconds; empty when nothing came.
 
-        Sets ``ended`` when the terminal event is among them, or when the run is gone."""
+        Sets ``ended`` when the terminal event of its run is among them, or when the run is gone."""
         ...
 
     def wake(self) -> None:
@@ -401,6 +430,16 @@ class Wakeup(Protocol):
     """Hints. A lost one costs latency, never a run: whoever listens also polls."""
 
     def on_queue(self, callback: Callable[[], None]) -> Callable[[], None]:
+    def follow_thread(self, thread_id: str, after: int = 0) -> Follower:
+        """Reads all runs of a thread, and what is not there yet, in the thread's order; it never ends.
+
+        Runs that are deleted leave holes; one that is rolled back while it runs leaves its ``end``."""
+        ...
+
+    async def thread_cursor(self, thread_id: str, event_id: tuple[int, int] | None = None) -> int:
+        """The place in the thread's order of the last event, or of ``(ms, seq)``, seq of the thread or of a run."""
+        ...
+
         """Calls back (from any thread) when a run may be claimable. Returns the unsubscribe."""
         ...
 
@@ -456,4 +495,5 @@ class Backend(Struct, frozen=True):
     checkpoints: Checkpoints
     deliveries: DeliveryQueue
     close: Callable[[], None]
-    sizes: Callable[[], Mapping[str, int]]
+    statistics: Statistics
+    sweep_store: Callable[[], Awaitable[int]]

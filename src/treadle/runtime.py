@@ -26,6 +26,7 @@ from treadle.backends.clock import SystemClock
 from treadle.graph.calls import GraphCalls
 from treadle.graph.load import Graphs, load_config, load_graphs
 from treadle.graph.loop import GraphThread, SameLoop, blocked_on
+from treadle.graph.storage import StorageConfig, storage_config
 from treadle.graph.webhooks import WebhookConfig, webhook_config
 from treadle.http.app import Services, build
 from treadle.http.sse import Streams
@@ -33,6 +34,7 @@ from treadle.ports import Clock
 from treadle.service.assistants import Assistants
 from treadle.service.crons import Crons
 from treadle.service.runs import Runs
+from treadle.service.store import Store
 from treadle.service.threads import Threads
 from treadle.service.webhooks import Targets, Webhooks
 from treadle.settings import Settings
@@ -42,6 +44,7 @@ from treadle.worker.loop import Worker, hand_back
 from treadle.worker.post import LocalPost, NetworkPost, Resolver
 from treadle.worker.schedule import Schedule
 from treadle.worker.side import Side
+from treadle.worker.sweep import Chore, Sweeper
 from treadle.worker.webhook import Courier, Means, Signer
 
 __all__ = ["DataDirInUse", "Runtime", "serve"]
@@ -61,25 +64,41 @@ class Runtime:
     """
 
     def __init__(
-        self, settings: Settings, graphs: Graphs, *, clock: Clock | None = None, webhooks: WebhookConfig | None = None
+        self,
+        settings: Settings,
+        graphs: Graphs,
+        *,
+        clock: Clock | None = None,
+        webhooks: WebhookConfig | None = None,
+        storage: StorageConfig | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self._webhooks = webhooks or WebhookConfig()
         self._targets = Targets(self._webhooks, settings.webhook_allow_private)
         self._signer = Signer(settings.webhook_secret)
-        self.backend = open_sqlite(settings.database, clock=self.clock)
+        self._storage = storage = storage or StorageConfig()
+        self.backend = open_sqlite(settings.database, clock=self.clock, index=storage.index, ttl=storage.store_ttl)
         self._graph_loop = SameLoop() if settings.graphs_on_serving_loop else GraphThread()
         calls = GraphCalls(graphs, self.backend.checkpoints, self._graph_loop)
         self._assistants = Assistants(self.backend.records, calls, self.clock)
-        runs = Runs(self.backend.records, self.backend.log, self._assistants, self.clock, self._targets)
+        runs = Runs(
+            self.backend.records,
+            self.backend.log,
+            self._assistants,
+            self.clock,
+            self._targets,
+            thread_ttl=storage.thread_ttl,
+        )
         self.services = Services(
             settings=settings,
             assistants=self._assistants,
-            threads=Threads(self.backend.records, calls, self.backend.checkpoints, self.clock),
+            threads=Threads(self.backend.records, calls, self.clock, ttl=storage.thread_ttl),
             runs=runs,
             crons=Crons(self.backend.records, runs, self._assistants, self.clock),
             webhooks=Webhooks(self.backend.records),
+            store=Store(self.backend.checkpoints.store, self._graph_loop, indexed=storage.index is not None),
+            statistics=self.backend.statistics,
             log=self.backend.log,
             streams=Streams(),
         )
@@ -95,6 +114,12 @@ class Runtime:
         self.worker = Worker(f"embedded-{secrets.token_hex(8)}", self._tools, self.backend.wakeup)
         self._keeper: LeaseKeeper | None = None
         self._side: Side | None = None
+        self._sweeper = Sweeper(
+            [
+                Chore("threads", storage.thread_sweep_seconds, self.backend.queue.expire_threads),
+                Chore("store", storage.store_sweep_seconds, self.backend.sweep_store),
+            ]
+        )
         self._working: asyncio.Future[None] | None = None
         self.stuck = False
 
@@ -114,6 +139,7 @@ class Runtime:
         await self.backend.deliveries.recover()
         self._side = Side(self._courier(), self._schedule())
         self._side.start()
+        self._sweeper.start()
 
     def _courier(self) -> Courier:
         resolver = Resolver()
@@ -147,6 +173,7 @@ class Runtime:
         self.services.streams.break_all()
 
     async def stop(self) -> None:
+        await self._sweeper.stop()
         self.worker.stop_claiming()
         if self._working is not None and not self.stuck:
             await asyncio.wait([self._working], timeout=_STOP_SECONDS)
@@ -191,7 +218,7 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
     with listener:
         project = load_config(config_path)
         graphs = load_graphs(project)
-        runtime = Runtime(settings, graphs, webhooks=webhook_config(project))
+        runtime = Runtime(settings, graphs, webhooks=webhook_config(project), storage=storage_config(project))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             pool = ThreadPoolExecutor(thread_name_prefix="treadle-pool")
             runner.get_loop().set_default_executor(pool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ def operation(method: str, path: str, endpoint: Endpoint, **more: Any) -> Operat
 
 def serve(table: list[Operation], use: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
     services = cast("Services", Services.__new__(Services))
+    object.__setattr__(services, "requests", Counter())
     object.__setattr__(services, "settings", Settings(max_body_bytes=10))
 
     async def main() -> None:

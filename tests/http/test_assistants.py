@@ -209,7 +209,7 @@ def test_search_filters_sorts_selects_and_counts(tmp_path: Path) -> None:
             "/assistants/search",
             json={"limit": 3, "offset": 2, "sort_by": "name", "sort_order": "asc", "select": ["name"]},
         )
-        assert [item["name"] for item in page.json()] == ["boom", "chain", "chat"]
+        assert [item["name"] for item in page.json()] == ["chat", "chat_plain", "chat_sub"]
         total = len(api.graphs) + 2
         assert (page.headers["x-pagination-total"], page.headers["x-pagination-next"]) == (str(total), "5")
         last = await api.http.post("/assistants/search", json={"limit": 1000})

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping
 from pathlib import Path
+
+from langgraph.store.base import IndexConfig, TTLConfig
 
 from treadle.backends.checkpoints import SqliteCheckpointer
 from treadle.backends.hub import Hub
 from treadle.backends.queue import SqliteEventLog, SqliteQueue, SqliteRecords
 from treadle.backends.sqlite import Engine
+from treadle.backends.statistics import SqliteStatistics
 from treadle.backends.store import SqliteStore
 from treadle.backends.webhooks import SqliteDeliveries
 from treadle.errors import ConfigError
@@ -24,9 +26,9 @@ class DataDirInUse(ConfigError):
 class SqliteCheckpoints:
     """ports.Checkpoints."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, store: SqliteStore) -> None:
         self._engine = engine
-        self.store = SqliteStore(engine)
+        self.store = store
 
     def for_run(self, lease: Lease, *, eager: bool) -> SqliteCheckpointer:
         return SqliteCheckpointer(self._engine, lease=lease, eager=eager)
@@ -35,13 +37,16 @@ class SqliteCheckpoints:
         return SqliteCheckpointer(self._engine)
 
 
-def open_sqlite(path: Path, *, clock: Clock) -> Backend:
-    """The embedded shape: everything in one SQLite file, held by this process alone. Raises DataDirInUse."""
+def open_sqlite(path: Path, *, clock: Clock, index: IndexConfig | None = None, ttl: TTLConfig | None = None) -> Backend:
+    """The embedded shape: everything in one SQLite file, held by this process alone. Raises DataDirInUse.
+
+    ``index`` and ``ttl`` are the store's, as langgraph.json gives them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = _lock(path)
     engine = Engine(path, clock=clock)
     engine.start()
     hub = Hub()
+    store = SqliteStore(engine, index=index, ttl=ttl)
 
     def close() -> None:
         engine.close()
@@ -52,10 +57,11 @@ def open_sqlite(path: Path, *, clock: Clock) -> Backend:
         queue=SqliteQueue(engine, hub),
         log=SqliteEventLog(engine, hub),
         wakeup=hub,
-        checkpoints=SqliteCheckpoints(engine),
+        checkpoints=SqliteCheckpoints(engine, store),
         deliveries=SqliteDeliveries(engine),
+        statistics=SqliteStatistics(engine, hub),
+        sweep_store=store.asweep,
         close=close,
-        sizes=lambda: _sizes(engine),
     )
 
 
@@ -72,9 +78,3 @@ def _lock(path: Path) -> int:
             hint="stop it, or choose another directory with --data",
         ) from None
     return lock
-
-
-def _sizes(engine: Engine) -> Mapping[str, int]:
-    conn = engine.reader()
-    tables = ("runs", "threads", "assistants", "event_chunks", "checkpoints", "checkpoint_writes")
-    return {table: conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}

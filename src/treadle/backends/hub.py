@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from treadle.model import CancelAction
@@ -24,14 +24,25 @@ ReadLog = Callable[[str, int], Awaitable[tuple[Sequence[Chunk], bool]]]
 """``(run id, after seq) -> (chunks, whether the run still exists)``."""
 
 
+class Counts:
+    """What has been committed since the start. Only the writer thread changes it."""
+
+    def __init__(self) -> None:
+        self.claims = 0
+        self.events = 0
+        self.ended: Counter[str] = Counter()
+
+
 class Hub:
     """Who wants to hear of what. Implements ports.Wakeup, and the publishing side of the tails."""
 
     def __init__(self, *, tail_events: int = _TAIL_EVENTS, tail_bytes: int = _TAIL_BYTES) -> None:
         self._tail_events = tail_events
         self._tail_bytes = tail_bytes
+        self.counts = Counts()
         self._lock = threading.Lock()
         self._tails: dict[str, Tail] = {}
+        self._threads: dict[str, Tail] = {}
         self._queue: list[Callable[[], None]] = []
         self._cancel: list[Callable[[str, CancelAction], None]] = []
         self._delivery: list[Callable[[], None]] = []
@@ -60,8 +71,16 @@ class Hub:
         for callback in tuple(self._cancel):
             callback(run_id, action)
 
+    def claimed(self) -> None:
+        self.counts.claims += 1
+
+    def ended(self, status: str) -> None:
+        """A run has come to its end, or has been rolled back."""
+        self.counts.ended[status] += 1
+
     def published(self, run_id: str, chunk: Chunk) -> None:
         """The chunk is in the log now."""
+        self.counts.events += len(chunk.events)
         if tail := self._tails.get(run_id):
             tail.push(chunk)
 
@@ -70,28 +89,48 @@ class Hub:
         if tail := self._tails.get(run_id):
             tail.finish()
 
-    def follow(self, run_id: str, after: int, read_log: ReadLog, poll_seconds: float) -> TailFollower:
-        with self._lock:
-            tail = self._tails.get(run_id)
-            if tail is None:
-                tail = self._tails[run_id] = Tail(self._tail_events, self._tail_bytes)
-            tail.readers += 1
-        return TailFollower(self, run_id, tail, after, read_log, poll_seconds)
+    def published_in_thread(self, thread_id: str, chunk: Chunk) -> None:
+        """The chunk, numbered in the thread, is in the log now."""
+        if tail := self._threads.get(thread_id):
+            tail.push(chunk)
 
-    def leave(self, run_id: str, tail: Tail) -> None:
+    def thread_cut(self, thread_id: str, *, whole: bool = False) -> None:
+        """Events of the thread have been removed: those of a run, or all with the thread itself."""
+        if tail := self._threads.get(thread_id):
+            tail.clear(new_life=whole)
+
+    def follow(self, run_id: str, after: int, read_log: ReadLog, poll_seconds: float) -> TailFollower:
+        return TailFollower(self._enter(self._tails, run_id), run_id, after, read_log, poll_seconds)
+
+    def follow_thread(self, thread_id: str, after: int, read_log: ReadLog, poll_seconds: float) -> ThreadFollower:
+        return ThreadFollower(self._enter(self._threads, thread_id), thread_id, after, read_log, poll_seconds)
+
+    def _enter(self, tails: dict[str, Tail], key: str) -> Tail:
         with self._lock:
+            tail = tails.get(key)
+            if tail is None:
+                tail = tails[key] = Tail(self._tail_events, self._tail_bytes, leave=lambda: self._leave(tails, key))
+            tail.readers += 1
+        return tail
+
+    def _leave(self, tails: dict[str, Tail], key: str) -> None:
+        with self._lock:
+            tail = tails[key]
             tail.readers -= 1
             if tail.readers == 0:
-                del self._tails[run_id]
+                del tails[key]
 
 
 class Tail:
-    """The newest chunks of one run with readers: as many as fit into ``most_events`` and ``most_bytes``, and one."""
+    """The newest chunks of one run or thread that has readers: as many as fit into ``most_events`` and ``most_bytes``,
+    and one. ``leave`` takes a reader off; ``life`` tells a thread from an earlier one of its id."""
 
-    def __init__(self, most_events: int, most_bytes: int) -> None:
+    def __init__(self, most_events: int, most_bytes: int, *, leave: Callable[[], None] = lambda: None) -> None:
         self._most_events = most_events
         self._most_bytes = most_bytes
+        self.leave = leave
         self.readers = 0
+        self.life = 0
         self.gone = False
         self._lock = threading.Lock()
         self._chunks: deque[Chunk] = deque()
@@ -114,6 +153,16 @@ class Tail:
         self._events += sign * len(chunk.events)
         self._bytes += sign * chunk.size
 
+    def clear(self, *, new_life: bool) -> None:
+        """Forgets what it holds: it may not be in the log any more. Readers go on from the log."""
+        with self._lock:
+            self._chunks.clear()
+            self._events = self._bytes = 0
+            self._floor = None
+            self.life += new_life
+            waiting, self._waiting = self._waiting, set()
+        _wake(waiting)
+
     def finish(self) -> None:
         with self._lock:
             self.gone = True
@@ -128,6 +177,11 @@ class Tail:
             if self._chunks[0].first > cursor + 1:
                 return None
             return [chunk for chunk in self._chunks if chunk.last > cursor]
+
+    def ended_by(self, cursor: int) -> bool:
+        """Whether the end of the run is here and not after ``cursor``."""
+        with self._lock:
+            return bool(self._chunks) and self._chunks[-1].ends and self._chunks[-1].last <= cursor
 
     def caught_up(self, cursor: int) -> None:
         """The log held nothing after ``cursor`` when it was read; what comes now is pushed."""
@@ -171,10 +225,9 @@ class TailFollower:
     __slots__ = (
         "_checked",
         "_future",
-        "_hub",
+        "_key",
         "_poll_seconds",
         "_read_log",
-        "_run_id",
         "_tail",
         "_woken",
         "cursor",
@@ -182,12 +235,11 @@ class TailFollower:
         "loop",
     )
 
-    def __init__(self, hub: Hub, run_id: str, tail: Tail, after: int, read_log: ReadLog, poll_seconds: float) -> None:
+    def __init__(self, tail: Tail, key: str, after: int, read_log: ReadLog, poll_seconds: float) -> None:
         self.cursor = after
         self.ended = False
         self.loop = asyncio.get_running_loop()
-        self._hub = hub
-        self._run_id = run_id
+        self._key = key
         self._tail: Tail | None = tail
         self._read_log = read_log
         self._poll_seconds = poll_seconds
@@ -203,14 +255,17 @@ class TailFollower:
             chunks = await self._from_log(tail)
         if chunks:
             return self._advance(chunks)
-        if tail.gone:
+        if self._is_over(tail):
             self.ended = True
         if not self.ended:
             await self._wait(tail, timeout)
         return self._advance(tail.since(self.cursor) or ())
 
+    def _is_over(self, tail: Tail) -> bool:
+        return tail.gone or tail.ended_by(self.cursor)
+
     async def _from_log(self, tail: Tail) -> Sequence[Chunk]:
-        chunks, active = await self._read_log(self._run_id, self.cursor)
+        chunks, active = await self._read_log(self._key, self.cursor)
         self._checked = self.loop.time()
         if not chunks:
             tail.caught_up(self.cursor)
@@ -249,7 +304,32 @@ class TailFollower:
         if self._tail is not None:
             tail, self._tail = self._tail, None
             tail.unpark(self)
-            self._hub.leave(self._run_id, tail)
+            tail.leave()
+
+
+class ThreadFollower(TailFollower):
+    """A reader of a thread: no run's end is its end. Of a thread made anew under the same id it reads everything."""
+
+    __slots__ = ("_life",)
+
+    def __init__(self, tail: Tail, key: str, after: int, read_log: ReadLog, poll_seconds: float) -> None:
+        super().__init__(tail, key, after, read_log, poll_seconds)
+        self._life = tail.life
+
+    async def read(self, timeout: float) -> Sequence[Chunk]:
+        if self._tail is not None and self._tail.life != self._life:
+            self._life, self.cursor = self._tail.life, 0
+        return await super().read(timeout)
+
+    def _is_over(self, tail: Tail) -> bool:
+        return False
+
+    def _advance(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
+        if self._tail is None or self._tail.life != self._life:
+            return ()
+        chunks = super()._advance(chunks)
+        self.ended = False
+        return chunks
 
 
 def _after(chunk: Chunk, cursor: int) -> Chunk:

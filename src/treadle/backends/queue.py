@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import orjson
 
-from treadle.backends import checkpoints, rows, sql, webhooks
-from treadle.backends.hub import Hub, TailFollower
+from treadle.backends import checkpoints, rows, sql, thread_rows, webhooks
+from treadle.backends.hub import Hub, TailFollower, ThreadFollower
 from treadle.backends.sqlite import Engine, hold
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction, Event
@@ -20,7 +20,7 @@ T = TypeVar("T")
 _INTERRUPTED = "UserInterrupt"
 _ROLLED_BACK = "UserRollback"
 
-# A due run starts when nothing runs on its thread and no older due run waits there.
+# A due run starts when nothing runs on its thread, no older due run waits there, and nobody holds the thread.
 _DUE = """
 SELECT r.run_id FROM runs r
 WHERE r.status = 'pending' AND r.available_at <= ?1
@@ -28,6 +28,7 @@ WHERE r.status = 'pending' AND r.available_at <= ?1
   AND NOT EXISTS (
     SELECT 1 FROM runs y WHERE y.thread_id = r.thread_id AND y.status = 'pending'
     AND y.position < r.position AND y.available_at <= ?1)
+  AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.thread_id = r.thread_id AND t.held_until > ?1)
 ORDER BY r.available_at, r.position LIMIT ?2
 """
 _NEXT_DUE = "SELECT min(available_at) FROM runs WHERE status = 'pending' AND available_at > ?"
@@ -102,6 +103,7 @@ class SqliteQueue:
         started = {"run_id": run_id, "attempt": attempt, "tags": request.get("config", {}).get("tags") or []}
         event = Event(now // 1000, "metadata", "", orjson.dumps(started))
         sql.append_events(conn, run_id, thread_id, attempt, seq, (event,), self._hub, self._engine.tell)
+        self._engine.tell(self._hub.claimed)
         return Claim(
             lease=Lease(run_id=run_id, thread_id=thread_id, attempt=attempt, worker_id=worker_id),
             assistant_id=assistant_id,
@@ -140,6 +142,10 @@ class SqliteQueue:
                 (rows.dump_or_none(outcome.error), thread_id),
             )
             sql.derive(conn, thread_id, now)
+            # Its log is gone; who follows the thread is told that it is over.
+            over = Event(now // 1000, "end", "", orjson.dumps({"run_id": run_id, "status": "rolled_back"}))
+            thread_rows.append(conn, thread_id, over, hub, tell)
+            tell(lambda: hub.ended("rolled_back"))
         else:
             output_id = sql.end_run(conn, run_id, thread_id, now, outcome, events, hub, tell)
             interrupts = outcome.interrupts or {}
@@ -208,6 +214,8 @@ class SqliteQueue:
                 outcome, events = _exhausted(crashes + 1, now)
                 self._end(conn, run_id, thread_id, outcome, events)
         conn.execute("DELETE FROM workers WHERE ?1 OR expires_at <= ?2", (exclusive, now))
+        if exclusive:
+            thread_rows.release_all(conn)
         return [row[0] for row in lost]
 
     async def sweep(self, *, stateless_before: int, keys_before: int) -> None:
@@ -218,6 +226,19 @@ class SqliteQueue:
         for (thread_id,) in gone:
             sql.delete_thread(conn, thread_id, self._engine.clock.now(), self._hub, self._engine.tell)
         conn.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (keys_before,))
+
+    async def expire_threads(self, limit: int = 100) -> int:
+        return await self._engine.write(lambda conn: self._expire_threads(conn, limit))
+
+    def _expire_threads(self, conn: sqlite3.Connection, limit: int) -> int:
+        now = self._engine.clock.now()
+        expired = thread_rows.expired(conn, now, limit)
+        for thread_id, strategy in expired:
+            if strategy == "delete":
+                sql.delete_thread(conn, thread_id, now, self._hub, self._engine.tell)
+            else:
+                thread_rows.prune(conn, thread_id, now)
+        return len(expired)
 
 
 def _exhausted(crashes: int, now: int) -> tuple[Outcome, list[Event]]:
@@ -267,6 +288,17 @@ class SqliteEventLog:
     async def bounds(self, run_id: str) -> tuple[int, int]:
         found = await self._engine.read(lambda conn: conn.execute(_BOUNDS, (run_id,)).fetchone())
         return found or (1, 0)
+
+    def follow_thread(self, thread_id: str, after: int = 0) -> ThreadFollower:
+        return self._hub.follow_thread(thread_id, after, self._read_thread, self._poll_seconds)
+
+    async def _read_thread(self, thread_id: str, after: int) -> tuple[Sequence[Chunk], bool]:
+        return await self._engine.read(lambda conn: thread_rows.read(conn, thread_id, after)), True
+
+    async def thread_cursor(self, thread_id: str, event_id: tuple[int, int] | None = None) -> int:
+        if event_id is None:
+            return await self._engine.read(lambda conn: thread_rows.last_seq(conn, thread_id))
+        return await self._engine.read(lambda conn: thread_rows.locate(conn, thread_id, *event_id))
 
 
 def _read_chunks(conn: sqlite3.Connection, run_id: str, after: int) -> tuple[Sequence[Chunk], bool]:

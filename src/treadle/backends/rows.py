@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from treadle.model import Assistant, Event, Run, Thread
+from treadle.model import Assistant, Event, Run, Thread, ThreadExpiry
 from treadle.ports import Chunk
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,7 +22,7 @@ RUN = (
 ASSISTANT = "assistant_id, graph_id, config, context, metadata, name, created_at, updated_at, version, description"
 THREAD = (
     "t.thread_id, t.created_at, t.updated_at, t.state_updated_at, t.metadata, t.status, t.config, t.settled,"
-    " t.error, t.interrupts"
+    " t.error, t.interrupts, t.ttl_strategy, t.ttl_minutes, t.expires_at"
 )
 
 
@@ -82,9 +82,8 @@ def assistant(row: tuple[Any, ...]) -> Assistant:
 
 def thread(row: tuple[Any, ...]) -> Thread:
     """A row of ``THREAD`` plus the body of its output; ``values`` goes out as the bytes it came in."""
-    thread_id, created_at, updated_at, state_updated_at, metadata, status, config, settled, error, interrupts, body = (
-        row
-    )
+    thread_id, created_at, updated_at, state_updated_at, metadata, status, config, settled = row[:8]
+    error, interrupts, strategy, minutes, expires_at, body = row[8:]
     result = Thread(
         thread_id=thread_id,
         created_at=moment(created_at),
@@ -94,11 +93,17 @@ def thread(row: tuple[Any, ...]) -> Thread:
         status=status,
         config=load(config),
         values=None if body is None else orjson.Fragment(body),
+        ttl=None if minutes is None else _expiry(strategy, minutes, expires_at),
     )
     if settled:
         result.error = None if error is None else load(error)
         result.interrupts = load(interrupts)
     return result
+
+
+def _expiry(strategy: Any, minutes: float, expires_at: int | None) -> ThreadExpiry:
+    expiry = None if expires_at is None else moment(expires_at)
+    return ThreadExpiry(strategy=strategy, ttl_minutes=minutes, expires_at=expiry)
 
 
 def chunk(first: int, blob: bytes) -> Chunk:

@@ -11,8 +11,9 @@ import orjson
 from treadle.backends import checkpoints, rows, webhooks
 from treadle.backends.crons import CronVerbs
 from treadle.backends.hub import Hub
+from treadle.backends.thread_rows import ThreadVerbs
 from treadle.errors import LeaseLost
-from treadle.model import JSON, Assistant, CancelAction, Event, Run, Thread, ThreadStatus
+from treadle.model import JSON, Assistant, CancelAction, Event, Run, Thread, ThreadStatus, ThreadTTL
 from treadle.ports import (
     ActiveRun,
     AssistantQuery,
@@ -42,7 +43,7 @@ _THREADS = f"SELECT {rows.THREAD}, o.body FROM threads t LEFT JOIN outputs o USI
 _THREAD_HEADS = f"SELECT {rows.THREAD}, NULL FROM threads t"
 
 
-class SqlTransaction(CronVerbs, webhooks.DeliveryVerbs):
+class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
     """ports.Transaction over one connection. ``tell`` runs a hint once the transaction is durable."""
 
     def __init__(self, conn: sqlite3.Connection, *, now: int, hub: Hub, tell: Tell) -> None:
@@ -94,7 +95,8 @@ class SqlTransaction(CronVerbs, webhooks.DeliveryVerbs):
 
     def search_assistants(self, query: AssistantQuery) -> list[Assistant]:
         where, parameters = _assistant_filter(query)
-        order = f"{query.sort_by} {'ASC' if query.ascending else 'DESC'}, assistant_id"
+        column = "name COLLATE NOCASE" if query.sort_by == "name" else query.sort_by
+        order = f"{column} {'ASC' if query.ascending else 'DESC'}, assistant_id"
         found = self._all(
             f"SELECT {rows.ASSISTANT} FROM assistants{where} ORDER BY {order} LIMIT ? OFFSET ?",
             (*parameters, query.limit, query.offset),
@@ -112,11 +114,16 @@ class SqlTransaction(CronVerbs, webhooks.DeliveryVerbs):
         row = self._one(f"{select} WHERE t.thread_id = ? AND t.gone_at IS NULL", thread_id)
         return rows.thread(row) if row else None
 
-    def insert_thread(self, thread_id: str, *, metadata: JSON) -> None:
+    def thread_metadata(self, thread_id: str) -> JSON | None:
+        row = self._one("SELECT metadata FROM threads WHERE thread_id = ?", thread_id)
+        return rows.load(row[0]) if row else None
+
+    def insert_thread(self, thread_id: str, *, metadata: JSON, ttl: ThreadTTL | None = None) -> None:
+        lifetime = (ttl.ttl, ttl.strategy) if ttl else (None, None)
         self._conn.execute(
-            "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (thread_id, self.now, self.now, self.now, rows.dump(metadata)),
+            "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata, ttl_minutes,"
+            " ttl_strategy) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (thread_id, self.now, self.now, self.now, rows.dump(metadata), *lifetime),
         )
 
     def merge_thread(self, thread_id: str, *, metadata: JSON, config: JSON | None = None) -> None:
@@ -134,6 +141,8 @@ class SqlTransaction(CronVerbs, webhooks.DeliveryVerbs):
     ) -> None:
         output_id = None if output is None else insert_output(self._conn, output)
         rest(self._conn, thread_id, self.now, status, output_id, interrupts, error)
+        self._conn.execute("UPDATE threads SET held_until = NULL WHERE thread_id = ?", (thread_id,))
+        self._tell(self._hub.queue_changed)
 
     def delete_thread(self, thread_id: str) -> bool:
         if self._one("SELECT 1 FROM threads WHERE thread_id = ?", thread_id) is None:
@@ -144,8 +153,9 @@ class SqlTransaction(CronVerbs, webhooks.DeliveryVerbs):
     def copy_thread(self, source: str, target: str) -> None:
         self._conn.execute(
             "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, status, resting, settled,"
-            " output_id, metadata, config, error, interrupts) SELECT ?, ?, ?, state_updated_at, resting, resting,"
-            " settled, output_id, metadata, config, error, interrupts FROM threads WHERE thread_id = ?",
+            " output_id, metadata, config, error, interrupts, ttl_minutes, ttl_strategy) SELECT ?, ?, ?,"
+            " state_updated_at, resting, resting, settled, output_id, metadata, config, error, interrupts,"
+            " ttl_minutes, ttl_strategy FROM threads WHERE thread_id = ?",
             (target, self.now, self.now, source),
         )
         checkpoints.copy_thread_checkpoints(self._conn, source, target)
@@ -238,6 +248,7 @@ class SqlTransaction(CronVerbs, webhooks.DeliveryVerbs):
         if outcome.rollback:
             webhooks.enqueue(self._conn, run_id, self.now, outcome, self._hub, self._tell)
             delete_run(self._conn, run_id, self._hub, self._tell)
+            self._tell(lambda: self._hub.ended("rolled_back"))
         else:
             end_run(self._conn, run_id, thread_id, self.now, outcome, [], self._hub, self._tell)
         if temporary:
@@ -329,6 +340,7 @@ def append_events(
         (run_id, first, last_seq, thread_id, thread_seq, attempt, rows.encode_events(list(events))),
     )
     tell(lambda: hub.published(run_id, Chunk(first, events)))
+    tell(lambda: hub.published_in_thread(thread_id, Chunk(thread_seq - len(events) + 1, events)))
 
 
 def end_run(
@@ -353,6 +365,7 @@ def end_run(
         ),
     ).fetchone()
     append_events(conn, run_id, thread_id, attempt, last_seq, (*events, end), hub, tell)
+    tell(lambda: hub.ended(outcome.status))
     if webhook is not None:
         webhooks.enqueue(conn, run_id, now, outcome, hub, tell)
     return output_id
@@ -361,9 +374,10 @@ def end_run(
 def delete_run(conn: sqlite3.Connection, run_id: str, hub: Hub, tell: Tell) -> None:
     """Removes a run with its events and its output; what the thread shows stays."""
     conn.execute("DELETE FROM event_chunks WHERE run_id = ?", (run_id,))
-    row = conn.execute("DELETE FROM runs WHERE run_id = ? RETURNING output_id", (run_id,)).fetchone()
-    if row and row[0] is not None:
-        conn.execute(_DROP_OUTPUT, row)
+    row = conn.execute("DELETE FROM runs WHERE run_id = ? RETURNING output_id, thread_id", (run_id,)).fetchone()
+    if row is not None:
+        conn.execute(_DROP_OUTPUT, row[:1])
+        tell(lambda: hub.thread_cut(row[1]))
     tell(lambda: hub.gone(run_id))
 
 
@@ -385,6 +399,7 @@ def delete_thread(conn: sqlite3.Connection, thread_id: str, now: int, hub: Hub, 
     conn.execute("DELETE FROM threads WHERE thread_id = ?", (thread_id,))
     conn.executemany(_DROP_OUTPUT, outputs)
     checkpoints.delete_thread_checkpoints(conn, thread_id)
+    tell(lambda: hub.thread_cut(thread_id, whole=True))
     for (run_id,) in removed:
         tell(lambda run_id=run_id: hub.gone(run_id))
         # Whoever executes it has lost it: a hint, so that its code does not go on until its next write.

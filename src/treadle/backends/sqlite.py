@@ -70,7 +70,9 @@ class _Job(Generic[T]):
 
 
 class Engine:
-    """Opens (and migrates) the file at once; ``start`` starts the writer, ``close`` commits what is queued and ends."""
+    """Opens (and migrates) the file at once; ``start`` starts the writer, ``close`` commits what is queued and ends.
+
+    ``commits`` and ``jobs`` count what the writer has done."""
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self.path = path
@@ -82,6 +84,8 @@ class Engine:
         self._lock = threading.Lock()
         self._closed = False
         self._writer = self._connect()
+        self.commits = 0
+        self.jobs = 0
         self._writer.execute("PRAGMA journal_mode = WAL")
         self._writer.execute("PRAGMA synchronous = FULL")
         self._writer.execute("PRAGMA foreign_keys = ON")
@@ -199,6 +203,8 @@ class Engine:
             conn.execute("COMMIT")
         except BaseException as error:  # the disk is full or broken: the whole group failed, and each waiter hears it
             with contextlib.suppress(sqlite3.Error):
+            self.commits += 1
+            self.jobs += len(group)
                 conn.execute("ROLLBACK")
             for job in group:
                 job.error = job.error or error

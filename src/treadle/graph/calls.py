@@ -14,7 +14,7 @@ from treadle.graph.encode import Encoder
 from treadle.graph.factory import Access
 from treadle.graph.internals import AnyGraph
 from treadle.graph.load import Graphs
-from treadle.model import JSON, ThreadState
+from treadle.model import JSON, Superstep, ThreadState
 from treadle.ports import Checkpoints, GraphLoop
 
 
@@ -80,6 +80,14 @@ class GraphCalls:
                 )
 
         return await self._loop.submit(work())
+
+    async def replay(self, graph_id: str, config: JSON, supersteps: Sequence[Superstep]) -> None:
+        async def work() -> None:
+            async with self._open(graph_id, config, "threads.update") as graph:
+                saver, store = self._checkpoints.for_thread(), self._checkpoints.store
+                await states.replay(graph, RunnableConfig(**config), saver, store, supersteps)
+
+        await self._loop.submit(work())
 
     def encode(self, value: Any) -> bytes:
         return Encoder().encode(value)

@@ -100,7 +100,7 @@ def load_graphs(config: ProjectConfig) -> Graphs:
 
 
 def _load(spec: GraphSpec, config: ProjectConfig) -> LoadedGraph:
-    module = _import(spec, config)
+    module = import_module(config, f"graphs.{spec.graph_id}", file=spec.file, module=spec.place)
     name = f"{spec.place}:{spec.attribute}"
     try:
         found = getattr(module, spec.attribute)
@@ -125,17 +125,16 @@ def _offer(module: ModuleType) -> str:
     return f"it has {', '.join(names)}" if names else "it has no graph and no function"
 
 
-def _import(spec: GraphSpec, config: ProjectConfig) -> ModuleType:
+def import_module(config: ProjectConfig, key: str, *, file: Path | None, module: str) -> ModuleType:
+    """Imports what ``key`` of the configuration names: a file, or else a module. Raises GraphImportError."""
     try:
-        if spec.file is not None:
-            return _import_file(spec.file, config.file.parent)
-        return importlib.import_module(str(spec.module))
+        return _import_file(file, config.file.parent) if file is not None else importlib.import_module(module)
     except (Exception, SystemExit) as error:  # the user's code runs here, and may raise anything
         last = traceback.format_exception_only(error)[-1].strip()
         raise GraphImportError(
-            f"importing {spec.place} failed: {last}",
+            f"importing {file or module} failed: {last}",
             file=str(config.file),
-            key=f"graphs.{spec.graph_id}",
+            key=key,
             traceback=_own_traceback(error),
         ) from error
 

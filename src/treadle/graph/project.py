@@ -95,7 +95,7 @@ class _Reader:
             self.warnings.append(f"{self.file.name}: {key}: not a key that is known here, ignored")
         for key in _OBJECTS:
             if key in raw and not isinstance(raw[key], dict):
-                raise self._error(key, f"must be an object, is {_kind(raw[key])}")
+                raise self._error(key, f"must be an object, is {kind(raw[key])}")
         paths = self._paths(raw.get("dependencies", ["."]))
         return ProjectConfig(self.file, self._graphs(raw), paths, self._env(raw.get("env")), raw, self.warnings)
 
@@ -114,7 +114,7 @@ class _Reader:
         except json.JSONDecodeError as error:
             raise self._error(None, f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
         if not isinstance(raw, dict):
-            raise self._error(None, f"must hold an object, holds {_kind(raw)}", f"a small one is {_EXAMPLE}")
+            raise self._error(None, f"must hold an object, holds {kind(raw)}", f"a small one is {_EXAMPLE}")
         return cast("JSON", raw)
 
     def _graphs(self, raw: JSON) -> dict[str, GraphSpec]:
@@ -122,7 +122,7 @@ class _Reader:
             raise self._error("graphs", "is missing", f"an object of name: {_GRAPH_SHAPE}")
         graphs = raw["graphs"]
         if not isinstance(graphs, dict) or not graphs:
-            detail = "is empty" if graphs == {} else f"must be an object, is {_kind(graphs)}"
+            detail = "is empty" if graphs == {} else f"must be an object, is {kind(graphs)}"
             raise self._error("graphs", detail, f"an object of name: {_GRAPH_SHAPE}")
         return {name: self._graph(name, given) for name, given in cast("JSON", graphs).items()}
 
@@ -131,9 +131,9 @@ class _Reader:
         described = cast("JSON", given) if isinstance(given, dict) else {"path": given}
         text, description = described.get("path"), described.get("description")
         if not isinstance(text, str):
-            raise self._error(key, f"must say where the graph is, is {_kind(given)}", _GRAPH_SHAPE)
+            raise self._error(key, f"must say where the graph is, is {kind(given)}", _GRAPH_SHAPE)
         if description is not None and not isinstance(description, str):
-            raise self._error(f"{key}.description", f"must be text, is {_kind(description)}")
+            raise self._error(f"{key}.description", f"must be text, is {kind(description)}")
         place, colon, attribute = text.rpartition(":")
         if place.endswith(_JAVASCRIPT) or text.endswith(_JAVASCRIPT):
             raise self._error(key, f"{text!r} is a JavaScript graph; treadle runs Python graphs only", _GRAPH_SHAPE)
@@ -155,11 +155,11 @@ class _Reader:
 
     def _paths(self, dependencies: Any) -> list[Path]:
         if not isinstance(dependencies, list):
-            raise self._error("dependencies", f"must be a list, is {_kind(dependencies)}", 'such as ["."]')
+            raise self._error("dependencies", f"must be a list, is {kind(dependencies)}", 'such as ["."]')
         paths: list[Path] = []
         for index, given in enumerate(cast("list[Any]", dependencies)):
             if not isinstance(given, str):
-                raise self._error(f"dependencies.{index}", f"must be text, is {_kind(given)}")
+                raise self._error(f"dependencies.{index}", f"must be text, is {kind(given)}")
             if given.startswith((".", "/")):
                 paths.extend(self._local(index, given))
             else:
@@ -188,10 +188,10 @@ class _Reader:
         if isinstance(env, str):
             return self._env_file(env)
         if not isinstance(env, dict):
-            raise self._error("env", f"must be the path of a .env file or an object, is {_kind(env)}")
+            raise self._error("env", f"must be the path of a .env file or an object, is {kind(env)}")
         for name, value in cast("JSON", env).items():
             if not isinstance(value, (str, int, float)):
-                raise self._error(f"env.{name}", f"must be text, is {_kind(value)}")
+                raise self._error(f"env.{name}", f"must be text, is {kind(value)}")
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in env.items()}
 
     def _env_file(self, given: str) -> dict[str, str]:
@@ -201,6 +201,7 @@ class _Reader:
         return {name: value for name, value in dotenv_values(file).items() if value is not None}
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """What a JSON value is, in words."""
     names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")

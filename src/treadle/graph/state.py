@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import InvalidUpdateError
 from langgraph.store.base import BaseStore
-from langgraph.types import PregelTask, StateSnapshot
+from langgraph.types import PregelTask, StateSnapshot, StateUpdate
 
 from treadle.errors import BadRequestError
 from treadle.graph.encode import Encoder, safe_repr
 from treadle.graph.internals import AnyGraph, Saver, lend
-from treadle.graph.stream import interrupt_of
+from treadle.graph.stream import command_of, interrupt_of
 from treadle.graph.translate import checkpoint_of
-from treadle.model import JSON, ThreadState, ThreadTask
+from treadle.model import JSON, Superstep, SuperstepUpdate, ThreadState, ThreadTask
 
 
 async def read_state(
@@ -68,6 +69,22 @@ async def update_state(
         field = "values" if as_node is None or as_node in target.nodes else "as_node"
         raise BadRequestError(str(error), field=field) from error
     return checkpoint_of(written) or {}
+
+
+async def replay(
+    graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None, supersteps: Sequence[Superstep]
+) -> None:
+    """Writes a history, step by step, as if the nodes that are named had returned it. Raises BadRequestError."""
+    steps = [[_state_update(update) for update in superstep.updates] for superstep in supersteps]
+    try:
+        await graph.abulk_update_state(lend(config, saver=saver, store=store), steps)
+    except InvalidUpdateError as error:
+        raise BadRequestError(str(error), field="supersteps") from error
+
+
+def _state_update(update: SuperstepUpdate) -> StateUpdate:
+    returned: Any = update.values if update.command is None else command_of(update.command)
+    return StateUpdate(returned, update.as_node)
 
 
 def _addressed(graph: AnyGraph, config: RunnableConfig, *, must_exist: bool = False) -> tuple[AnyGraph, RunnableConfig]:

@@ -208,6 +208,11 @@ def _input(ask: Ask) -> Any:
         return Command(resume=command.resume) if command and _is_answer_map(command.resume) else None
     if command is None or (command.resume is None and not command.update and not command.goto):
         return ask.input
+    return command_of(command)
+
+
+def command_of(command: CommandRequest) -> Command[Any]:
+    """LangGraph's command for that of a request."""
     return Command(update=_update(command.update), resume=command.resume, goto=_goto(command.goto))
 
 

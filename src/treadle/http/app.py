@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from treadle.http import assistants, crons, runs, system, threads, webhooks
+from treadle.http import assistants, crons, metrics, runs, store, system, thread_stream, threads, webhooks
 from treadle.http.routing import Operation, Services, on_http_error, routes
 from treadle.settings import Settings
 
@@ -27,7 +27,8 @@ PREFLIGHT_VARY = (
 
 def operations() -> list[Operation]:
     """The whole route table: the ``ROUTES`` of every module, joined here."""
-    return [*assistants.ROUTES, *threads.ROUTES, *runs.ROUTES, *crons.ROUTES, *webhooks.ROUTES, *system.ROUTES]
+    modules = (assistants, threads, thread_stream, runs, crons, webhooks, store, system, metrics)
+    return [operation for module in modules for operation in module.ROUTES]
 
 
 def build(services: Services, settings: Settings) -> Starlette:

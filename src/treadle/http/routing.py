@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,9 +20,14 @@ from treadle.ports import EventLog
 from treadle.service.assistants import Assistants
 from treadle.service.crons import Crons
 from treadle.service.runs import Runs
+from treadle.service.store import Store
 from treadle.service.threads import Threads
 from treadle.service.webhooks import Webhooks
 from treadle.settings import Settings
+from treadle.usage import Statistics
+
+Requests = Counter[tuple[str, str, int]]
+"""How many requests were answered, by method, path of the route table and status."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +40,11 @@ class Services:
     runs: Runs
     crons: Crons
     webhooks: Webhooks
+    store: Store
+    statistics: Statistics
     log: EventLog
     streams: Streams
+    requests: Requests = field(default_factory=Counter)
 
 
 Endpoint = Callable[[Request, Services], Awaitable[ASGIApp]]
@@ -81,13 +90,14 @@ def routes(operations: Iterable[Operation], services: Services) -> list[Route]:
             raise ValueError(f"{operation.method} {operation.path} is in the route table twice")
         methods[operation.method] = operation
     ordered = sorted(paths, key=lambda path: [segment.startswith("{") for segment in path.split("/")])
-    return [Route(path, _Path(paths[path], services)) for path in ordered]
+    return [Route(path, _Path(path, paths[path], services)) for path in ordered]
 
 
 class _Path:
     """The ASGI application of one path: picks the method's endpoint and answers for what it raises."""
 
-    def __init__(self, operations: dict[str, Operation], services: Services) -> None:
+    def __init__(self, path: str, operations: dict[str, Operation], services: Services) -> None:
+        self._path = path
         self._services = services
         self._endpoints = {method: operation.endpoint for method, operation in operations.items()}
         if "GET" in operations and not operations["GET"].streams:
@@ -101,6 +111,9 @@ class _Path:
             scope["path_params"] = {name: unquote(value) for name, value in scope["path_params"].items()}
         response = await self._answer(Request(scope, receive, send))
         if response is not None:
+            # What is no plain response is a stream or a wait, and those begin with 200.
+            status = response.status_code if isinstance(response, Response) else 200
+            self._services.requests[scope["method"], self._path, status] += 1
             await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> ASGIApp | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,23 +26,34 @@ from treadle.model import (
     ThreadStateAt,
     ThreadStateUpdate,
 )
+from treadle.usage import ThreadStorage
+
+INCLUDABLE = ("ttl",)
 
 
 async def create(request: Request, services: Services) -> Response:
     body = await parse.body(request, ThreadCreate, limit=services.settings.max_body_bytes)
     thread_id = None if body.thread_id is None else parse.uuid_text(body.thread_id, "thread")
-    return json_response(await services.threads.create(body, thread_id))
+    return json_response(_without_ttl(await services.threads.create(body, thread_id)))
 
 
 async def get(request: Request, services: Services) -> Response:
-    return json_response(await services.threads.get(_thread_id(request)))
+    thread_id = _thread_id(request)
+    included = parse.query(request).choices("include", INCLUDABLE) or ()
+    thread = await services.threads.get(thread_id)
+    return json_response(thread if "ttl" in included else _without_ttl(thread))
+
+
+async def storage(request: Request, services: Services) -> Response:
+    return json_response(await services.threads.storage(_thread_id(request)))
 
 
 async def patch(request: Request, services: Services) -> Response:
     thread_id = _thread_id(request)
     body = await parse.body(request, ThreadPatch, limit=services.settings.max_body_bytes)
     thread = await services.threads.patch(thread_id, body)
-    return no_content() if "return=minimal" in request.headers.get("prefer", "") else json_response(thread)
+    minimal = "return=minimal" in request.headers.get("prefer", "")
+    return no_content() if minimal else json_response(_without_ttl(thread))
 
 
 async def delete(request: Request, services: Services) -> Response:
@@ -50,7 +62,7 @@ async def delete(request: Request, services: Services) -> Response:
 
 
 async def copy(request: Request, services: Services) -> Response:
-    return json_response(await services.threads.copy(_thread_id(request)))
+    return json_response(_without_ttl(await services.threads.copy(_thread_id(request))))
 
 
 async def search(request: Request, services: Services) -> Response:
@@ -128,10 +140,18 @@ async def _filter(request: Request, services: Services) -> ThreadSearch:
 
 
 def _shown(thread: Thread, names: Sequence[str] | None, paths: dict[str, str]) -> Any:
+    if not names or "ttl" not in names:
+        thread = _without_ttl(thread)
     if not paths:
         return select.columns(thread, names)
     shown = select.columns(thread, names or select.THREAD_COLUMNS)
     return shown | {"extracted": select.extracted(thread, paths)}
+
+
+def _without_ttl(thread: Thread) -> Thread:
+    """What the official server shows; the ttl is for those who ask."""
+    thread.ttl = UNSET
+    return thread
 
 
 def _operation(method: str, path: str, endpoint: Any, summary: str, **more: Any) -> Operation:
@@ -154,7 +174,15 @@ ROUTES: list[Operation] = [
         response=Pruned,
         errors=(409, 422),
     ),
-    _operation("GET", "/{thread_id}", get, "Get a thread", response=Thread, errors=(404, 422)),
+    _operation(
+        "GET",
+        "/{thread_id}",
+        get,
+        "Get a thread",
+        response=Thread,
+        parameters=(Parameter(name="include", type=list[str], description="ttl: when it expires"),),
+        errors=(404, 422),
+    ),
     _operation(
         "PATCH",
         "/{thread_id}",
@@ -166,6 +194,14 @@ ROUTES: list[Operation] = [
         errors=(404, 422),
     ),
     _operation("DELETE", "/{thread_id}", delete, "Delete a thread with its runs", status=204, errors=(404, 422)),
+    _operation(
+        "GET",
+        "/{thread_id}/storage",
+        storage,
+        "The room that a thread takes",
+        response=ThreadStorage,
+        errors=(404, 422),
+    ),
     _operation("POST", "/{thread_id}/copy", copy, "Copy a thread with its history", response=Thread, errors=(404, 422)),
     _operation(
         "GET",

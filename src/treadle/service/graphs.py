@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from treadle.errors import NotFoundError, UnprocessableError
-from treadle.model import JSON, ThreadState
+from treadle.model import JSON, Superstep, ThreadState
 
 SHOWN = 80
 """Characters of a bad name that an error repeats."""
@@ -49,6 +49,10 @@ class GraphCalls(Protocol):
         """Writes a state as if ``as_node`` had returned ``values``; returns the new thread_id, checkpoint_ns and _id.
 
         Raises BadRequestError for an unknown node or values that the graph does not take."""
+        ...
+
+    async def replay(self, graph_id: str, config: JSON, supersteps: Sequence[Superstep]) -> None:
+        """Writes a history, step by step, as if the nodes that are named had returned it. Raises as ``update`` does."""
         ...
 
     def encode(self, value: Any) -> bytes:

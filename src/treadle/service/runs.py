@@ -22,6 +22,7 @@ from treadle.model import (
     RunCreate,
     RunsCancel,
     Thread,
+    ThreadTTL,
 )
 from treadle.ports import Clock, EventLog, NewRun, Outcome, Records, RunQuery, Transaction
 from treadle.service.assistants import Assistants
@@ -48,13 +49,21 @@ class Runs:
     """What the API may do to runs."""
 
     def __init__(
-        self, records: Records, log: EventLog, assistants: Assistants, clock: Clock, targets: Targets | None = None
+        self,
+        records: Records,
+        log: EventLog,
+        assistants: Assistants,
+        clock: Clock,
+        targets: Targets | None = None,
+        *,
+        thread_ttl: ThreadTTL | None = None,
     ) -> None:
         self._records = records
         self._log = log
         self._assistants = assistants
         self._clock = clock
         self._targets = targets or Targets()
+        self._thread_ttl = thread_ttl
 
     # creating
 
@@ -112,7 +121,7 @@ class Runs:
             return thread
         if not create and request.if_not_exists != "create":
             raise NotFoundError("Thread or assistant not found.")
-        tx.insert_thread(thread_id, metadata={} if create else request.metadata or {})
+        tx.insert_thread(thread_id, metadata={} if create else request.metadata or {}, ttl=self._thread_ttl)
         thread = tx.thread(thread_id, values=False)
         assert thread is not None, "a thread just inserted is there"
         return thread

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from treadle.errors import BadRequestError, ConflictError, NotFoundError, UnprocessableError
+import orjson
+
+from treadle.errors import BadRequestError, ConflictError, NotFoundError, UnavailableError, UnprocessableError
 from treadle.model import (
     JSON,
     CheckpointRef,
+    Event,
     StateUpdated,
+    Superstep,
     Thread,
     ThreadCreate,
     ThreadHistory,
@@ -17,11 +24,13 @@ from treadle.model import (
     ThreadSearch,
     ThreadState,
     ThreadStateUpdate,
+    ThreadTTL,
 )
-from treadle.ports import Checkpoints, Clock, Records, ThreadQuery, Transaction
+from treadle.ports import Clock, Records, ThreadQuery, Transaction
 from treadle.service.bounds import limit_of, offset_of
 from treadle.service.graphs import GraphCalls
 from treadle.service.identifiers import uuid7
+from treadle.usage import ThreadStorage
 
 _NO_GRAPH = (
     "Thread {thread_id!r} has no graph yet: no run was made on it."
@@ -30,37 +39,85 @@ _NO_GRAPH = (
 _BUSY = "Thread {thread_id} is busy: a run is pending or running on it. Wait for it to end, or cancel it."
 _REFUSALS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError)
 """What the reducers and writers of a graph raise for values that they do not take."""
-_UNSUPPORTED = "{field}: not supported by this server; leave it out"
+_HELD = "The state of thread {thread_id} is being updated. Try again."
+_HOLD_SECONDS = 60.0
+"""How long runs of a thread wait for an update at most: one whose process dies is not waited for any longer."""
+_UPDATE_SECONDS = 55.0
+_PATIENCE_SECONDS = 5.0
+_RETRY_SECONDS = 0.02
+LONGEST_TTL = 1_000_000_000
+"""Minutes."""
 
 
 class Threads:
-    """Threads over ``records``; their states are read and written through ``graphs``."""
+    """Threads over ``records``; their states are read and written through ``graphs``. New threads get ``ttl``."""
 
-    def __init__(self, records: Records, graphs: GraphCalls, checkpoints: Checkpoints, clock: Clock) -> None:
+    def __init__(
+        self,
+        records: Records,
+        graphs: GraphCalls,
+        clock: Clock,
+        *,
+        ttl: ThreadTTL | None = None,
+    ) -> None:
         self._records = records
         self._graphs = graphs
-        self._checkpoints = checkpoints
         self._clock = clock
+        self._ttl = ttl
 
     # the record
 
     async def create(self, request: ThreadCreate, thread_id: str | None = None) -> Thread:
-        """A new thread; an existing id is a ConflictError, or the old one if ``if_exists`` is ``do_nothing``."""
-        _refuse(supersteps=request.supersteps, ttl=request.ttl)
+        """A new thread; an existing id is a ConflictError, or the old one if ``if_exists`` is ``do_nothing``.
+
+        With supersteps it begins with their history, or it is not made at all."""
+        _check_ttl(request.ttl)
         metadata = dict(request.metadata or {})
         if request.graph_id is not None:
             metadata["graph_id"] = request.graph_id
+        if request.supersteps:
+            self._check_supersteps(request.supersteps, metadata.get("graph_id"))
 
-        def work(tx: Transaction) -> Thread:
+        def work(tx: Transaction) -> tuple[Thread, bool]:
             new_id = thread_id or uuid7(tx.now)
             if old := tx.thread(new_id):
                 if request.if_exists == "do_nothing":
-                    return old
+                    return old, False
                 raise ConflictError(f"Thread with ID {new_id} already exists")
-            tx.insert_thread(new_id, metadata=metadata)
-            return _existing(tx, new_id)
+            tx.insert_thread(new_id, metadata=metadata, ttl=request.ttl or self._ttl)
+            if request.supersteps:
+                tx.hold_thread(new_id, _HOLD_SECONDS)
+            return _existing(tx, new_id), True
 
-        return await self._records.transact(work)
+        thread, fresh = await self._records.transact(work)
+        if fresh and request.supersteps:
+            await self._replay(thread, request.supersteps)
+            return await self.get(thread.thread_id)
+        return thread
+
+    def _check_supersteps(self, supersteps: Sequence[Superstep], graph_id: Any) -> None:
+        if graph_id not in self._graphs.ids:
+            known = ", ".join(self._graphs.ids)
+            raise UnprocessableError(
+                f"graph_id: supersteps need a graph of this server, one of {known}", field="graph_id"
+            )
+        for number, superstep in enumerate(supersteps):
+            if not superstep.updates:
+                field = f"supersteps.{number}.updates"
+                raise UnprocessableError(f"{field}: must hold at least one update", field=field)
+
+    async def _replay(self, thread: Thread, supersteps: Sequence[Superstep]) -> None:
+        """Gives a held, new thread its history. If that fails it goes again."""
+        thread_id = thread.thread_id
+        try:
+            config = await self._configured(thread, _config(thread_id, None))
+            async with _bounded():
+                with _taken_by_graph("supersteps"):
+                    await self._graphs.replay(str(thread.metadata["graph_id"]), config, supersteps)
+                await self._settle(thread_id)
+        except BaseException:
+            await self._records.transact(lambda tx: tx.delete_thread(thread_id))
+            raise
 
     async def get(self, thread_id: str) -> Thread:
         return await self._records.read(lambda tx: _existing(tx, thread_id))
@@ -76,11 +133,13 @@ class Threads:
 
     async def patch(self, thread_id: str, request: ThreadPatch) -> Thread:
         """Metadata merged at the top level."""
-        _refuse(ttl=request.ttl)
+        _check_ttl(request.ttl)
 
         def work(tx: Transaction) -> Thread:
             _existing(tx, thread_id)
             tx.merge_thread(thread_id, metadata=request.metadata or {})
+            if request.ttl is not None:
+                tx.set_thread_ttl(thread_id, request.ttl)
             return _existing(tx, thread_id)
 
         return await self._records.transact(work)
@@ -98,11 +157,8 @@ class Threads:
         """Deletes threads, or all but their latest checkpoints; returns how many. Unknown ones are passed over.
 
         Raises ConflictError when checkpoints of a busy thread would go."""
-        if request.strategy != "keep_latest":
-            return await self._records.transact(lambda tx: sum([_dropped(tx, t) for t in thread_ids]))
-        kept = await self._records.read(lambda tx: [t for t in thread_ids if _idle(tx, t)])
-        await self._checkpoints.for_thread().aprune(kept, strategy="keep_latest")
-        return len(kept)
+        drop = _pruned if request.strategy == "keep_latest" else _dropped
+        return await self._records.transact(lambda tx: sum([drop(tx, thread_id) for thread_id in thread_ids]))
 
     async def copy(self, thread_id: str) -> Thread:
         """A new thread with the history of this one, without its runs."""
@@ -118,6 +174,15 @@ class Threads:
             # The copied checkpoints are ahead of the values that the source last settled on.
             await self._settle(target)
         return await self.get(target)
+
+    async def storage(self, thread_id: str) -> ThreadStorage:
+        """The room that its checkpoints take."""
+
+        def work(tx: Transaction) -> ThreadStorage:
+            _existing(tx, thread_id)
+            return tx.thread_storage(thread_id)
+
+        return await self._records.read(work)
 
     # the state
 
@@ -145,33 +210,63 @@ class Threads:
         return await self._graphs.history(graph_id, configured, limit=limit, before=before, metadata=request.metadata)
 
     async def update(self, thread_id: str, request: ThreadStateUpdate) -> StateUpdated:
-        """Writes a state as if a node had returned it.
+        """Writes a state as if a node had returned it; no run of the thread starts meanwhile.
 
         Raises ConflictError while a run is active, BadRequestError for a thread without a graph, an unknown node or
         values that the graph does not take."""
         config = _config(thread_id, _target(request))
-        thread = await self._records.read(lambda tx: _resting(tx, thread_id))
-        graph_id = self._graph_id(thread)
-        if graph_id is None:
-            raise BadRequestError(_NO_GRAPH.format(thread_id=thread_id))
-        configured = await self._configured(thread, config)
-        try:
-            written = await self._graphs.update(graph_id, configured, values=request.values, as_node=request.as_node)
-        except _REFUSALS as error:
-            raise BadRequestError(f"{type(error).__name__}: {error}", field="values") from error
-        await self._settle(thread_id)
+        async with self._held(thread_id) as thread:
+            graph_id = self._graph_id(thread)
+            if graph_id is None:
+                raise BadRequestError(_NO_GRAPH.format(thread_id=thread_id))
+            configured = await self._configured(thread, config)
+            async with _bounded():
+                with _taken_by_graph("values"):
+                    written = await self._graphs.update(
+                        graph_id, configured, values=request.values, as_node=request.as_node
+                    )
+                await self._settle(thread_id, written)
         return _updated(written)
 
-    async def _settle(self, thread_id: str) -> None:
-        """Makes the thread's record say what its latest checkpoint says."""
+    @asynccontextmanager
+    async def _held(self, thread_id: str) -> AsyncGenerator[Thread]:
+        """The thread, held. Settling it ends the hold, and so does a failure."""
+        thread, held_until = await self._hold(thread_id)
+        try:
+            yield thread
+        except BaseException:
+            await self._records.transact(lambda tx: tx.release_thread(thread_id, held_until))
+            raise
+
+    async def _hold(self, thread_id: str) -> tuple[Thread, int]:
+        """Waits for another hold to end, for a while. Raises ConflictError, NotFoundError."""
+        deadline = self._clock.monotonic() + _PATIENCE_SECONDS
+
+        def work(tx: Transaction) -> tuple[Thread, int | None]:
+            return _resting(tx, thread_id), tx.hold_thread(thread_id, _HOLD_SECONDS)
+
+        while True:
+            thread, held_until = await self._records.transact(work)
+            if held_until is not None:
+                return thread, held_until
+            if self._clock.monotonic() >= deadline:
+                raise ConflictError(_HELD.format(thread_id=thread_id))
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _settle(self, thread_id: str, written: JSON | None = None) -> None:
+        """Makes the thread's record say what its latest checkpoint says, and tells who follows the thread what was
+        ``written``."""
         state = await self.state(thread_id)
         interrupts = {task.id: task.interrupts for task in state.tasks if task.interrupts}
         values = self._graphs.encode(state.values)
         status = "interrupted" if state.next or interrupts else "idle"
+        news = {"checkpoint": written, "values": orjson.Fragment(values), "next": state.next}
 
         def work(tx: Transaction) -> None:
             if tx.thread(thread_id, values=False):
                 tx.rest_thread(thread_id, status=status, output=values, interrupts=interrupts, error=None)
+                if written is not None:
+                    tx.append_thread_event(thread_id, Event(tx.now // 1000, "state_update", "", orjson.dumps(news)))
 
         await self._records.transact(work)
 
@@ -199,10 +294,28 @@ class Threads:
         return {"configurable": (assistant.config.get("configurable") or {}) | config["configurable"]}
 
 
-def _refuse(**given: Any) -> None:
-    for field, value in given.items():
-        if value is not None:
-            raise UnprocessableError(_UNSUPPORTED.format(field=field), field=field)
+def _check_ttl(ttl: ThreadTTL | None) -> None:
+    if ttl is not None and not 0 < ttl.ttl <= LONGEST_TTL:
+        raise UnprocessableError(f"ttl.ttl: must be more than 0 and up to {LONGEST_TTL} minutes", field="ttl.ttl")
+
+
+@asynccontextmanager
+async def _bounded() -> AsyncGenerator[None]:
+    """What is done under a hold ends before the hold does."""
+    try:
+        async with asyncio.timeout(_UPDATE_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise UnavailableError(f"the graph did not take the update within {_UPDATE_SECONDS:g} seconds") from error
+
+
+@contextmanager
+def _taken_by_graph(field: str) -> Generator[None]:
+    """What the graph's own code raises for values that it does not take is a BadRequestError."""
+    try:
+        yield
+    except _REFUSALS as error:
+        raise BadRequestError(f"{type(error).__name__}: {error}", field=field) from error
 
 
 def _existing(tx: Transaction, thread_id: str) -> Thread:
@@ -219,9 +332,13 @@ def _resting(tx: Transaction, thread_id: str) -> Thread:
     return thread
 
 
-def _idle(tx: Transaction, thread_id: str) -> bool:
-    """Whether there is such a thread. Raises ConflictError if it is busy."""
-    return tx.thread(thread_id, values=False) is not None and bool(_resting(tx, thread_id))
+def _pruned(tx: Transaction, thread_id: str) -> bool:
+    """Whether there was such a thread. Raises ConflictError if it is busy."""
+    if tx.thread(thread_id, values=False) is None:
+        return False
+    _resting(tx, thread_id)
+    tx.prune_thread(thread_id)
+    return True
 
 
 def _dropped(tx: Transaction, thread_id: str) -> bool:

@@ -47,6 +47,8 @@ CREATE TABLE threads (
     output_id        INTEGER REFERENCES outputs,
     -- set when the stateless run of a temporary thread has ended: gone for the API, its stream still joinable until swept
     gone_at          INTEGER,
+    -- until then no run of it is claimed: its state is being changed without a run
+    held_until       INTEGER,
     metadata         TEXT NOT NULL,
     config           TEXT NOT NULL DEFAULT '{}',
     error            TEXT,
@@ -56,6 +58,7 @@ CREATE INDEX threads_by_creation ON threads (created_at) WHERE gone_at IS NULL;
 CREATE INDEX threads_by_update ON threads (updated_at) WHERE gone_at IS NULL;
 CREATE INDEX threads_by_status ON threads (status, created_at) WHERE gone_at IS NULL;
 CREATE INDEX threads_gone ON threads (gone_at) WHERE gone_at IS NOT NULL;
+CREATE INDEX threads_held ON threads (held_until) WHERE held_until IS NOT NULL;
 CREATE INDEX threads_by_output ON threads (output_id) WHERE output_id IS NOT NULL;
 
 CREATE TABLE runs (

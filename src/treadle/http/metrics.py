@@ -1,0 +1,137 @@
+"""What the server does and holds, in numbers: for Prometheus, or as JSON (wire.md, System)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+
+from treadle.http import parse
+from treadle.http.responses import json_response
+from treadle.http.routing import Operation, Parameter, Requests, Services
+from treadle.model import JSON
+from treadle.usage import Figures
+
+Format = Literal["prometheus", "json"]
+FORMATS: tuple[Format, ...] = ("prometheus", "json")
+
+
+async def metrics(request: Request, services: Services) -> Response:
+    wanted = parse.query(request).choice("format", FORMATS)
+    figures = await services.statistics.figures()
+    slots, streams = services.settings.concurrency, len(services.streams.open)
+    if wanted == "json":
+        return json_response(_as_json(figures, slots, streams, services.requests))
+    return Response(_as_text(families(figures, slots, streams, services.requests)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def families(figures: Figures, slots: int, streams: int, requests: Requests) -> Iterator[Metric]:
+    """Every metric of treadle's own. ``slots`` are the runs that may be executed at once."""
+    waiting = figures.waiting
+    yield _gauge("runs_pending", "Runs that wait to be claimed, delayed ones included", figures.pending)
+    yield _gauge("runs_running", "Runs that are being executed", figures.running)
+    yield _gauge("runs_due", "Pending runs whose time has come", waiting.runs)
+    yield _gauge("run_wait_seconds_max", "How long the oldest due run has been waiting", waiting.oldest or 0.0)
+    yield _gauge("workers", "Workers that hold a lease", figures.workers)
+    yield _gauge("worker_slots", "Runs that this process executes at once", slots)
+    yield _gauge("streams_open", "Readers that are connected: streams, waits and joins", streams)
+    yield _labelled(GaugeMetricFamily, "rows", "Rows of each table, counted once a minute", "table", figures.rows)
+    yield _labelled(GaugeMetricFamily, "file_bytes", "Size of the database's files", "file", figures.file_bytes)
+    yield _labelled(CounterMetricFamily, "runs_ended", "Runs that came to an end", "status", figures.ended)
+    yield _counter("claims", "Attempts that were begun", figures.claims)
+    yield _counter("events", "Events appended to the log", figures.events)
+    yield _counter("commits", "Transactions of the writer, each for a group of jobs", figures.commits)
+    yield _counter("write_jobs", "Jobs that were committed in them", figures.jobs)
+    yield _requests(requests)
+
+
+def _gauge(name: str, help: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"treadle_{name}", help, value)
+
+
+def _counter(name: str, help: str, value: float) -> Metric:
+    return CounterMetricFamily(f"treadle_{name}", help, value)
+
+
+def _labelled(
+    kind: type[GaugeMetricFamily] | type[CounterMetricFamily],
+    name: str,
+    help: str,
+    label: str,
+    values: Mapping[Any, float],
+) -> Metric:
+    family = kind(f"treadle_{name}", help, labels=[label])
+    for key, value in sorted(values.items()):
+        family.add_metric([str(key)], value)
+    return family
+
+
+def _requests(requests: Requests) -> Metric:
+    family = CounterMetricFamily("treadle_http_requests", "Requests answered", labels=["method", "path", "status"])
+    for (method, path, status), count in sorted(requests.items()):
+        family.add_metric([method, path, str(status)], count)
+    return family
+
+
+class _Given(Collector):
+    """Hands a registry what has been gathered already."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = list(metrics)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _as_text(metrics: Iterable[Metric]) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(_Given(metrics))
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)
+
+
+def _as_json(figures: Figures, slots: int, streams: int, requests: Requests) -> JSON:
+    """The names of the official server's, and our own beside them."""
+    waiting = figures.waiting
+    counted = [
+        {"method": method, "path": path, "status": status, "count": count}
+        for (method, path, status), count in sorted(requests.items())
+    ]
+    return {
+        "queue": {
+            "n_pending": figures.pending,
+            "pending_runs_wait_time_max_secs": waiting.oldest,
+            "pending_runs_wait_time_med_secs": waiting.median,
+            "pending_unblocked_runs_wait_time_max_secs": waiting.unblocked,
+            "n_running": figures.running,
+        },
+        "api": {"http_requests_total": counted, "open_streams": streams},
+        "workers": {"max": slots, "active": figures.running, "available": max(0, slots - figures.running)},
+        "runs": {"ended": figures.ended, "claims": figures.claims},
+        "storage": {
+            "rows": figures.rows,
+            "bytes": figures.file_bytes,
+            "events": figures.events,
+            "commits": figures.commits,
+            "write_jobs": figures.jobs,
+        },
+    }
+
+
+ROUTES: list[Operation] = [
+    Operation(
+        method="GET",
+        path="/metrics",
+        endpoint=metrics,
+        summary="Metrics, as text for Prometheus or as JSON",
+        tag="System",
+        parameters=(Parameter(name="format", type=Format, description="prometheus unless given"),),
+        errors=(422,),
+    )
+]

@@ -1,0 +1,71 @@
+"""What the server and its threads take and do, in numbers: bodies of answers, and the port that tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from treadle.model import RunStatus
+
+
+class Usage(Struct):
+    count: int
+    bytes: int
+
+
+class ChannelUsage(Struct):
+    versions: int
+    bytes: int
+
+
+class ChannelsUsage(Struct):
+    count: int
+    bytes: int
+    by_channel: dict[str, ChannelUsage]
+
+
+class ThreadStorage(Struct, kw_only=True):
+    """``GET /threads/{t}/storage``: the room that the checkpoints of a thread take."""
+
+    thread_id: str
+    total_bytes: int
+    checkpoints: Usage
+    channel_values: ChannelsUsage
+    pending_writes: Usage
+
+
+class Waiting(Struct, frozen=True):
+    """Due pending runs: how many, and for how long (seconds) the oldest and the median have been due.
+
+    ``unblocked`` is the longest wait of those whose thread has no running run.
+    """
+
+    runs: int
+    oldest: float | None
+    median: float | None
+    unblocked: float | None
+
+
+class Figures(Struct, kw_only=True, frozen=True):
+    """``pending``, ``running``, ``waiting``, ``workers`` and the sizes are what the database holds now; the rest is
+    counted since the start of this process, ``ended`` by the status that runs ended in (``rolled_back`` ones too)."""
+
+    pending: int
+    running: int
+    waiting: Waiting
+    workers: int
+    ended: Mapping[RunStatus | str, int]
+    claims: int
+    events: int
+    commits: int
+    jobs: int
+    rows: Mapping[str, int]
+    file_bytes: Mapping[str, int]
+
+
+class Statistics(Protocol):
+    async def figures(self) -> Figures:
+        """All of it, read off the calling loop. Cheap enough for every few seconds."""
+        ...

@@ -1,0 +1,50 @@
+"""Frees the room of what has expired, each kind at an interval of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+
+logger = structlog.get_logger("treadle.sweep")
+
+_MOST = 100
+"""A sweep that came to this many goes on at once: there is more."""
+
+
+class Chore(NamedTuple):
+    """``work`` removes up to 100 things (or all there are) and returns how many that were."""
+
+    name: str
+    seconds: float
+    work: Callable[[], Awaitable[int]]
+
+
+class Sweeper:
+    """``start`` on a running loop; what expired while no server ran is swept then. ``stop`` may be called again."""
+
+    def __init__(self, chores: Sequence[Chore]) -> None:
+        self._chores = chores
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(_repeat(chore), name=f"sweep {chore.name}") for chore in self._chores]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+
+async def _repeat(chore: Chore) -> None:
+    while True:
+        try:
+            while await chore.work() >= _MOST:
+                pass
+        except Exception as error:  # the database cannot be written now: nothing is lost, the next turn does it
+            logger.error("sweeping failed", chore=chore.name, error=repr(error))
+        await asyncio.sleep(chore.seconds)
