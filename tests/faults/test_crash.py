@@ -321,7 +321,8 @@ def test_sync_durability_is_durable_before_the_next_step(start: Start, gates: Ga
         assert gates.places(key) == ["a", "b", "b", "c"]
 
 
-def test_a_resumed_answer_is_not_lost_and_not_asked_again(start: Start, gates: Gates) -> None:
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+def test_a_resumed_answer_is_not_lost_and_not_asked_again(start: Start, gates: Gates, durability: str) -> None:
     """Killed while a resume is under way: the next attempt goes on with the same answer."""
     api = start()
     for number, graph in enumerate(("asking", "asking_below")):
@@ -329,7 +330,8 @@ def test_a_resumed_answer_is_not_lost_and_not_asked_again(start: Start, gates: G
         api.join(thread_id, api.create(thread_id, graph, key)["run_id"])
         assert api.thread(thread_id)["status"] == "interrupted"
         gates.hold(key, "ask")
-        run_id = api.create(thread_id, graph, key, input=None, command={"resume": "yes"})["run_id"]
+        options = {"command": {"resume": "yes"}, "durability": durability}
+        run_id = api.create(thread_id, graph, key, input=None, **options)["run_id"]
         gates.reached(key, "ask")
         api.server.kill()
         gates.release(key, "ask")
@@ -340,6 +342,43 @@ def test_a_resumed_answer_is_not_lost_and_not_asked_again(start: Start, gates: G
         assert api.values(thread_id)["said"] == [f"hello {key}"]
         assert api.thread(thread_id)["status"] == "idle"
         check_log(api.log(thread_id, run_id), status="success")
+
+
+@pytest.mark.parametrize("durability", ["async", "exit"])
+def test_a_fork_that_is_killed_goes_on_in_its_own_branch(start: Start, gates: Gates, durability: str) -> None:
+    api = start()
+    thread_id = api.new_thread()
+    api.join(thread_id, api.create(thread_id, "steps", "k")["run_id"])
+    history = api.post(f"/threads/{thread_id}/history", {"limit": 100})
+    before_b = next(each for each in history if each["next"] == ["b"])["checkpoint"]["checkpoint_id"]
+    gates.hold("k", "c")
+    options = {"input": None, "checkpoint_id": before_b, "durability": durability}
+    run_id = api.create(thread_id, "steps", "k", **options)["run_id"]
+    gates.reached("k", "c")
+    api.server.kill()
+    gates.release("k", "c")
+    api.server.start()
+    assert api.ended(thread_id, run_id) == "success"
+    assert api.values(thread_id)["trail"] == ["a", "b", "c"]
+    again = ["c"] if durability == "async" else ["b", "c"]
+    assert gates.places("k") == ["a", "b", "c", "b", "c", *again]
+
+
+@pytest.mark.parametrize("durability", ["async", "exit"])
+def test_a_command_that_is_killed_is_applied_once(start: Start, gates: Gates, durability: str) -> None:
+    api = start()
+    thread_id = api.new_thread()
+    api.join(thread_id, api.create(thread_id, "jumping", "k")["run_id"])
+    gates.hold("k", "left")
+    command = {"update": {"said": ["x"]}, "goto": "left"}
+    run_id = api.create(thread_id, "jumping", "k", input=None, command=command, durability=durability)["run_id"]
+    gates.reached("k", "left")
+    api.server.kill()
+    gates.release("k", "left")
+    api.server.start()
+    assert api.ended(thread_id, run_id) == "success"
+    assert api.values(thread_id)["said"] == ["hello k", "x"]
+    assert api.values(thread_id)["trail"] == ["start", "left"]
 
 
 def test_the_data_directory_of_a_running_server_is_refused(start: Start) -> None:
