@@ -384,15 +384,15 @@ class Queue(Protocol):
         """Removes the threads of stateless runs, and idempotency keys, that are older than that."""
         ...
 
+    async def expire_threads(self, limit: int = 100) -> int:
+        """Does what their ttl says to idle threads that have not changed for so long; returns to how many."""
+        ...
+
 
 class Follower(Protocol):
     """One reader of a run or thread. ``cursor`` is the seq of the last event returned, ``ended`` if it was the end."""
 
     cursor: int
-    async def expire_threads(self, limit: int = 100) -> int:
-        """Does what their ttl says to idle threads that have not changed for so long; returns to how many."""
-        ...
-
     ended: bool
 
     async def read(self, timeout: float) -> Sequence[Chunk]:
@@ -425,11 +425,6 @@ class EventLog(Protocol):
         """``(first, last)`` seq that is kept; first is last + 1 when nothing is: nothing yet, or nothing any more."""
         ...
 
-
-class Wakeup(Protocol):
-    """Hints. A lost one costs latency, never a run: whoever listens also polls."""
-
-    def on_queue(self, callback: Callable[[], None]) -> Callable[[], None]:
     def follow_thread(self, thread_id: str, after: int = 0) -> Follower:
         """Reads all runs of a thread, and what is not there yet, in the thread's order; it never ends.
 
@@ -440,6 +435,11 @@ class Wakeup(Protocol):
         """The place in the thread's order of the last event, or of ``(ms, seq)``, seq of the thread or of a run."""
         ...
 
+
+class Wakeup(Protocol):
+    """Hints. A lost one costs latency, never a run: whoever listens also polls."""
+
+    def on_queue(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Calls back (from any thread) when a run may be claimable. Returns the unsubscribe."""
         ...
 
@@ -494,6 +494,6 @@ class Backend(Struct, frozen=True):
     wakeup: Wakeup
     checkpoints: Checkpoints
     deliveries: DeliveryQueue
-    close: Callable[[], None]
     statistics: Statistics
     sweep_store: Callable[[], Awaitable[int]]
+    close: Callable[[], None]

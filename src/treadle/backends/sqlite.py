@@ -83,9 +83,9 @@ class Engine:
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
-        self._writer = self._connect()
         self.commits = 0
         self.jobs = 0
+        self._writer = self._connect()
         self._writer.execute("PRAGMA journal_mode = WAL")
         self._writer.execute("PRAGMA synchronous = FULL")
         self._writer.execute("PRAGMA foreign_keys = ON")
@@ -201,10 +201,10 @@ class Engine:
             for job in group:
                 self._run(job)
             conn.execute("COMMIT")
-        except BaseException as error:  # the disk is full or broken: the whole group failed, and each waiter hears it
-            with contextlib.suppress(sqlite3.Error):
             self.commits += 1
             self.jobs += len(group)
+        except BaseException as error:  # the disk is full or broken: the whole group failed, and each waiter hears it
+            with contextlib.suppress(sqlite3.Error):
                 conn.execute("ROLLBACK")
             for job in group:
                 job.error = job.error or error
