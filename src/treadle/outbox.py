@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
-from treadle.model import DeliveryStatus
+from treadle.model import JSON, DeliveryStatus
 
 
 class DeliveryQuery(Struct, kw_only=True, frozen=True):
-    """Webhook deliveries, newest first."""
+    """Webhook deliveries, newest first. ``permitted`` are filters that the metadata of their thread must all pass."""
 
     status: DeliveryStatus | None = None
     thread_id: str | None = None
     run_id: str | None = None
+    permitted: Sequence[JSON] = ()
     limit: int = 10
     offset: int = 0
 

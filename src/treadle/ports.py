@@ -140,12 +140,15 @@ class RunQuery(Struct, kw_only=True, frozen=True):
 
 
 class ThreadQuery(Struct, kw_only=True, frozen=True):
+    """``permitted``, here and in other queries, are filters that the metadata must all pass (treadle.filters)."""
+
     ids: Sequence[str] | None = None
     metadata: JSON | None = None
     values: JSON | None = None
     status: ThreadStatus | None = None
     sort_by: str = "created_at"
     ascending: bool = False
+    permitted: Sequence[JSON] = ()
     limit: int = 10
     offset: int = 0
 
@@ -156,6 +159,7 @@ class AssistantQuery(Struct, kw_only=True, frozen=True):
     metadata: JSON | None = None
     sort_by: str = "created_at"
     ascending: bool = False
+    permitted: Sequence[JSON] = ()
     limit: int = 10
     offset: int = 0
 
@@ -167,6 +171,7 @@ class CronQuery(Struct, kw_only=True, frozen=True):
     metadata: JSON | None = None
     sort_by: str = "created_at"
     ascending: bool = False
+    permitted: Sequence[JSON] = ()
     limit: int = 10
     offset: int = 0
 
@@ -307,6 +312,11 @@ class Transaction(Protocol):
         """Inserts or replaces it."""
         ...
 
+    def cron_requester(self, cron_id: str) -> JSON | None:
+        """Whom its runs are made for, as it was set; None where nobody was authenticated."""
+        ...
+
+    def set_cron_requester(self, cron_id: str, requester: JSON) -> None: ...
     def delete_cron(self, cron_id: str) -> bool: ...
     def search_crons(self, query: CronQuery) -> list[Cron]: ...
     def count_crons(self, query: CronQuery) -> int: ...

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from treadle.backends import rows
-from treadle.model import Cron
+from treadle.model import JSON, Cron
 from treadle.ports import CronQuery
 
 _COLUMNS = (
@@ -48,6 +48,13 @@ class CronVerbs:
                 *(rows.microseconds(c.created_at), rows.microseconds(c.updated_at)),
             ),
         )
+
+    def cron_requester(self, cron_id: str) -> JSON | None:
+        row = self._conn.execute("SELECT requester FROM crons WHERE cron_id = ?", (cron_id,)).fetchone()
+        return rows.load(row[0]) if row and row[0] is not None else None
+
+    def set_cron_requester(self, cron_id: str, requester: JSON) -> None:
+        self._conn.execute("UPDATE crons SET requester = ? WHERE cron_id = ?", (rows.dump(requester), cron_id))
 
     def delete_cron(self, cron_id: str) -> bool:
         return self._conn.execute("DELETE FROM crons WHERE cron_id = ?", (cron_id,)).rowcount > 0
@@ -91,6 +98,7 @@ def _filter(query: CronQuery) -> tuple[str, list[Any]]:
         "thread_id = ?": query.thread_id,
         "enabled = ?": query.enabled,
         "json_contains(metadata, ?)": rows.dump(query.metadata) if query.metadata else None,
+        "json_permits(metadata, ?)": rows.dump_or_none(query.permitted or None),
     }
     held = {text: value for text, value in given.items() if value is not None}
     return (f" WHERE {' AND '.join(held)}" if held else ""), list(held.values())

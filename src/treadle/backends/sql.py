@@ -442,6 +442,7 @@ def _thread_filter(query: ThreadQuery) -> tuple[str, list[Any]]:
             ),
             ("json_contains(t.metadata, ?)", _contained(query.metadata)),
             ("json_contains(o.body, ?)", _contained(query.values)),
+            ("json_permits(t.metadata, ?)", rows.dump_or_none(query.permitted or None)),
         ]
     )
     return f"{where} AND t.gone_at IS NULL" if where else " WHERE t.gone_at IS NULL", parameters
@@ -453,5 +454,6 @@ def _assistant_filter(query: AssistantQuery) -> tuple[str, list[Any]]:
             ("graph_id = ?", query.graph_id),
             ("instr(lower(name), lower(?)) > 0", query.name),
             ("json_contains(metadata, ?)", _contained(query.metadata)),
+            ("json_permits(metadata, ?)", rows.dump_or_none(query.permitted or None)),
         ]
     )

@@ -19,6 +19,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from treadle import filters
 from treadle.errors import LeaseLost, TreadleError
 from treadle.ports import Clock, Lease
 
@@ -166,6 +167,7 @@ class Engine:
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -16384")
         connection.create_function("json_contains", 2, _json_contains, deterministic=True)
+        connection.create_function("json_permits", 2, _json_permits, deterministic=True)
         with self._lock:
             self._connections.append(connection)
         return connection
@@ -264,6 +266,13 @@ def _json_contains(document: str | None, part: str) -> bool:
     import msgspec
 
     return document is not None and contains(msgspec.json.decode(document), msgspec.json.decode(part))
+
+
+def _json_permits(metadata: str | None, filters_json: str) -> bool:
+    """Whether the metadata passes all filters of a JSON array."""
+    import msgspec
+
+    return metadata is not None and filters.permits(msgspec.json.decode(filters_json), msgspec.json.decode(metadata))
 
 
 def contains(document: Any, part: Any) -> bool:

@@ -64,6 +64,7 @@ _DELETED = Outcome(
     rollback=True,
     error={"error": "ThreadDeleted", "message": "the thread was deleted while the run was pending or running"},
 )
+_PERMITTED = "thread_id IN (SELECT t.thread_id FROM threads t WHERE json_permits(t.metadata, ?))"
 _SHOWN = "delivery_id, run_id, thread_id, run_status, url, status, tries, created_at, next_try_at, finished_at"
 
 
@@ -262,5 +263,9 @@ def _shown(row: Sequence[Any]) -> dict[str, Any]:
 def _filter(query: DeliveryQuery) -> tuple[str, list[Any]]:
     given = {"status": query.status, "thread_id": query.thread_id, "run_id": query.run_id}
     held = {name: value for name, value in given.items() if value is not None}
-    text = " AND ".join(f"{name} = ?" for name in held)
-    return (f" WHERE {text}" if text else ""), list(held.values())
+    conditions = [f"{name} = ?" for name in held]
+    parameters = list(held.values())
+    if query.permitted:
+        conditions.append(_PERMITTED)
+        parameters.append(rows.dump(query.permitted))
+    return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), parameters
