@@ -52,8 +52,19 @@ DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
         24: (200, "select is honoured"),
     },
     "assistants_graph_schemas_subgraphs": dict.fromkeys((8, 9, 12, 13, 14), (200, SCHEMAS)),
+    "store": {
+        12: (200, "without a prefix everything is searched"),
+        15: (200, "a limit of 0 gives nothing"),
+    },
+    "threads_delete_busy": {3: (200, COPY)},
+    "threads_search_values": {1: (200, "values can be searched for")},
+    "threads_supersteps": {4: (422, "a thread that cannot have its history is not made")},
+    "system": {
+        2: (200, "/info says what this server is"),
+        3: (200, "counts of our own stand beside those of that server"),
+    },
 }
-SETUP = {"thread_state_and_history": "<uuid:1>"}
+SETUP = {name: "<uuid:1>" for name in ("thread_state_and_history", "threads_delete_busy", "threads_search_values")}
 """Threads that were there before the recording began."""
 OWN_METADATA = ("source", "step", "parents")
 """What LangGraph itself puts into the metadata of a checkpoint; the rest says which server ran it."""
@@ -89,6 +100,8 @@ class Names:
             ]
         if isinstance(theirs, str) and MARK.fullmatch(theirs):
             return self._placeholder(theirs, ours, place)
+        if theirs == "<ms>":
+            return [] if isinstance(ours, int) else [f"{place}: {ours!r} is no time"]
         return [] if theirs == ours else [f"{place}: {ours!r}, not {theirs!r}"]
 
     def _fields(self, theirs: dict[str, Any], ours: dict[str, Any], place: str) -> list[str]:
@@ -139,6 +152,8 @@ async def differences(api: Served, names: Names, step: dict[str, Any]) -> list[A
     )
     if response.status_code != theirs["status"]:
         return [response.status_code, f"status {response.status_code}, not {theirs['status']}"]
-    if response.status_code >= 300 or not response.content:
+    if response.status_code >= 300 or not response.content or request["method"] == "HEAD":
         return [response.status_code]
+    if "body_text" in theirs:
+        return [response.status_code, *names.differences(theirs["body_text"], response.text)]
     return [response.status_code, *names.differences(theirs["body"], response.json())]
