@@ -1,4 +1,4 @@
-"""A whole server in this process: real SQLite file, real graphs, a worker; over an in-process transport and, on request, a socket."""
+"""A whole server in this process: real SQLite file, real graphs, a worker; reached in process or over a socket."""
 
 from __future__ import annotations
 
@@ -126,6 +126,10 @@ class Reader:
             async for piece in self._pieces:
                 self.body += piece
         return self.body
+
+    async def reaches(self, count: int) -> bytes:
+        """Reads on until there are that many bytes."""
+        return await self.until(lambda body: len(body) >= count)
 
     async def holds(self, count: int) -> bytes:
         """Reads on until that many events are there."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
@@ -191,9 +191,49 @@ class Following(RuleBasedStateMachine):
 
 
 TestFollowing = Following.TestCase
+# A failure here is mostly a wait that does not end: shrinking it would take minutes.
 TestFollowing.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
+
+
+def test_a_reader_that_joins_at_the_end_ends_at_once_while_others_still_read(tmp_path: Path) -> None:
+    async def main() -> None:
+        parts = Log(tmp_path)
+        lease = await parts.begin()
+        slow = parts.log.follow("r")
+        await slow.read(1)
+        await parts.queue.finish(lease, Outcome(status="success"), ())
+        late = parts.log.follow("r", (await parts.log.bounds("r"))[1])
+        async with asyncio.timeout(5):
+            assert not await late.read(60)
+        assert late.ended
+        late.close()
+        slow.close()
+        parts.engine.close()
+
+    asyncio.run(main())
+
+
+def test_readers_of_an_ended_run_that_join_at_its_end_all_end_at_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        parts = Log(tmp_path)
+        await parts.queue.finish(await parts.begin(), Outcome(status="success"), ())
+        _, last = await parts.log.bounds("r")
+        readers = [parts.log.follow("r", last) for _ in range(3)]
+        async with asyncio.timeout(5):
+            for reader in readers:
+                assert not await reader.read(60)
+                assert reader.ended
+        for reader in readers:
+            reader.close()
+        parts.engine.close()
+
+    asyncio.run(main())
 
 
 def chunk(first: int, count: int, size: int = 1) -> Chunk:

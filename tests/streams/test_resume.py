@@ -36,7 +36,7 @@ def test_resuming_at_each_of_2000_ids_gives_the_exact_suffix(tmp_path: Path) -> 
             for at, frame in enumerate(seen, 1):
                 async with server.reading(path, frame.id) as reader:
                     expected = suffix(seen, at)
-                    assert (await reader.until(lambda body, n=len(expected): len(body) >= n)) == expected
+                    assert await reader.reaches(len(expected)) == expected
             async with asyncio.TaskGroup() as group:
                 staying = [group.create_task(server.read(path, frame.id)) for frame in seen[::50]]
                 await server.get("/ok")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
-from treadle.http.sse import View
+from treadle.http.sse import EventReading, Streams, Terms, View
 from treadle.model import Event
 from treadle.ports import Chunk
 
@@ -70,3 +73,47 @@ def test_a_chunk_is_encoded_once_for_all_readers_of_a_kind() -> None:
     assert View().encode(chunk) is View().encode(chunk)
     assert View(extended=True).encode(chunk) is View(extended=True).encode(chunk)
     assert View().encode(chunk) != View(extended=True).encode(chunk)
+
+
+class Kept:
+    """A follower of what is left of a log."""
+
+    def __init__(self, cursor: int, chunks: list[Chunk]) -> None:
+        self.cursor = cursor
+        self.ended = False
+        self._chunks = chunks
+
+    async def read(self, timeout: float) -> list[Chunk]:
+        chunk = self._chunks.pop(0)
+        self.cursor, self.ended = chunk.last, chunk.ends
+        return [chunk]
+
+    def wake(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_a_reader_under_which_the_log_was_dropped_is_told() -> None:
+    async def main() -> None:
+        values, end = EVENTS[1], EVENTS[-1]
+        chunks = [Chunk(3, [values, values]), Chunk(9, [values]), Chunk(10, [values, end])]
+        sent: list[bytes] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message.get("body", b""))
+
+        async def receive() -> Any:
+            await asyncio.Event().wait()
+
+        async def exists() -> bool:
+            return True
+
+        terms = Terms(headers={}, heartbeat_seconds=60)
+        reading = EventReading(Kept(2, chunks), Streams(), terms, view=View(), run_id="r", exists=exists)
+        await reading({}, receive, send)
+        names = [line for line in b"".join(sent).decode().split("\r\n") if line.startswith(("event", "id"))]
+        ids = ["3", "4", None, "9", "10"]
+        expected = [["event: gap"] if seq is None else ["event: values", f"id: 1000-{seq}"] for seq in ids]
+        assert names == [line for lines in expected for line in lines]
+
+    asyncio.run(main())

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from langgraph_sdk.client import LangGraphClient
+
 from running import Running, frames, running, serve_for
 
 pytestmark = [

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running import Running, frames, running, serve_for
 
+from running import Running, frames, running, serve_for
 from treadle.model import RunCreate
 
 NOBODY = str(uuid.uuid4())
@@ -143,7 +143,12 @@ def test_a_body_that_is_no_request_is_refused(
         ("GET", f"/runs/{NOBODY}/stream", 404, "Run not found"),
         ("POST", f"/threads/{NOBODY}/runs/{NOBODY}/cancel", 404, "No runs found to cancel."),
         ("POST", f"/threads/{NOBODY}/runs/{NOBODY}/cancel?wait=maybe", 422, "wait: "),
-        ("POST", f"/threads/{NOBODY}/runs/{NOBODY}/cancel?action=explode", 422, "action: must be one of interrupt, rollback"),
+        (
+            "POST",
+            f"/threads/{NOBODY}/runs/{NOBODY}/cancel?action=explode",
+            422,
+            "action: must be one of interrupt, rollback",
+        ),
         ("GET", f"/threads/{NOBODY}/runs/{NOBODY}/stream?cancel_on_disconnect=x", 404, "Run not found"),
     ],
 )
@@ -192,10 +197,14 @@ json_values = st.recursive(
 )
 bodies = st.fixed_dictionaries(
     {"assistant_id": st.just("chain") | json_values},
-    optional={name: json_values for name in RunCreate.__struct_fields__ if name not in ("assistant_id", "after_seconds")},
+    optional={
+        name: json_values for name in RunCreate.__struct_fields__ if name not in ("assistant_id", "after_seconds")
+    },
 )
 
 
+# Runs go on in the background, and LangGraph draws ids: the strategies have no part in that.
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module")
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=bodies | json_values, stateless=st.booleans(), route=st.sampled_from([*CREATING, "/batch", "/cancel"]))
 def test_no_body_however_odd_gets_a_500(serving: Running, body: Any, stateless: bool, route: str) -> None:
@@ -291,12 +300,12 @@ def test_a_run_goes_on_from_the_checkpoint_it_names(serving: Running) -> None:
         await serving.post(f"/threads/{thread_id}/runs/wait", CHAIN)
         history = await serving.get(f"/threads/{thread_id}/history", params={"limit": 10})
         earlier = next(state for state in history if state["next"] == ["n1"])["checkpoint"]["checkpoint_id"]
-        for given in (
+        for fork in (
             {"checkpoint_id": earlier},
             {"checkpoint": {"checkpoint_id": earlier, "checkpoint_ns": ""}},
             {"config": {"configurable": {"checkpoint_id": earlier}}},
         ):
-            body = {"assistant_id": "chain", "input": {"n": ["forked"]}, **given}
+            body = {"assistant_id": "chain", "input": {"n": ["forked"]}, **fork}
             assert (await serving.post(f"/threads/{thread_id}/runs/wait", body))["n"][:2] == [0, "forked"]
         assert len(await serving.get(f"/threads/{thread_id}/history", params={"limit": 50})) > len(history)
 
@@ -493,7 +502,9 @@ def test_runs_are_listed_newest_first_and_filtered(serving: Running) -> None:
         runs: list[Any] = []
         for i in range(5):
             graph = "boom" if i == 3 else "chain"
-            path = await serving.run(graph, {"n": []}, thread_id=thread_id, metadata={"i": i, "deep": {"even": i % 2 == 0, "x": 1}})
+            path = await serving.run(
+                graph, {"n": []}, thread_id=thread_id, metadata={"i": i, "deep": {"even": i % 2 == 0, "x": 1}}
+            )
             await serving.ended(path)
             runs.append(await serving.get(path))
 
@@ -586,7 +597,13 @@ def test_cancelling_many(tmp_path: Path) -> None:
             assert (await server.http.get(f"{path}/join")).status_code in (200, 404)
             assert (await server.http.get(path)).status_code == 404
         assert (await server.http.post("/runs/cancel", json={"status": "all"})).status_code == 404
-        for bad in ({}, {"thread_id": thread_id}, {"run_ids": ids}, {"status": "all", "thread_id": thread_id}, {"status": "x"}):
+        for bad in (
+            {},
+            {"thread_id": thread_id},
+            {"run_ids": ids},
+            {"status": "all", "thread_id": thread_id},
+            {"status": "x"},
+        ):
             assert (await server.http.post("/runs/cancel", json=bad)).status_code == 422, bad
         bad = {"thread_id": thread_id, "run_ids": ["x"]}
         assert (await server.http.post("/runs/cancel", json=bad)).status_code == 422

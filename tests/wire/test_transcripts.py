@@ -22,10 +22,10 @@ STREAMED = Path(__file__).parents[1] / "graph" / "transcripts"
 EVERYWHERE = {
     "ids": "every event has an id, resumable or not",
     "errors": "an error body has a code and data beside its detail; texts of validation errors are our own",
-    "langgraph_version langgraph_api_version langgraph_plan langgraph_host langgraph_api_url treadle_version run_attempt": (
-        "metadata names the server it ran on: ours says treadle_version, and adds it when an attempt begins"
-    ),
-    "__context_provided__ __pregel_node_finished __langsmith_project__ __langsmith_example_id__": "marks of that server's own",
+    "langgraph_version langgraph_api_version langgraph_plan langgraph_host langgraph_api_url": "names of that server",
+    "treadle_version run_attempt": "metadata says when an attempt begins which server it runs on",
+    "__context_provided__ __pregel_node_finished": "marks of that server's own",
+    "__langsmith_project__ __langsmith_example_id__": "no call leaves the machine, so there is no tracer to tell",
     "lc_versions langchain langchain-core langchain_core": "depends on what is installed",
 }
 _IGNORED = {key for keys in EVERYWHERE for key in keys.split()}
@@ -45,7 +45,7 @@ DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
     "context_config_metadata_merge": {
         10: (
             200,
-            "context is mirrored into configurable as it was given; only the graph's own class drops what it does not know",
+            "context is mirrored into configurable as it was given; only the graph's class drops unknown keys",
         )
     },
     "durability": dict.fromkeys((2, 5), (200, "checkpoint_during says what durability came to")),

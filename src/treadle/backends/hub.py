@@ -268,8 +268,9 @@ class TailFollower:
         chunks, active = await self._read_log(self._key, self.cursor)
         self._checked = self.loop.time()
         if not chunks:
-            tail.caught_up(self.cursor)
             self.ended = not active
+            if active:  # nothing will be pushed after the end: every reader that comes to it finds it in the log
+                tail.caught_up(self.cursor)
         return chunks
 
     def _advance(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:

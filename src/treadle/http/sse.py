@@ -167,6 +167,7 @@ class EventReading(Reading):
         super().__init__(follower, streams, terms)
         self._view = view
         self._gap = gap
+        self._next = gap or follower.cursor + 1
         self._run_id = run_id
         self._exists = exists
         self._ended = False
@@ -174,23 +175,26 @@ class EventReading(Reading):
     async def _start(self, send: Send) -> None:
         await super()._start(send)
         if self._gap is not None:
-            notice = {
-                "error": "gap",
-                "message": f"events before {self._gap} are no longer kept",
-                "first_seq": self._gap,
-            }
-            body = sse.encode("gap", orjson.dumps(notice))
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+            await send({"type": "http.response.body", "body": _gap_notice(self._gap), "more_body": True})
 
     def _encode(self, chunk: Chunk) -> bytes:
         self._ended = chunk.ends
-        return self._view.encode(chunk)
+        # A reader so slow that what it had yet to read was dropped meanwhile is told so, too.
+        notice = _gap_notice(chunk.first) if chunk.first > self._next else b""
+        self._next = chunk.last + 1
+        return notice + self._view.encode(chunk)
 
     async def _last(self) -> bytes:
         """A run that was rolled back or deleted has no log to hold its end; our own client is told all the same."""
         if self._ended or not self._view.extended or await self._exists():
             return b""
         return sse.encode("end", orjson.dumps({"run_id": self._run_id, "status": "rolled_back"}))
+
+
+def _gap_notice(first: int) -> bytes:
+    """A control frame, so it has no id: the events before ``first`` cannot be had any more."""
+    notice = {"error": "gap", "message": f"events before {first} are no longer kept", "first_seq": first}
+    return sse.encode("gap", orjson.dumps(notice))
 
 
 class ResultReading(Reading):
