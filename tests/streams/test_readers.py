@@ -125,7 +125,7 @@ def test_a_reader_that_stops_reading_slows_nobody_and_still_gets_everything(tmp_
             assert (await server.get(path))["status"] == "success"
             tails = server.runtime.backend.log._hub._tails  # type: ignore[attr-defined]
             (tail,) = tails.values()
-            assert tail._events <= 4096 + 512
+            assert tail._events <= 4096 or len(tail._chunks) == 1
             async with asyncio.timeout(30):
                 slow = await body_of(reader)
             assert slow == fast
