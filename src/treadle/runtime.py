@@ -113,6 +113,7 @@ class Runtime:
         )
         self.worker = Worker(f"embedded-{secrets.token_hex(8)}", self._tools, self.backend.wakeup)
         self._keeper: LeaseKeeper | None = None
+        self._resolver = Resolver()
         self._side: Side | None = None
         self._sweeper = Sweeper(
             [
@@ -142,14 +143,13 @@ class Runtime:
         self._sweeper.start()
 
     def _courier(self) -> Courier:
-        resolver = Resolver()
         means = Means(
             queue=self.backend.deliveries,
             wakeup=self.backend.wakeup,
             clock=self.clock,
             settings=self.settings,
             signer=self._signer,
-            post=NetworkPost(self._targets, resolve=resolver),
+            post=NetworkPost(self._targets, resolve=self._resolver),
             local=LocalPost(self.app, asyncio.get_running_loop()),
             headers=dict(self._webhooks.headers),
         )
@@ -181,6 +181,7 @@ class Runtime:
             await asyncio.get_running_loop().run_in_executor(None, self._keeper.stop)
         if self._side is not None:
             await self._side.stop()
+        self._resolver.close()
         self._graph_loop.stop(_STUCK_SECONDS if self.stuck else _STOP_SECONDS)
         self.backend.close()
 

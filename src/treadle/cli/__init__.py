@@ -40,6 +40,6 @@ def main() -> None:
         app()
 
 
-from treadle.cli import demo, dev, doctor, run, runs, serve  # noqa: E402  the commands add themselves to the app
+from treadle.cli import demo, dev, doctor, run, runs, serve, webhooks  # noqa: E402  the commands add themselves to the app
 
-__all__ = ["app", "demo", "dev", "doctor", "main", "run", "runs", "serve"]
+__all__ = ["app", "demo", "dev", "doctor", "main", "run", "runs", "serve", "webhooks"]

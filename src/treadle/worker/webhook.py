@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -38,9 +39,10 @@ class Signer:
 
     def __init__(self, secrets: str) -> None:
         try:
-            self._keys = [standardwebhooks.Webhook(secret) for secret in secrets.split()]
+            self._keys = [standardwebhooks.Webhook(_key(secret)) for secret in secrets.split()]
         except (ValueError, standardwebhooks.webhooks.EmptyWebhookSecretError) as error:
-            raise ConfigError(f"is not base64: {error}", key="webhook_secret", hint="such as whsec_…") from None
+            hint = "at least one byte in base64, which whsec_ may precede"
+            raise ConfigError(f"is not a secret: {error}", key="webhook_secret", hint=hint) from None
 
     def headers(self, delivery_id: str, at: datetime, content: bytes) -> dict[str, str]:
         named = {"webhook-id": delivery_id, "webhook-timestamp": str(int(at.timestamp()))}
@@ -48,6 +50,12 @@ class Signer:
             text = content.decode()
             named["webhook-signature"] = " ".join(key.sign(delivery_id, at, text) for key in self._keys)
         return named
+
+
+def _key(secret: str) -> bytes:
+    """The bytes of a secret; the library itself would pass over characters that are not base64."""
+    text = secret.removeprefix("whsec_").rstrip("=")
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 class Means(Struct, frozen=True):
