@@ -20,6 +20,10 @@ _TAIL_EVENTS = 4096
 _TAIL_BYTES = 16 * 1024 * 1024
 """What a tail keeps in memory for the readers of one run, at most; a reader further behind reads the log."""
 
+_HELD = 1024
+_HELD_EVENTS = 64
+"""Of how many new runs the tail is held for a reader to come, and for how many events."""
+
 ReadLog = Callable[[str, int], Awaitable[tuple[Sequence[Chunk], bool]]]
 """``(run id, after seq) -> (chunks, whether the run still exists)``."""
 
@@ -43,6 +47,7 @@ class Hub:
         self._lock = threading.Lock()
         self._tails: dict[str, Tail] = {}
         self._threads: dict[str, Tail] = {}
+        self._held: dict[str, Tail] = {}
         self._queue: list[Callable[[], None]] = []
         self._cancel: list[Callable[[str, CancelAction], None]] = []
         self._delivery: list[Callable[[], None]] = []
@@ -78,16 +83,37 @@ class Hub:
         """A run has come to its end, or has been rolled back."""
         self.counts.ended[status] += 1
 
+    def created(self, run_id: str) -> None:
+        """A run is there, its log empty. Mostly a reader follows at once: its tail is held for that one, who then need
+        not read the log."""
+        with self._lock:
+            oldest = next(iter(self._held)) if len(self._held) >= _HELD else None
+        if oldest is not None:
+            self._let_go(oldest)
+        tail = self._enter(self._tails, run_id)
+        tail.caught_up(0)
+        with self._lock:
+            self._held[run_id] = tail
+
+    def _let_go(self, run_id: str) -> None:
+        with self._lock:
+            tail = self._held.pop(run_id, None)
+        if tail is not None:
+            tail.leave()
+
     def published(self, run_id: str, chunk: Chunk) -> None:
         """The chunk is in the log now."""
         self.counts.events += len(chunk.events)
         if tail := self._tails.get(run_id):
             tail.push(chunk)
+            if run_id in self._held and (chunk.ends or chunk.last >= _HELD_EVENTS):
+                self._let_go(run_id)
 
     def gone(self, run_id: str) -> None:
         """The run has been removed; its readers end."""
         if tail := self._tails.get(run_id):
             tail.finish()
+            self._let_go(run_id)
 
     def published_in_thread(self, thread_id: str, chunk: Chunk) -> None:
         """The chunk, numbered in the thread, is in the log now."""
@@ -100,7 +126,9 @@ class Hub:
             tail.clear(new_life=whole)
 
     def follow(self, run_id: str, after: int, read_log: ReadLog, poll_seconds: float) -> TailFollower:
-        return TailFollower(self._enter(self._tails, run_id), run_id, after, read_log, poll_seconds)
+        tail = self._enter(self._tails, run_id)
+        self._let_go(run_id)
+        return TailFollower(tail, run_id, after, read_log, poll_seconds)
 
     def follow_thread(self, thread_id: str, after: int, read_log: ReadLog, poll_seconds: float) -> ThreadFollower:
         return ThreadFollower(self._enter(self._threads, thread_id), thread_id, after, read_log, poll_seconds)

@@ -197,6 +197,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         self._conn.execute(
             "UPDATE threads SET status = 'busy', updated_at = ? WHERE thread_id = ?", (self.now, run.thread_id)
         )
+        self._tell(lambda: self._hub.created(run.run_id))
         self._tell(self._hub.queue_changed)
         return Run(
             run_id=run.run_id,
