@@ -131,6 +131,8 @@ ROUTES: list[Operation] = [
         endpoint=metrics,
         summary="Metrics, as text for Prometheus or as JSON",
         tag="System",
+        response=JSON,
+        texts=("text/plain",),
         parameters=(Parameter(name="format", type=Format, description="prometheus unless given"),),
         errors=(422,),
     )

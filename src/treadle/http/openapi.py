@@ -15,10 +15,21 @@ from treadle.model import JSON
 
 _REFERENCES = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"{(\w+)}")
+_UUIDS = ("thread_id", "run_id", "cron_id", "delivery_id")
 _ERROR = {
     "type": "object",
     "required": ["detail", "code"],
     "properties": {"detail": {"type": "string"}, "code": {"type": "string"}},
+}
+_EVENT = {
+    "description": "One event of a stream; data is JSON on one line.",
+    "type": "object",
+    "required": ["event", "data", "id"],
+    "properties": {
+        "event": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string", "pattern": "^[0-9]+-[0-9]+$"},
+    },
 }
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
@@ -38,7 +49,7 @@ def document(operations: Sequence[Operation], *, version: str) -> JSON:
         "openapi": "3.1.0",
         "info": {"title": "treadle", "version": version},
         "paths": paths,
-        "components": {"schemas": {**components, "Error": _ERROR}},
+        "components": {"schemas": {**components, "Error": _ERROR, "StreamEvent": _EVENT}},
     }
 
 
@@ -61,7 +72,12 @@ def _schemas(operations: Sequence[Operation]) -> tuple[Callable[[Any], JSON], JS
     types = [
         type
         for operation in operations
-        for type in (operation.request, operation.response, *(p.type for p in operation.parameters))
+        for type in (
+            operation.request,
+            operation.response,
+            *operation.otherwise.values(),
+            *(p.type for p in operation.parameters),
+        )
         if type is not None
     ]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCES)
@@ -91,8 +107,12 @@ def _operation_id(operation: Operation) -> str:
 
 def _parameters(operation: Operation, schema: Callable[[Any], JSON]) -> list[JSON]:
     names = _PATH_PARAMETER.findall(operation.path)
-    in_path = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
-    return in_path + [_parameter(parameter, schema) for parameter in operation.parameters]
+    return [_in_path(name) for name in names] + [_parameter(parameter, schema) for parameter in operation.parameters]
+
+
+def _in_path(name: str) -> JSON:
+    schema = {"type": "string", "format": "uuid"} if name in _UUIDS else {"type": "string"}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _parameter(parameter: Parameter, schema: Callable[[Any], JSON]) -> JSON:
@@ -105,14 +125,26 @@ def _parameter(parameter: Parameter, schema: Callable[[Any], JSON]) -> JSON:
 
 
 def _responses(operation: Operation, schema: Callable[[Any], JSON]) -> JSON:
-    success: JSON = {"description": HTTPStatus(operation.status).phrase}
-    if operation.streams:
-        success["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
-    elif operation.response is not None:
-        success["content"] = _json(schema(operation.response))
+    answers = {str(status): _answer(status, _content(operation, status, schema)) for status in _statuses(operation)}
     refused = sorted({*operation.errors, *((413,) if operation.request is not None else ())})
-    errors = {str(status): _refusal(status) for status in refused}
-    return {str(operation.status): success, **errors}
+    return {**answers, **{str(status): _refusal(status) for status in refused}}
+
+
+def _statuses(operation: Operation) -> list[int]:
+    return [operation.status, *operation.otherwise]
+
+
+def _content(operation: Operation, status: int, schema: Callable[[Any], JSON]) -> JSON:
+    """By media type, what the body of an answer that is no refusal holds."""
+    if operation.streams:
+        return {"text/event-stream": {"schema": {"$ref": _REFERENCES.format(name="StreamEvent")}}}
+    type = operation.response if status == operation.status else operation.otherwise[status]
+    texts = {media: {"schema": {"type": "string"}} for media in operation.texts}
+    return {**(_json(schema(type)) if type is not None else {}), **texts}
+
+
+def _answer(status: int, content: JSON) -> JSON:
+    return {"description": HTTPStatus(status).phrase, **({"content": content} if content else {})}
 
 
 def _refusal(status: int) -> JSON:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -65,7 +65,9 @@ class Operation:
     """One row of the route table.
 
     ``endpoint(request, services)`` returns a response. ``request`` and ``response`` are the types of the bodies (None:
-    no body), ``errors`` the statuses that it may refuse with. One that ``streams`` answers text/event-stream.
+    no body), ``errors`` the statuses that it may refuse with, ``otherwise`` the types of what it answers with another
+    2xx when it is asked to, ``texts`` the media types it may answer in besides JSON. One that ``streams`` answers
+    text/event-stream.
     """
 
     method: str
@@ -78,6 +80,8 @@ class Operation:
     status: int = 200
     parameters: Sequence[Parameter] = ()
     errors: Sequence[int] = ()
+    otherwise: Mapping[int, Any] = field(default_factory=dict[int, Any])
+    texts: Sequence[str] = ()
     streams: bool = False
 
 

@@ -352,7 +352,15 @@ ROUTES: list[Operation] = [
     ),
     _on_run("GET", _RUN, get, "Get a run", response=Run),
     _on_run("DELETE", _RUN, delete, "Delete a run for good", status=204),
-    _on_run("POST", f"{_RUN}/cancel", cancel, "Cancel a run", status=202, parameters=(_WAIT, _ACTION)),
+    _on_run(
+        "POST",
+        f"{_RUN}/cancel",
+        cancel,
+        "Cancel a run",
+        status=202,
+        otherwise={200: JSON},
+        parameters=(_WAIT, _ACTION),
+    ),
     _on_run("GET", f"{_RUN}/join", join, "Wait for a run's result", response=JSON, parameters=(_LEAVE,)),
     _on_run("GET", f"{_RUN}/stream", join_stream, "Join a run's stream", streams=True, parameters=_JOIN),
     _on_run(

@@ -71,14 +71,14 @@ def _document(request: Request) -> JSON:
     return openapi.document(request.app.state.operations, version=version("treadle"))
 
 
-def _operation(path: str, endpoint: Any, summary: str, response: Any = None) -> Operation:
-    return Operation(method="GET", path=path, endpoint=endpoint, summary=summary, tag="System", response=response)
+def _operation(path: str, endpoint: Any, summary: str, **more: Any) -> Operation:
+    return Operation(method="GET", path=path, endpoint=endpoint, summary=summary, tag="System", **more)
 
 
 ROUTES: list[Operation] = [
-    _operation("/", ok, "Whether the server is up", Ok),
-    _operation("/ok", ok, "Whether the server is up", Ok),
-    _operation("/info", info, "What the server is and can do", Info),
-    _operation("/openapi.json", document, "This document", JSON),
-    _operation("/docs", docs, "The routes as a page"),
+    _operation("/", ok, "Whether the server is up", response=Ok),
+    _operation("/ok", ok, "Whether the server is up", response=Ok),
+    _operation("/info", info, "What the server is and can do", response=Info),
+    _operation("/openapi.json", document, "This document", response=JSON),
+    _operation("/docs", docs, "The routes as a page", texts=("text/html",)),
 ]

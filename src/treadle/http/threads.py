@@ -190,6 +190,7 @@ ROUTES: list[Operation] = [
         "Merge metadata into a thread",
         request=ThreadPatch,
         response=Thread,
+        otherwise={204: None},
         parameters=(Parameter(name="Prefer", type=str, place="header", description="return=minimal answers 204"),),
         errors=(404, 422),
     ),
