@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { client, newer, newThread, refused, UNKNOWN } from "./support/client.mjs";
+import { client, dataOf, leave, newer, newThread, refused, UNKNOWN } from "./support/client.mjs";
 
 const mark = () => ({ mark: crypto.randomUUID() });
 
@@ -153,6 +153,48 @@ describe("history", () => {
     assert.deepEqual(await client.threads.getHistory(thread, { before }), all.slice(2));
     assert.deepEqual(await client.threads.getHistory(thread, { metadata: { step: 1 } }), [all[2]]);
     assert.deepEqual(all[0].parent_checkpoint.checkpoint_id, all[1].checkpoint.checkpoint_id);
+  });
+});
+
+test("supersteps build a thread's history", async () => {
+  const supersteps = [
+    { updates: [{ values: { n: ["a"] }, asNode: "__input__" }] },
+    { updates: [{ values: { n: ["a"] }, asNode: "__start__" }] },
+    { updates: [{ values: { n: ["b"] }, asNode: "n0" }] },
+  ];
+  const { thread_id: thread } = await client.threads.create({ graphId: "chain", supersteps });
+  const state = await client.threads.getState(thread);
+  assert.deepEqual([state.values, state.next], [{ n: ["a", "b"] }, ["n1"]]);
+  assert.deepEqual((await client.runs.wait(thread, "chain", { input: null })).n, ["a", "b", 1, 2]);
+});
+
+test("a thread may be given a time to live", async () => {
+  const { thread_id: thread } = await client.threads.create({ ttl: 60 });
+  await client.threads.update(thread, { ttl: { ttl: 120, strategy: "delete" } });
+  assert.equal((await client.threads.get(thread)).thread_id, thread);
+});
+
+describe("the stream of a thread", () => {
+  test("goes through its runs, and on after the last event", async () => {
+    const thread = await newThread();
+    await client.runs.wait(thread, "chain", { input: { n: ["first"] } });
+    const reading = (lastEventId) => (signal) => client.threads.joinStream(thread, { lastEventId, signal });
+    const isDone = (part) => part.event === "metadata" && part.data.status === "run_done";
+    const first = await leave(reading("0"), isDone);
+    assert.deepEqual(dataOf(first, "values").at(-1), { n: ["first", 0, 1, 2] });
+    await client.runs.wait(thread, "chain", { input: { n: ["second"] } });
+    const second = await leave(reading(first.at(-1).id), isDone);
+    assert.deepEqual(dataOf(second, "values").at(-1).n.slice(4), ["second", 0, 1, 2]);
+    assert.notEqual(second.at(-1).data.run_id, first.at(-1).data.run_id);
+  });
+
+  test("tells of states that were written by hand only, if asked", async () => {
+    const thread = await newThread();
+    await client.runs.wait(thread, "chain", { input: { n: [] } });
+    const updated = await client.threads.updateState(thread, { values: { n: ["by hand"] }, asNode: "n1" });
+    const options = { lastEventId: "0", streamMode: ["state_update"] };
+    const parts = await leave((signal) => client.threads.joinStream(thread, { ...options, signal }), () => true);
+    assert.ok(JSON.stringify(parts[0].data).includes(updated.checkpoint.checkpoint_id), JSON.stringify(parts[0]));
   });
 });
 

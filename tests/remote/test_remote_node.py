@@ -63,14 +63,16 @@ def test_its_steps_are_streamed_under_the_node(connect: Connect, mode: Any) -> N
     assert ("inner", "sub", "deep") in {names(ns) for ns, _ in found}
 
 
-def test_its_tokens_are_streamed_under_the_node(connect: Connect) -> None:
-    remote = connect("app")
+@pytest.mark.parametrize("graph_id", ["app", "app_nested", "plain"])
+def test_its_messages_are_as_many_with_equal_content(connect: Connect, graph_id: str) -> None:
+    local = {"app": golden.chat, "app_nested": golden.chat_sub, "plain": golden.chat_plain}[graph_id]
+    remote = connect(graph_id)
     more = {"stream_mode": "messages", "subgraphs": True}
-    parent = around(remote.graph, MessagesState)
-    expected = [message.content for _, (message, _) in locally(golden.chat, HELLO, MessagesState, **more)]
-    found = [_content(message) for _, (message, _) in remote.inside(parent, "stream", HELLO, **more)]
-    assert found[: len(expected)] == expected
-    assert "".join(expected) == "alpha beta gamma"
+    found = remote.inside(around(remote.graph, MessagesState), "stream", HELLO, **more)
+    expected = locally(local, HELLO, MessagesState, **more)
+    assert [(names(ns), _content(message)) for ns, (message, _) in found] == [
+        (names(ns), message.content) for ns, (message, _) in expected
+    ]
 
 
 def _content(message: Any) -> Any:
