@@ -54,7 +54,7 @@ def test_a_reader_may_come_before_in_the_middle_and_after(tmp_path: Path) -> Non
         async with server.reading(path, None) as plain, server.reading(path, "-1") as full:
             first_gate.touch()
             await full.holds(22)
-            async with server.reading(path, None) as middle:
+            async with server.reading(path, "new") as middle:
                 new = asyncio.ensure_future(middle.until(lambda body: body != b""))
                 gate.touch()
                 await new
@@ -64,7 +64,8 @@ def test_a_reader_may_come_before_in_the_middle_and_after(tmp_path: Path) -> Non
         assert len(frames(body)) == 43
         assert frames(late) == frames(body)[22:]
         assert await server.read(path) == body
-        assert await server.read(path, None) == b""
+        assert await server.read(path, None) == body
+        assert await server.read(path, "new") == b""
         assert await server.ended(ahead) == "success"
 
     serve_for(tmp_path / "data", use, project=PROJECT)

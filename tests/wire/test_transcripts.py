@@ -37,6 +37,7 @@ CHECKED = "what means nothing is refused, naming it: never ignored, never a 500"
 NULL = "an explicit null means the default: the SDKs drop nulls, so accepting them is safe"
 
 FASTER = "a run starts within milliseconds, so it is not seen as pending, nor joined before its first event"
+FROM_THE_START = "joined without an id, a run is read from its start: it may be over before a client comes to join it"
 RETRIED = "LangGraph runs the thread from its start, where that server fails with a TypeError of its own"
 
 DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
@@ -50,7 +51,7 @@ DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
     },
     "durability": dict.fromkeys((2, 5), (200, "checkpoint_during says what durability came to")),
     "error_background_resumable": {1: (200, "the error is in the replay too")},
-    "error_wait": {2: (200, "tested in streams: without an id nothing old is sent")},
+    "error_wait": {2: (200, FROM_THE_START)},
     "errors_generic": {
         18: (422, "a malformed id is the same error on every route"),
         **dict.fromkeys((29, 38, 42, 43, 44, *range(46, 53), 54, 55, 56), (200, NULL)),
@@ -64,6 +65,7 @@ DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
     },
     "join_errors": dict.fromkeys((0, 1, 2, 3), (404, UNKNOWN_RUN)),
     "join_stream_default_modes": {3: (200, FASTER)},
+    "resumable_join_replay": {1: (200, FROM_THE_START)},
     "runs_batch": {0: (200, NULL)},
     "runs_create_get_list_join_delete": {
         3: (200, FASTER),

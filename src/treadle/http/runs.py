@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from treadle import sse
 from treadle.errors import NotFoundError, UnprocessableError
 from treadle.http import parse
+from treadle.http.access import Access
 from treadle.http.responses import json_response, no_content
 from treadle.http.routing import Operation, Parameter, Services
 from treadle.http.sse import STREAM_HEADERS, EventReading, ResultReading, Terms, View
@@ -28,6 +29,7 @@ from treadle.model import (
     RunStatus,
 )
 from treadle.ports import RunQuery
+from treadle.service.access import requester
 from treadle.service.runs import Requested
 
 COLUMNS = tuple(Run.__struct_fields__)
@@ -80,7 +82,9 @@ def _requested(request: Request) -> Requested:
     if key is not None and not 1 <= len(key) <= 255:
         raise UnprocessableError("Idempotency-Key: must have 1 to 255 characters", field="Idempotency-Key")
     request_id = request.headers.get("x-request-id") or str(uuid.uuid4())
-    return Requested(request_id=request_id, key=key, route=f"{request.method} {request.url.path}")
+    return Requested(
+        request_id=request_id, key=key, route=f"{request.method} {request.url.path}", requester=requester()
+    )
 
 
 def _on_leave(services: Services, run: Run, asked: RunCreate) -> Callable[[], Awaitable[None]] | None:
@@ -178,7 +182,7 @@ async def join_stream(request: Request, services: Services) -> ASGIApp:
     )
     on_leave = _cancel_for(services, run) if query.flag("cancel_on_disconnect") else None
     first, last = await services.log.bounds(run.run_id)
-    after = _cursor(request.headers.get("last-event-id"), last, live=not view.extended)
+    after = _cursor(request.headers.get("last-event-id") or "0", last)
     gap = first if after + 1 < first else None
     return await _stream(request, services, run, after=after, view=view, on_leave=on_leave, gap=gap)
 
@@ -191,16 +195,14 @@ async def _found(request: Request, services: Services) -> Run:
     return run
 
 
-def _cursor(last_event_id: str | None, last: int, *, live: bool) -> int:
-    """The seq to read after. ``-1`` and ``0`` mean from the start; without an id that can be understood, or with one
-    that is still to come, a reader gets only what is new, except our own client, which starts at the start (wire.md,
-    Joining and resuming)."""
+def _cursor(last_event_id: str, last: int) -> int:
+    """The seq to read after. ``-1`` and ``0`` mean from the start, and so does no id: a run here starts at once, so who
+    creates one and then joins it would otherwise miss its first events. With an id that cannot be understood, or that
+    is still to come, a reader gets only what is new (wire.md, Joining and resuming)."""
     if last_event_id in ("-1", "0", "0-0"):
         return 0
-    known = sse.parse_event_id(last_event_id or "")
-    if known is not None and known[1] > 0:
-        return min(known[1], last)
-    return last if live or last_event_id else 0
+    known = sse.parse_event_id(last_event_id)
+    return min(known[1], last) if known is not None and known[1] > 0 else last
 
 
 def _event_names(modes: list[str] | None) -> frozenset[str] | None:
@@ -308,13 +310,14 @@ _RUN = "/threads/{thread_id}/runs/{run_id}"
 def _creating(path: str, endpoint: object, summary: str, **more: object) -> Operation:
     return Operation(
         method="POST", path=path, endpoint=endpoint, summary=summary, tag="runs", request=RunCreate,  # type: ignore[arg-type]
-        parameters=(_KEY,), errors=(400, 404, 409, 413, 422), **more,  # type: ignore[arg-type]
+        access=Access("threads", "create_run", uses=True), parameters=(_KEY,), errors=(400, 404, 409, 413, 422), **more,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
-def _on_run(method: str, path: str, endpoint: object, summary: str, **more: object) -> Operation:
+def _on_run(method: str, path: str, endpoint: object, summary: str, action: str = "read", **more: object) -> Operation:
     return Operation(
-        method=method, path=path, endpoint=endpoint, summary=summary, tag="runs", errors=(404, 422), **more,  # type: ignore[arg-type]
+        method=method, path=path, endpoint=endpoint, summary=summary, tag="runs",  # type: ignore[arg-type]
+        errors=(404, 422), access=Access("threads", action), **more,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -331,6 +334,7 @@ ROUTES: list[Operation] = [
         endpoint=create_batch,
         summary="Create many stateless runs, all or none",
         tag="runs",
+        access=Access("threads", "create_run", uses=True),
         request=list[RunCreate],
         response=list[Run],
         parameters=(_KEY,),
@@ -342,21 +346,29 @@ ROUTES: list[Operation] = [
         endpoint=cancel_many,
         summary="Cancel runs by id or by status",
         tag="runs",
+        access=Access("threads", "update"),
         request=RunsCancel,
         status=204,
         parameters=(_ACTION,),
         errors=(400, 404, 413, 422),
     ),
     _on_run(
-        "GET", "/threads/{thread_id}/runs", list_runs, "List runs, newest first", response=list[Run], parameters=_LIST
+        "GET",
+        "/threads/{thread_id}/runs",
+        list_runs,
+        "List runs, newest first",
+        "search",
+        response=list[Run],
+        parameters=_LIST,
     ),
     _on_run("GET", _RUN, get, "Get a run", response=Run),
-    _on_run("DELETE", _RUN, delete, "Delete a run for good", status=204),
+    _on_run("DELETE", _RUN, delete, "Delete a run for good", "delete", status=204),
     _on_run(
         "POST",
         f"{_RUN}/cancel",
         cancel,
         "Cancel a run",
+        "update",
         status=202,
         otherwise={200: JSON},
         parameters=(_WAIT, _ACTION),
