@@ -186,7 +186,6 @@ def test_items_expire_unless_they_are_read_and_their_room_is_freed(tmp_path: Pat
         async with asyncio.timeout(10):
             while await rows(server):
                 clock.minutes(2)  # what is counted is used for a minute
-                await asyncio.sleep(0.01)
 
     with_server(tmp_path, use, clock)
 
