@@ -64,7 +64,7 @@ DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
         3: (200, "counts of our own stand beside those of that server"),
     },
 }
-SETUP = {name: "<uuid:1>" for name in ("thread_state_and_history", "threads_delete_busy", "threads_search_values")}
+SETUP = dict.fromkeys(("thread_state_and_history", "threads_delete_busy", "threads_search_values"), "<uuid:1>")
 """Threads that were there before the recording began."""
 OWN_METADATA = ("source", "step", "parents")
 """What LangGraph itself puts into the metadata of a checkpoint; the rest says which server ran it."""
