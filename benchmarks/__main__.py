@@ -21,6 +21,7 @@ from rich.table import Table
 
 from benchmarks.rows import GROUPS, Result, Round, results
 from benchmarks.server import Serving, serving, settle
+from treadle.cli.process import ServerDied
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[1]
@@ -130,4 +131,7 @@ def _described(result: Result) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ServerDied as died:
+        sys.exit(f"{died}\n{died.log}")

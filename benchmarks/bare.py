@@ -18,17 +18,18 @@ import uvloop
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from benchmarks import graphs
-from benchmarks.load import BURSTS, EVENTS, EVENTS_OF_MANY, IN_FLIGHT, MANY
+from benchmarks.load import BURSTS, EVENTS, EVENTS_OF_MANY, IN_FLIGHT, MANY, TOKENS
 from benchmarks.pace import Window, burst, rate
 
 Measure = Callable[[Path, Window], Coroutine[Any, Any, float]]
 
 
-async def _drain(graph: Any, input: Any, mode: str, config: Any = None) -> int:
-    """How many chunks a run yields."""
+async def _drain(graph: Any, input: Any, mode: str, chunks: int, config: Any = None) -> int:
+    """Runs a graph to its end; the number of its chunks, which must be ``chunks``."""
     count = 0
     async for _ in graph.astream(input, config, stream_mode=mode):
         count += 1
+    assert count == chunks, f"{count} chunks instead of {chunks}"
     return count
 
 
@@ -39,7 +40,7 @@ async def chain_with_saver(directory: Path, window: Window) -> float:
 
         async def one() -> int:
             config = {"configurable": {"thread_id": str(uuid.uuid4())}}
-            assert await _drain(chain, {"n": []}, "values", config) == 4
+            await _drain(chain, {"n": []}, "values", 4, config)
             return 1
 
         return await rate([one] * IN_FLIGHT, window)
@@ -49,23 +50,25 @@ async def chain_alone(directory: Path, window: Window) -> float:
     """Runs per second without any checkpointer: what LangGraph itself allows."""
 
     async def one() -> int:
-        assert await _drain(graphs.chain, {"n": []}, "values") == 4
+        await _drain(graphs.chain, {"n": []}, "values", 4)
         return 1
 
     return await rate([one] * IN_FLIGHT, window)
 
 
 async def custom_one(directory: Path, window: Window) -> float:
-    return await burst([partial(_drain, graphs.custom, {"events": EVENTS}, "custom")], BURSTS)
+    return await burst([partial(_drain, graphs.custom, {"events": EVENTS}, "custom", EVENTS)], BURSTS)
 
 
 async def custom_many(directory: Path, window: Window) -> float:
-    return await burst([partial(_drain, graphs.custom, {"events": EVENTS_OF_MANY}, "custom")] * MANY, BURSTS)
+    return await burst(
+        [partial(_drain, graphs.custom, {"events": EVENTS_OF_MANY}, "custom", EVENTS_OF_MANY)] * MANY, BURSTS
+    )
 
 
 async def messages(directory: Path, window: Window) -> float:
     asked = {"messages": [{"role": "user", "content": "go"}]}
-    return await burst([partial(_drain, graphs.chat, asked, "messages")], BURSTS)
+    return await burst([partial(_drain, graphs.chat, asked, "messages", TOKENS)], BURSTS)
 
 
 MEASURES: dict[str, Measure] = {

@@ -12,7 +12,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, MessagesState, StateGraph
 
-TOKENS = 2_000
+TOKENS = 4_000
 """Chunks in which ``chat`` answers."""
 
 
@@ -68,14 +68,10 @@ class Scripted(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=AIMessage(content="tok " * TOKENS))])
 
     async def _astream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        for number in range(TOKENS):
-            message = AIMessageChunk(content="tok ", chunk_position="last" if number == TOKENS - 1 else None)
-            chunk = ChatGenerationChunk(message=message)
-            if run_manager is not None:
-                await run_manager.on_llm_new_token(message.text, chunk=chunk)
-            yield chunk
+        for left in reversed(range(TOKENS)):
+            yield ChatGenerationChunk(message=AIMessageChunk(content="tok ", chunk_position=None if left else "last"))
 
 
 async def _answer(state: MessagesState) -> dict[str, Any]:

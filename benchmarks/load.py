@@ -20,11 +20,11 @@ from benchmarks.pace import Window, Work, burst, median, rate
 
 IN_FLIGHT = 16
 SEQUENTIAL = 60
-BURSTS = 3
+BURSTS = 5
 EVENTS = 20_000
 EVENTS_OF_MANY = 2_000
 MANY = 20
-TOKENS = 2_000
+TOKENS = 4_000
 
 Open = Callable[[], Awaitable[Connection]]
 Measure = Callable[[Open, Window], Coroutine[Any, Any, float]]
