@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -24,7 +23,8 @@ from treadle.settings import Settings
 
 GOLDEN = Path(__file__).parent / "graphs"
 # structlog's own default draws failures of graphs with their local variables, which takes it a second each.
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+_plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[structlog.processors.add_log_level, _plain])
 
 QUICK = {"drain_seconds": 0.2, "cancel_seconds": 2.0}
 
