@@ -7,7 +7,7 @@ import operator
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.pregel.remote import RemoteException
@@ -106,3 +106,19 @@ def test_messages_in_the_parents_state_are_understood(connect: Connect) -> None:
     parent = around(remote.graph, MessagesState)
     values = remote.inside(parent, "invoke", {"messages": [AIMessageChunk(content="hm", id="first")]})
     assert [message.content for message in values["messages"]] == ["hm", "alpha beta gamma"]
+
+
+def test_it_hands_over_to_a_node_above_the_graph_that_holds_it(connect: Connect) -> None:
+    """RemoteGraph raises the command in the node that it is, so its parent is that of the graph around it."""
+    remote = connect("handing")
+    team = StateGraph(MessagesState)
+    team.add_node("member", around(remote.graph, MessagesState))
+    team.add_node("other", lambda state: {"messages": [AIMessage("taken over", id="other")]})
+    team.add_edge(START, "member")
+    values = remote.inside(team.compile(), "invoke", HELLO)
+    assert [message.content for message in values["messages"]] == ["hello", "handing over", "taken over"]
+
+
+def test_without_a_parent_handing_over_is_a_failure(connect: Connect) -> None:
+    parts = connect("handing").sync_client.runs.stream(None, "handing", input=HELLO, stream_mode="updates")
+    assert [part.event for part in parts] == ["metadata", "command", "error"]

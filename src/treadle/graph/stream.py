@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import ParentCommand
 from langgraph.store.base import BaseStore
 from langgraph.types import Command, Interrupt, Send, StateSnapshot
 from pydantic import BaseModel
@@ -83,12 +84,16 @@ async def stream(
     config = _config(graph, ask, saver, store)
     watch = _Watch()
     async with aclosing(_chunks(graph, ask, config, translator.langgraph_modes)) as chunks:
-        async for ns, mode, data in chunks:
-            parts = translator.translate(ns, mode, data)
-            if mode in _WATCHED and not ns:
-                watch.see(mode, data, parts)
-            if parts:
-                yield parts
+        try:
+            async for ns, mode, data in chunks:
+                parts = translator.translate(ns, mode, data)
+                if mode in _WATCHED and not ns:
+                    watch.see(mode, data, parts)
+                if parts:
+                    yield parts
+        except ParentCommand as handed:  # the graph is a node of a graph elsewhere: RemoteGraph takes it from there
+            yield [("command", "", encoder.encode(_for_the_parent(handed.args[0])))]
+            raise
     if watch.settled:
         ending.values = watch.encoded if watch.encoded is not None else encoder.encode(watch.values)
     else:
@@ -214,6 +219,11 @@ def _input(ask: Ask) -> Any:
 def command_of(command: CommandRequest) -> Command[Any]:
     """LangGraph's command for that of a request."""
     return Command(update=_update(command.update), resume=command.resume, goto=_goto(command.goto))
+
+
+def _for_the_parent(command: Command[Any]) -> JSON:
+    """``data`` of a ``command`` event, as langgraph.pregel.remote reads it."""
+    return {"graph": Command.PARENT, "update": command.update, "resume": command.resume, "goto": command.goto}
 
 
 def _is_answer_map(resume: Any) -> bool:
