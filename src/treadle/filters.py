@@ -1,8 +1,8 @@
 """What the filter of an authorization rule means (langgraph_sdk.auth.types.FilterType). Pure.
 
 A filter is an object of conditions on metadata that must all hold. ``{"owner": "ann"}`` and
-``{"owner": {"$eq": "ann"}}`` ask for equality, ``{"team": {"$contains": "ann"}}`` for a list that holds it; a list there
-for one that holds all of it.
+``{"owner": {"$eq": "ann"}}`` ask for equality, ``{"team": {"$contains": "ann"}}`` for a list that holds it; a list
+there for one that holds all of it.
 """
 
 from __future__ import annotations

@@ -23,14 +23,17 @@ from starlette.types import ASGIApp
 
 from treadle.backends import DataDirInUse, open_sqlite
 from treadle.backends.clock import SystemClock
+from treadle.graph.auth import AuthConfig, UserAuth, auth_config
 from treadle.graph.calls import GraphCalls
 from treadle.graph.load import Graphs, load_config, load_graphs
 from treadle.graph.loop import GraphThread, SameLoop, blocked_on
 from treadle.graph.storage import StorageConfig, storage_config
 from treadle.graph.webhooks import WebhookConfig, webhook_config
+from treadle.http.access import Gate
 from treadle.http.app import Services, build
 from treadle.http.sse import Streams
 from treadle.ports import Clock
+from treadle.service.access import GuardedRecords, internally
 from treadle.service.assistants import Assistants
 from treadle.service.crons import Crons
 from treadle.service.runs import Runs
@@ -71,6 +74,7 @@ class Runtime:
         clock: Clock | None = None,
         webhooks: WebhookConfig | None = None,
         storage: StorageConfig | None = None,
+        auth: AuthConfig | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
@@ -81,9 +85,11 @@ class Runtime:
         self.backend = open_sqlite(settings.database, clock=self.clock, index=storage.index, ttl=storage.store_ttl)
         self._graph_loop = SameLoop() if settings.graphs_on_serving_loop else GraphThread()
         calls = GraphCalls(graphs, self.backend.checkpoints, self._graph_loop)
-        self._assistants = Assistants(self.backend.records, calls, self.clock)
+        self._auth = self._user_auth(auth)
+        records = GuardedRecords(self.backend.records) if self._auth else self.backend.records
+        self._assistants = Assistants(records, calls, self.clock)
         runs = Runs(
-            self.backend.records,
+            records,
             self.backend.log,
             self._assistants,
             self.clock,
@@ -93,14 +99,15 @@ class Runtime:
         self.services = Services(
             settings=settings,
             assistants=self._assistants,
-            threads=Threads(self.backend.records, calls, self.clock, ttl=storage.thread_ttl),
+            threads=Threads(records, calls, self.clock, ttl=storage.thread_ttl),
             runs=runs,
-            crons=Crons(self.backend.records, runs, self._assistants, self.clock),
-            webhooks=Webhooks(self.backend.records),
+            crons=Crons(records, runs, self._assistants, self.clock),
+            webhooks=Webhooks(records),
             store=Store(self.backend.checkpoints.store, self._graph_loop, indexed=storage.index is not None),
             statistics=self.backend.statistics,
             log=self.backend.log,
             streams=Streams(),
+            gate=self._gate(),
         )
         self.app: ASGIApp = build(self.services, settings)
         self._tools = Tools(
@@ -124,13 +131,26 @@ class Runtime:
         self._working: asyncio.Future[None] | None = None
         self.stuck = False
 
+    def _user_auth(self, config: AuthConfig | None) -> UserAuth | None:
+        if config is None:
+            return None
+        same_loop = self.settings.graphs_on_serving_loop
+        return UserAuth(config, seconds=self.settings.auth_seconds, same_loop=same_loop)
+
+    def _gate(self) -> Gate | None:
+        if self._auth is None:
+            return None
+        return Gate(self._auth, self._assistants, self.backend.records, max_body_bytes=self.settings.max_body_bytes)
+
     async def start(self) -> None:
         loop = self._graph_loop
         loop.start()
+        if self._auth is not None:
+            self._auth.start()
         orphans = await self.backend.queue.rescue(max_attempts=self.settings.max_attempts, exclusive=True)
         if orphans:
             logger.info("took back the runs of a process that is gone", runs=len(orphans))
-        await self._assistants.ensure_system_assistants()
+        await internally(self._assistants.ensure_system_assistants)()
         await self.backend.queue.renew(self.worker.worker_id, self.settings.lease_seconds)
         self._working = asyncio.ensure_future(loop.submit(self.worker.run()))
         self._keeper = LeaseKeeper(
@@ -156,7 +176,7 @@ class Runtime:
         return Courier(means)
 
     def _schedule(self) -> Schedule:
-        return Schedule(self.services.crons.fire, self.clock, poll_seconds=self.settings.poll_seconds)
+        return Schedule(internally(self.services.crons.fire), self.clock, poll_seconds=self.settings.poll_seconds)
 
     async def drain(self) -> None:
         """Stops claiming, gives running runs their time, hands the rest back, and breaks the streams that are open."""
@@ -182,6 +202,8 @@ class Runtime:
         if self._side is not None:
             await self._side.stop()
         self._resolver.close()
+        if self._auth is not None:
+            self._auth.stop()
         self._graph_loop.stop(_STUCK_SECONDS if self.stuck else _STOP_SECONDS)
         self.backend.close()
 
@@ -219,7 +241,13 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
     with listener:
         project = load_config(config_path)
         graphs = load_graphs(project)
-        runtime = Runtime(settings, graphs, webhooks=webhook_config(project), storage=storage_config(project))
+        runtime = Runtime(
+            settings,
+            graphs,
+            webhooks=webhook_config(project),
+            storage=storage_config(project),
+            auth=auth_config(project),
+        )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             pool = ThreadPoolExecutor(thread_name_prefix="treadle-pool")
             runner.get_loop().set_default_executor(pool)

@@ -56,6 +56,7 @@ class Settings:
     webhook_allow_private: bool = _setting(
         False, "let webhooks reach loopback, private, link-local and other addresses that are not public"
     )
+    auth_seconds: float = _setting(10.0, "time each handler of the project's auth gets before the request is refused")
     log_level: str = _setting("info", "debug, info, warning or error")
     log_json: bool = _setting(False, "log JSON lines instead of text")
 
@@ -84,7 +85,7 @@ class Settings:
                 raise ConfigError(f"must be at least 1, is {getattr(self, name)}", key=name)
         for name in (
             *("lease_seconds", "heartbeat_seconds", "poll_seconds"),
-            *("webhook_timeout_seconds", "webhook_backoff_seconds"),
+            *("webhook_timeout_seconds", "webhook_backoff_seconds", "auth_seconds"),
         ):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"must be above 0, is {getattr(self, name)}", key=name)

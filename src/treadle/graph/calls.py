@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 
 from treadle.graph import describe
 from treadle.graph import state as states
+from treadle.graph.auth import current_user, with_user
 from treadle.graph.encode import Encoder
 from treadle.graph.factory import Access
 from treadle.graph.internals import AnyGraph
@@ -95,5 +96,8 @@ class GraphCalls:
     @asynccontextmanager
     async def _open(self, graph_id: str, config: JSON, access: Access) -> AsyncGenerator[AnyGraph]:
         loaded = self._graphs[graph_id]
-        async with loaded.open(access=access, config=RunnableConfig(**config), store=self._checkpoints.store) as graph:
+        user = current_user()
+        config = with_user(config, user)
+        store = self._checkpoints.store
+        async with loaded.open(access=access, config=RunnableConfig(**config), store=store, user=user) as graph:
             yield graph

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from treadle.http import parse, select
+from treadle.http.access import Access
 from treadle.http.responses import json_response, no_content, paged
 from treadle.http.routing import Operation, Services
 from treadle.model import Cron, CronCreate, CronPatch, CronSearch
@@ -70,6 +71,7 @@ ROUTES: list[Operation] = [
         "/runs/crons",
         create,
         "Create a cron whose every run gets a thread of its own",
+        access=Access("crons", "create", also=(("threads", "create_run"),), uses=True),
         request=CronCreate,
         response=Cron,
         errors=(400, 404, 422),
@@ -79,6 +81,7 @@ ROUTES: list[Operation] = [
         "/threads/{thread_id}/runs/crons",
         create,
         "Create a cron on a thread",
+        access=Access("crons", "create", also=(("threads", "create_run"),), uses=True),
         request=CronCreate,
         response=Cron,
         errors=(400, 404, 422),
@@ -88,14 +91,33 @@ ROUTES: list[Operation] = [
         "/runs/crons/search",
         search,
         "Search crons",
+        access=Access("crons", "search"),
         request=CronSearch,
         response=list[Cron],
         errors=(400, 404, 422),
     ),
     _operation(
-        "POST", "/runs/crons/count", count, "Count crons", request=CronSearch, response=int, errors=(400, 404, 422)
+        "POST",
+        "/runs/crons/count",
+        count,
+        "Count crons",
+        access=Access("crons", "search"),
+        request=CronSearch,
+        response=int,
+        errors=(400, 404, 422),
     ),
-    _operation("GET", _ONE, get, "Get a cron", response=Cron, errors=(404, 422)),
-    _operation("PATCH", _ONE, patch, "Change a cron", request=CronPatch, response=Cron, errors=(400, 404, 422)),
-    _operation("DELETE", _ONE, delete, "Delete a cron", status=204, errors=(404, 422)),
+    _operation("GET", _ONE, get, "Get a cron", access=Access("crons", "read"), response=Cron, errors=(404, 422)),
+    _operation(
+        "PATCH",
+        _ONE,
+        patch,
+        "Change a cron",
+        access=Access("crons", "update"),
+        request=CronPatch,
+        response=Cron,
+        errors=(400, 404, 422),
+    ),
+    _operation(
+        "DELETE", _ONE, delete, "Delete a cron", access=Access("crons", "delete"), status=204, errors=(404, 422)
+    ),
 ]

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from treadle.http import parse
+from treadle.http.access import PUBLIC
 from treadle.http.responses import json_response
 from treadle.http.routing import Operation, Parameter, Requests, Services
 from treadle.model import JSON
@@ -131,6 +132,7 @@ ROUTES: list[Operation] = [
         endpoint=metrics,
         summary="Metrics, as text for Prometheus or as JSON",
         tag="System",
+        access=PUBLIC,
         response=JSON,
         texts=("text/plain",),
         parameters=(Parameter(name="format", type=Format, description="prometheus unless given"),),

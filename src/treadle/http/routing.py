@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -14,9 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from treadle.http.access import PUBLIC, Access, Gate
 from treadle.http.responses import error_response
 from treadle.http.sse import Streams
 from treadle.ports import EventLog
+from treadle.service.access import within
 from treadle.service.assistants import Assistants
 from treadle.service.crons import Crons
 from treadle.service.runs import Runs
@@ -44,6 +47,7 @@ class Services:
     statistics: Statistics
     log: EventLog
     streams: Streams
+    gate: Gate | None = None
     requests: Requests = field(default_factory=Counter)
 
 
@@ -68,6 +72,7 @@ class Operation:
     no body), ``errors`` the statuses that it may refuse with, ``otherwise`` the types of what it answers with another
     2xx when it is asked to, ``texts`` the media types it may answer in besides JSON. One that ``streams`` answers
     text/event-stream.
+    ``access`` says what it does to what, for the rules of the user's auth, which let nobody in where it is missing.
     """
 
     method: str
@@ -83,6 +88,7 @@ class Operation:
     otherwise: Mapping[int, Any] = field(default_factory=dict[int, Any])
     texts: Sequence[str] = ()
     streams: bool = False
+    access: Access | None = None
 
 
 def routes(operations: Iterable[Operation], services: Services) -> list[Route]:
@@ -103,29 +109,34 @@ class _Path:
     def __init__(self, path: str, operations: dict[str, Operation], services: Services) -> None:
         self._path = path
         self._services = services
-        self._endpoints = {method: operation.endpoint for method, operation in operations.items()}
+        self._operations = dict(operations)
         if "GET" in operations and not operations["GET"].streams:
-            self._endpoints["HEAD"] = operations["GET"].endpoint
-        self._allow = ", ".join(sorted(self._endpoints))
+            self._operations["HEAD"] = operations["GET"]
+        self._allow = ", ".join(sorted(self._operations))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if b"%" in scope.get(
             "raw_path", b""
         ):  # app.Segments left the segments encoded, for the routes to be told apart
             scope["path_params"] = {name: unquote(value) for name, value in scope["path_params"].items()}
-        response = await self._answer(Request(scope, receive, send))
-        if response is not None:
-            # What is no plain response is a stream or a wait, and those begin with 200.
-            status = response.status_code if isinstance(response, Response) else 200
-            self._services.requests[scope["method"], self._path, status] += 1
-            await response(scope, receive, send)
+        # What a response still reads while it is sent (a stream, a wait) it reads for the same request.
+        with ExitStack() as admitted:
+            response = await self._answer(Request(scope, receive, send), admitted)
+            if response is not None:
+                # What is no plain response is a stream or a wait, and those begin with 200.
+                status = response.status_code if isinstance(response, Response) else 200
+                self._services.requests[scope["method"], self._path, status] += 1
+                await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> ASGIApp | None:
+    async def _answer(self, request: Request, admitted: ExitStack) -> ASGIApp | None:
         try:
-            endpoint = self._endpoints.get(request.method)
-            if endpoint is None:
+            operation = self._operations.get(request.method)
+            if operation is None:
                 raise HTTPException(405, headers={"Allow": self._allow})
-            return await endpoint(request, self._services)
+            if (gate := self._services.gate) is not None and operation.access is not PUBLIC:
+                request, scope = await gate.admit(request, operation.access, operation.request)
+                admitted.enter_context(within(scope))
+            return await operation.endpoint(request, self._services)
         except ClientDisconnect:
             return None
         except Exception as error:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from treadle import sse
 from treadle.errors import NotFoundError, UnprocessableError
 from treadle.http import parse
-from treadle.http.access import Access
+from treadle.http.access import Access, Resource
 from treadle.http.responses import json_response, no_content
 from treadle.http.routing import Operation, Parameter, Services
 from treadle.http.sse import STREAM_HEADERS, EventReading, ResultReading, Terms, View
@@ -305,6 +305,7 @@ _LIST = (
     Parameter(name="select", type=list[str], description=f"columns: {', '.join(COLUMNS)}"),
 )
 _RUN = "/threads/{thread_id}/runs/{run_id}"
+_LEAVING: tuple[tuple[str, Resource, str], ...] = (("cancel_on_disconnect", "threads", "update"),)
 
 
 def _creating(path: str, endpoint: object, summary: str, **more: object) -> Operation:
@@ -317,7 +318,7 @@ def _creating(path: str, endpoint: object, summary: str, **more: object) -> Oper
 def _on_run(method: str, path: str, endpoint: object, summary: str, action: str = "read", **more: object) -> Operation:
     return Operation(
         method=method, path=path, endpoint=endpoint, summary=summary, tag="runs",  # type: ignore[arg-type]
-        errors=(404, 422), access=Access("threads", action), **more,  # type: ignore[arg-type]
+        errors=(404, 422), access=Access("threads", action, flags=_LEAVING), **more,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from treadle.errors import BadRequestError
 from treadle.http import parse
+from treadle.http.access import Access
 from treadle.http.responses import json_response, no_content
 from treadle.http.routing import Operation, Parameter, Services
 from treadle.model import JSON
@@ -153,12 +154,22 @@ def _operation(method: str, path: str, endpoint: Any, summary: str, **more: Any)
 
 
 ROUTES: list[Operation] = [
-    _operation("PUT", "/items", put, "Store an item", request=StorePut, status=204, errors=(400, 422)),
+    _operation(
+        "PUT",
+        "/items",
+        put,
+        "Store an item",
+        access=Access("store", "put"),
+        request=StorePut,
+        status=204,
+        errors=(400, 422),
+    ),
     _operation(
         "GET",
         "/items",
         get,
         "Get an item, or null",
+        access=Access("store", "get"),
         response=StoreItem | None,
         parameters=(
             Parameter(name="namespace", type=str, description="labels joined by periods"),
@@ -169,15 +180,32 @@ ROUTES: list[Operation] = [
         ),
         errors=(400, 422),
     ),
-    _operation("DELETE", "/items", delete, "Delete an item", request=StoreDelete, status=204, errors=(400, 422)),
     _operation(
-        "POST", "/items/search", search, "Search items", request=StoreSearch, response=FoundItems, errors=(400, 422)
+        "DELETE",
+        "/items",
+        delete,
+        "Delete an item",
+        access=Access("store", "delete"),
+        request=StoreDelete,
+        status=204,
+        errors=(400, 422),
+    ),
+    _operation(
+        "POST",
+        "/items/search",
+        search,
+        "Search items",
+        access=Access("store", "search"),
+        request=StoreSearch,
+        response=FoundItems,
+        errors=(400, 422),
     ),
     _operation(
         "POST",
         "/namespaces",
         namespaces,
         "List namespaces",
+        access=Access("store", "list_namespaces"),
         request=StoreNamespaces,
         response=Namespaces,
         errors=(400, 422),

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from treadle.http import openapi
+from treadle.http.access import PUBLIC
 from treadle.http.responses import json_response
 from treadle.http.routing import Operation, Services
 from treadle.model import JSON
@@ -72,7 +73,7 @@ def _document(request: Request) -> JSON:
 
 
 def _operation(path: str, endpoint: Any, summary: str, **more: Any) -> Operation:
-    return Operation(method="GET", path=path, endpoint=endpoint, summary=summary, tag="System", **more)
+    return Operation(method="GET", path=path, endpoint=endpoint, summary=summary, tag="System", access=PUBLIC, **more)
 
 
 ROUTES: list[Operation] = [

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from treadle import sse
 from treadle.errors import UnprocessableError
 from treadle.http import parse
+from treadle.http.access import Access
 from treadle.http.routing import Operation, Parameter, Services
 from treadle.http.sse import STREAM_HEADERS, Reading, Streams, Terms
 from treadle.model import Event
@@ -76,6 +77,8 @@ async def stream(request: Request, services: Services) -> ThreadReading:
     query = parse.query(request)
     asked: list[ThreadStreamMode] = [mode for name in _NAMES for mode in query.choices(name, MODES) or ()]
     modes = frozenset(asked) or frozenset(MODES[:1])
+    if services.gate is not None:
+        await services.threads.get(thread_id)  # one that is yet to come could turn out to be somebody else's
     event_id = _event_id(request.headers.get("last-event-id"))
     after = 0 if event_id == (0, 0) else await services.log.thread_cursor(thread_id, event_id)
     # Where the SDKs come back to when the connection breaks: with the same modes, since they keep none themselves.
@@ -105,6 +108,7 @@ ROUTES: list[Operation] = [
         path="/threads/{thread_id}/stream",
         endpoint=stream,
         summary="Follow all runs of a thread",
+        access=Access("threads", "read"),
         tag="Threads",
         parameters=(
             Parameter(name="stream_modes", type=list[ThreadStreamMode], description="run_modes unless given"),

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from treadle.http import parse
+from treadle.http.access import Access
 from treadle.http.responses import json_response, paged
 from treadle.http.routing import Operation, Parameter, Services
 from treadle.model import DeliveryStatus, WebhookDelivery, WebhookDeliveryLog
@@ -58,6 +59,7 @@ ROUTES: list[Operation] = [
         "",
         list_deliveries,
         "List webhook deliveries, newest first",
+        access=Access("threads", "search"),
         response=list[WebhookDelivery],
         parameters=(
             Parameter(name="status", type=DeliveryStatus),
@@ -73,6 +75,7 @@ ROUTES: list[Operation] = [
         "/{delivery_id}",
         get,
         "Get a delivery with all its tries and its payload",
+        access=Access("threads", "read"),
         response=WebhookDeliveryLog,
         errors=(404, 422),
     ),
@@ -81,6 +84,7 @@ ROUTES: list[Operation] = [
         "/{delivery_id}/redeliver",
         redeliver,
         "Send a delivery again, now, under the same id",
+        access=Access("threads", "update"),
         response=WebhookDelivery,
         errors=(404, 422),
     ),

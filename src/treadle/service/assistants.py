@@ -83,6 +83,14 @@ class Assistants:
         except ValueError:
             raise invalid_assistant(self._graphs, reference) from None
 
+    def known_id(self, reference: str) -> str:
+        """The id behind a graph's name; any other text as it is."""
+        return system_id(reference) if reference in self._graphs.ids else reference
+
+    def is_own(self, assistant_id: str) -> bool:
+        """Whether it is the assistant that a graph of this server has by itself."""
+        return any(system_id(graph_id) == assistant_id for graph_id in self._graphs.ids)
+
     def resolve(self, tx: Transaction, reference: str) -> Assistant:
         """The assistant that a run asks for by id or graph name. Its graph is one that can be run here.
 

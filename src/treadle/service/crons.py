@@ -13,6 +13,7 @@ from msgspec import UNSET, to_builtins
 from treadle.errors import APIError, BadRequestError, NotFoundError, UnprocessableError
 from treadle.model import JSON, Cron, CronCreate, CronPatch, CronSearch, RunCreate
 from treadle.ports import Clock, CronQuery, Records, Transaction
+from treadle.service.access import Requester, requester
 from treadle.service.assistants import Assistants
 from treadle.service.bounds import limit_of, offset_of
 from treadle.service.identifiers import uuid7
@@ -50,6 +51,7 @@ class Crons:
             raise UnprocessableError(_THREADLESS, field="on_run_completed")
         self._runs.check(request)
         self._identify(request.assistant_id)
+        by = requester()
 
         def work(tx: Transaction) -> Cron:
             cron_id = uuid7(tx.now)
@@ -74,6 +76,8 @@ class Crons:
                 updated_at=created,
             )
             tx.put_cron(_scheduled(_unended(cron, created), created))
+            if by is not None:
+                tx.set_cron_requester(cron_id, to_builtins(by))
             return _existing(tx, cron_id)
 
         return await self._records.transact(work)
@@ -162,7 +166,7 @@ class Crons:
         now = moment(tx.now)
         if cron.end_time is None or now <= cron.end_time:
             try:
-                run = self._runs.insert(tx, cron.thread_id, _request(cron), _by(cron))
+                run = self._runs.insert(tx, cron.thread_id, _request(cron), _by(cron, tx.cron_requester(cron.cron_id)))
                 logger.info("a cron made a run", cron_id=cron.cron_id, run_id=run.run_id)
             except (APIError, msgspec.ValidationError) as error:
                 # Raised before anything was written; this date is passed over, and other crons go on.
@@ -253,8 +257,9 @@ def _request(cron: Cron) -> RunCreate:
     return request
 
 
-def _by(cron: Cron) -> Requested:
-    return Requested(request_id=str(uuid.uuid4()), cron_id=cron.cron_id)
+def _by(cron: Cron, requester: JSON | None) -> Requested:
+    made_by = None if requester is None else msgspec.convert(requester, Requester)
+    return Requested(request_id=str(uuid.uuid4()), cron_id=cron.cron_id, requester=made_by)
 
 
 def _existing(tx: Transaction, cron_id: str) -> Cron:

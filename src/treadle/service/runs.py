@@ -25,6 +25,7 @@ from treadle.model import (
     ThreadTTL,
 )
 from treadle.ports import Clock, EventLog, NewRun, Outcome, Records, RunQuery, Transaction
+from treadle.service.access import Requester
 from treadle.service.assistants import Assistants
 from treadle.service.identifiers import uuid7
 from treadle.service.multitask import decide
@@ -37,12 +38,15 @@ _WAIT_SECONDS = 3600.0
 
 
 class Requested(Struct, frozen=True):
-    """Who asks: what of the HTTP request ends up in a run. ``key`` is the Idempotency-Key; a cron gives its id."""
+    """Who asks: what of the HTTP request ends up in a run. ``key`` is the Idempotency-Key; a cron gives its id.
+    ``headers`` are those that go into the configurable."""
 
     request_id: str
     key: str | None = None
     route: str = ""
     cron_id: str | None = None
+    requester: Requester | None = None
+    headers: JSON = {}
 
 
 class Runs:
@@ -105,7 +109,7 @@ class Runs:
         run_id = uuid7(tx.now)
         temporary = thread_id is None and request.on_completion != "keep"
         stateless = thread_id is None
-        thread = self._thread(tx, thread_id or uuid7(tx.now), request, create=stateless)
+        thread = self._thread(tx, thread_id or uuid7(tx.now), request, requested, create=stateless)
         strategy = request.multitask_strategy or "enqueue"
         self._supersede(tx, thread.thread_id, strategy, run_id)
         run = assemble(request, assistant, thread, run_id, tx.now, requested, temporary=temporary, stateless=stateless)
@@ -116,12 +120,16 @@ class Runs:
         )
         return tx.insert_run(run)
 
-    def _thread(self, tx: Transaction, thread_id: str, request: RunCreate, *, create: bool) -> Thread:
+    def _thread(
+        self, tx: Transaction, thread_id: str, request: RunCreate, requested: Requested, *, create: bool
+    ) -> Thread:
         if not create and (thread := tx.thread(thread_id, values=False)):
             return thread
         if not create and request.if_not_exists != "create":
             raise NotFoundError("Thread or assistant not found.")
-        tx.insert_thread(thread_id, metadata={} if create else request.metadata or {}, ttl=self._thread_ttl)
+        marks = requested.requester.marks if requested.requester else {}
+        metadata = ({} if create else request.metadata or {}) | marks
+        tx.insert_thread(thread_id, metadata=metadata, ttl=self._thread_ttl)
         thread = tx.thread(thread_id, values=False)
         assert thread is not None, "a thread just inserted is there"
         return thread
@@ -274,6 +282,8 @@ def assemble(
     metadata = assistant.metadata | ({} if stateless else thread.metadata) | own | (request.metadata or {})
     config = request.config or RunConfig()
     context = assistant.context | (config.configurable or {}) | (request.context or {})
+    user = requested.requester.user if requested.requester else None
+    identity = user["identity"] if user else ""
     by = {} if requested.cron_id is None else {"cron_id": requested.cron_id}
     metadata |= by
     merged = _config(assistant.config, config, metadata)
@@ -281,9 +291,10 @@ def assemble(
         **context,
         **_checkpoint(request),
         **by,
-        "langgraph_auth_user": None,
-        "langgraph_auth_user_id": "",
-        "langgraph_auth_permissions": [],
+        **requested.headers,
+        "langgraph_auth_user": user,
+        "langgraph_auth_user_id": identity,
+        "langgraph_auth_permissions": (user or {}).get("permissions") or [],
         "langgraph_request_id": requested.request_id,
         "__request_start_time_ms__": now // 1000,
         "__after_seconds__": request.after_seconds or 0,
@@ -291,7 +302,7 @@ def assemble(
         "thread_id": thread.thread_id,
         "graph_id": assistant.graph_id,
         "assistant_id": assistant.assistant_id,
-        "user_id": "",
+        "user_id": identity,
     }
     return NewRun(
         run_id=run_id,

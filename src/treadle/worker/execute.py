@@ -15,6 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from msgspec import Struct
 
 from treadle.errors import LeaseLost, TreadleError
+from treadle.graph.auth import USER, with_user
 from treadle.graph.encode import describe_error
 from treadle.graph.internals import AnyGraph
 from treadle.graph.load import Graphs
@@ -127,7 +128,8 @@ def configure(attempt: Attempt) -> RunnableConfig:
     config: JSON = attempt.claim.kwargs["config"]
     lease = attempt.lease
     own = {"run_attempt": lease.attempt, "run_id": lease.run_id, "thread_id": lease.thread_id, **_VERSIONS}
-    return cast("RunnableConfig", {**config, "metadata": {**config.get("metadata", {}), **own}})
+    stored = (config.get("configurable") or {}).get(USER)
+    return cast("RunnableConfig", with_user({**config, "metadata": {**config.get("metadata", {}), **own}}, stored))
 
 
 async def load(run: Execution, opened: AsyncExitStack) -> AnyGraph:
@@ -138,8 +140,9 @@ async def load(run: Execution, opened: AsyncExitStack) -> AnyGraph:
         raise GraphMissing(f"graph {claim.graph_id!r} is not in langgraph.json; it has {', '.join(run.tools.graphs)}")
     context = claim.kwargs.get("context")
     store = run.tools.checkpoints.store
+    user = run.config.get("configurable", {}).get(USER)
     return await opened.enter_async_context(
-        loaded.open(access="threads.create_run", config=run.config, store=store, context=context)
+        loaded.open(access="threads.create_run", config=run.config, store=store, context=context, user=user)
     )
 
 
