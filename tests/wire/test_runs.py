@@ -484,6 +484,18 @@ def test_a_batch_is_made_whole_or_not_at_all(serving: Running) -> None:
     _loop.run(use())
 
 
+def test_the_fields_of_a_batch_may_be_spelt_as_javascript_does(serving: Running) -> None:
+    async def use() -> None:
+        item = {**CHAIN, "assistantId": "nope", "streamMode": ["updates"], "interruptBefore": ["n1"]}
+        (run,) = await serving.post("/runs/batch", [{**item, "onCompletion": "keep"}])
+        assert (run["kwargs"]["stream_mode"], run["kwargs"]["interrupt_before"]) == (["updates"], ["n1"])
+        assert await serving.get(f"/threads/{run['thread_id']}/runs/{run['run_id']}/join") == {"n": [0]}
+        answer = await serving.http.post("/runs/batch", json=[{**CHAIN, "multitaskStrategy": "bogus"}])
+        assert (answer.status_code, answer.json()["field"]) == (422, "[0].multitask_strategy")
+
+    _loop.run(use())
+
+
 @pytest.mark.parametrize(
     "spelt",
     [
@@ -585,6 +597,19 @@ def test_cancelling(tmp_path: Path) -> None:
         assert (await server.get(f"/threads/{thread_id}/state"))["next"] == ["a"]
         answer = await server.http.post(f"{running_run}/cancel")
         assert (answer.status_code, answer.json()["detail"][:27]) == (404, "No matching runs to cancel.")
+
+    serve_for(tmp_path, use)
+
+
+def test_a_cancelled_run_says_that_its_input_was_taken_up_by_another(tmp_path: Path) -> None:
+    async def use(server: Running) -> None:
+        path = await server.run("sleeper", {"delay": 30})
+        for query in ({"reason": "bored"}, {"reason": "taken", "action": "rollback"}):
+            answer = await server.http.post(f"{path}/cancel", params=query)
+            assert (answer.status_code, answer.json()["field"]) == (422, "reason")
+        assert (await server.http.post(f"{path}/cancel", params={"reason": "taken", "wait": "1"})).status_code == 200
+        thread = await server.get(path.partition("/runs/")[0])
+        assert thread["error"]["message"].startswith("taken:")
 
     serve_for(tmp_path, use)
 

@@ -55,7 +55,11 @@ async def read(request: Request, *, limit: int) -> bytes:
 
 def decode(data: bytes, type: type[T]) -> T:
     """JSON bytes as ``type``. Raises UnprocessableError or BadRequestError, see ``body``."""
-    raw = _json(data)
+    return convert(_json(data), type)
+
+
+def convert(raw: Any, type: type[T]) -> T:
+    """JSON that has been decoded as ``type``. Raises UnprocessableError naming the field."""
     try:
         return msgspec.convert(raw, type)
     except msgspec.ValidationError as error:

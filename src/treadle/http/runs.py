@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,6 +36,7 @@ from treadle.service.runs import Requested
 
 COLUMNS = tuple(Run.__struct_fields__)
 _LEFT = "client disconnected from the run stream (on_disconnect=cancel)"
+_CAPITAL = re.compile("(?<=[a-z])[A-Z]")
 _CANCEL_ACTIONS: tuple[CancelAction, ...] = ("interrupt", "rollback")
 
 
@@ -46,11 +49,19 @@ async def create(request: Request, services: Services) -> ASGIApp:
 
 
 async def create_batch(request: Request, services: Services) -> ASGIApp:
-    bodies = await parse.body(request, list[RunCreate], limit=services.settings.max_body_bytes)
+    items = await parse.body(request, list[JSON], limit=services.settings.max_body_bytes)
+    bodies = parse.convert([_snake_cased(item) for item in items], list[RunCreate])
     if not bodies:
         raise UnprocessableError("request body: must hold at least one run", field="")
     runs = await services.runs.create_batch([(None, body) for body in bodies], _requested(request))
     return json_response(runs)
+
+
+def _snake_cased(item: JSON) -> JSON:
+    """The fields of a batch item under their names on the wire: the JS SDK sends those of a batch as its callers write
+    them (``streamMode``), unlike those of a single run."""
+    named = {_CAPITAL.sub(lambda found: f"_{found[0].lower()}", name): value for name, value in item.items()}
+    return {name: item.get(name, value) for name, value in named.items()}
 
 
 async def create_and_stream(request: Request, services: Services) -> ASGIApp:
@@ -141,8 +152,12 @@ async def delete(request: Request, services: Services) -> ASGIApp:
 async def cancel(request: Request, services: Services) -> ASGIApp:
     thread_id, run_id = _run_path(request)
     query = parse.query(request)
-    wait = query.flag("wait")
-    await services.runs.cancel(thread_id, run_id, _action(query), wait=wait)
+    wait, action = query.flag("wait"), _action(query)
+    taken = query.choice("reason", ("taken",)) is not None
+    if taken and action != "interrupt":
+        raise UnprocessableError("reason: goes with action=interrupt only", field="reason")
+    reason = f"taken: its input is steering another run, {thread_id}/{run_id}" if taken else None
+    await services.runs.cancel(thread_id, run_id, action, wait=wait, reason=reason)
     if not wait:
         return Response(status_code=202)
     location = f"/threads/{thread_id}/runs/{run_id}"
@@ -285,6 +300,7 @@ def _run_path(request: Request) -> tuple[str, str]:
 _KEY = Parameter(name="Idempotency-Key", type=str, place="header", description="the same key and body make one run")
 _WAIT = Parameter(name="wait", type=bool, description="answer once the run is over")
 _ACTION = Parameter(name="action", type=CancelAction)
+_REASON = Parameter(name="reason", type=Literal["taken"], description="the run's input was taken up by another run")
 _LAST_ID = Parameter(
     name="Last-Event-ID", type=str, place="header", description="read after this event; -1 or 0 from the start"
 )
@@ -372,7 +388,7 @@ ROUTES: list[Operation] = [
         "update",
         status=202,
         otherwise={200: JSON},
-        parameters=(_WAIT, _ACTION),
+        parameters=(_WAIT, _ACTION, _REASON),
     ),
     _on_run("GET", f"{_RUN}/join", join, "Wait for a run's result", response=JSON, parameters=(_LEAVE,)),
     _on_run("GET", f"{_RUN}/stream", join_stream, "Join a run's stream", streams=True, parameters=_JOIN),
