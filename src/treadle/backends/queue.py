@@ -136,6 +136,7 @@ class SqliteQueue:
         if outcome.rollback:
             webhooks.enqueue(conn, run_id, now, outcome, hub, tell)
             checkpoints.delete_runs_checkpoints(conn, thread_id, run_id)
+            tell(lambda: hub.ended("rolled_back"))
             sql.delete_run(conn, run_id, hub, tell)
             conn.execute(
                 "UPDATE threads SET error = ?, settled = 1 WHERE thread_id = ?",
@@ -145,7 +146,6 @@ class SqliteQueue:
             # Its log is gone; who follows the thread is told that it is over.
             over = Event(now // 1000, "end", "", orjson.dumps({"run_id": run_id, "status": "rolled_back"}))
             thread_rows.append(conn, thread_id, over, hub, tell)
-            tell(lambda: hub.ended("rolled_back"))
         else:
             output_id = sql.end_run(conn, run_id, thread_id, now, outcome, events, hub, tell)
             interrupts = outcome.interrupts or {}

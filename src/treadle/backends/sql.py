@@ -248,8 +248,8 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         thread_id, temporary = row
         if outcome.rollback:
             webhooks.enqueue(self._conn, run_id, self.now, outcome, self._hub, self._tell)
-            delete_run(self._conn, run_id, self._hub, self._tell)
             self._tell(lambda: self._hub.ended("rolled_back"))
+            delete_run(self._conn, run_id, self._hub, self._tell)
         else:
             end_run(self._conn, run_id, thread_id, self.now, outcome, [], self._hub, self._tell)
         if temporary:
@@ -365,8 +365,8 @@ def end_run(
             *(rows.dump_or_none(outcome.wait_interrupts), len(events) + 1, run_id),
         ),
     ).fetchone()
-    append_events(conn, run_id, thread_id, attempt, last_seq, (*events, end), hub, tell)
     tell(lambda: hub.ended(outcome.status))
+    append_events(conn, run_id, thread_id, attempt, last_seq, (*events, end), hub, tell)
     if webhook is not None:
         webhooks.enqueue(conn, run_id, now, outcome, hub, tell)
     return output_id

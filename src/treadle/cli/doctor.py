@@ -91,10 +91,12 @@ def _tracing(settings: Settings, config: Path) -> Iterator[Finding]:
 
 def _project(settings: Settings, config: Path) -> Iterator[Finding]:
     from treadle.graph.load import load_config, load_graphs
+    from treadle.graph.storage import storage_config
 
     try:
         project = load_config(config)
         graphs = load_graphs(project)
+        storage_config(project)
     except ConfigError as error:
         parts = (str(error), error.hint and f"hint: {error.hint}", report.users_traceback(error))
         yield Finding("project", "fail", "\n".join(part.rstrip() for part in parts if part))
