@@ -15,6 +15,7 @@ import httpx
 from transport import StreamingTransport
 from treadle.graph.auth import auth_config
 from treadle.graph.load import load_config, load_graphs
+from treadle.ports import Clock
 from treadle.runtime import Runtime
 from treadle.settings import Settings
 
@@ -42,12 +43,15 @@ def client(runtime: Runtime, name: str | None) -> httpx.AsyncClient:
 
 
 @asynccontextmanager
-async def users(data: Path, project: Path = PROJECT, **settings: Any) -> AsyncIterator[Users]:
+async def users(
+    data: Path, project: Path = PROJECT, clock: Clock | None = None, **settings: Any
+) -> AsyncIterator[Users]:
     config = load_config(project)
     runtime = Runtime(
         Settings(data=data, **{"drain_seconds": 0.1, "cancel_seconds": 0.5, **settings}),
         load_graphs(config),
         auth=auth_config(config),
+        clock=clock,
     )
     async with runtime, client(runtime, "ann") as ann, client(runtime, "ben") as ben, client(runtime, None) as nobody:
         yield Users(runtime, ann, ben, nobody)
@@ -59,10 +63,11 @@ def serving_users(
     *,
     project: Path = PROJECT,
     seconds: float = 30,
+    clock: Clock | None = None,
     **settings: Any,
 ) -> None:
     async def main() -> None:
-        async with asyncio.timeout(seconds), users(data, project, **settings) as served:
+        async with asyncio.timeout(seconds), users(data, project, clock, **settings) as served:
             await use(served)
 
     asyncio.run(main())

@@ -133,7 +133,8 @@ class _Reader:
             raise self._error("auth.cache", "is not supported: every request is authenticated", "remove the key")
         if not isinstance(given.get("disable_studio_auth", False), bool):
             raise self._error("auth.disable_studio_auth", f"is {given['disable_studio_auth']!r}", "true or false")
-        if not isinstance(openapi := given.get("openapi") or {}, dict):
+        openapi = given.get("openapi", {})
+        if not isinstance(openapi, dict):
             raise self._error("auth.openapi", f"must be an object, is {kind(openapi)}")
         place, found = named(self._project, "auth.path", given.get("path"), _SHAPE)
         if not isinstance(found, Auth):

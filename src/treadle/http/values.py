@@ -68,6 +68,8 @@ class Asked:
 
     def change(self, index: int, action: str, before: JSON, after: JSON) -> None:
         """Puts what a rule changed into the request. What a request cannot hold (an id of the path) stays as it was."""
+        if action == "read":  # its value only tells what is read; a body may have fields of the same names
+            return
         changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
         if self.content is None:
             if "namespace" in changed:

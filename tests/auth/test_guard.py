@@ -1,0 +1,110 @@
+"""The guard between the rules and the records, and what a filter means."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auth.serving_users import Users, ok, serving_users
+from treadle.backends import open_sqlite
+from treadle.backends.clock import SystemClock
+from treadle.filters import checked, equalities, permits
+from treadle.graph.auth import User
+from treadle.ports import AssistantQuery, CronQuery, ThreadQuery, Transaction
+from treadle.service.access import GuardedRecords, GuardedTransaction, Scope, internally, within
+
+
+def verbs(cls: type) -> set[str]:
+    return {name for name in vars(cls) if not name.startswith("_")}
+
+
+def test_every_verb_of_a_transaction_is_guarded():
+    """A new verb has to say what it does about what may not be seen."""
+    assert verbs(Transaction) - verbs(GuardedTransaction) == set()
+    assert verbs(GuardedTransaction) - verbs(Transaction) == set()
+
+
+def with_records(path: Path, use: Any) -> None:
+    async def main() -> None:
+        backend = open_sqlite(path / "t.sqlite3", clock=SystemClock())
+        try:
+            await use(backend.records, GuardedRecords(backend.records))
+        finally:
+            backend.close()
+
+    asyncio.run(main())
+
+
+def test_records_are_not_to_be_had_without_saying_for_whom(tmp_path):
+    async def use(records: Any, guarded: Any) -> None:
+        with pytest.raises(RuntimeError):
+            await guarded.read(lambda tx: tx.thread("x"))
+        assert await internally(lambda: guarded.read(lambda tx: tx.thread("x")))() is None
+        with pytest.raises(RuntimeError):
+            await guarded.transact(lambda tx: tx.thread("x"))
+
+    with_records(tmp_path, use)
+
+
+def test_of_a_resource_that_no_rule_was_asked_about_nothing_is_there(tmp_path):
+    async def use(records: Any, guarded: Any) -> None:
+        await records.transact(lambda tx: tx.insert_thread("t", metadata={"owner": "ann"}))
+        with within(Scope(User(identity="ann"), {})):
+            assert await guarded.read(lambda tx: tx.thread("t")) is None
+            assert await guarded.read(lambda tx: tx.search_threads(ThreadQuery())) == []
+            assert await guarded.read(lambda tx: tx.count_threads(ThreadQuery())) == 0
+            assert await guarded.read(lambda tx: tx.search_assistants(AssistantQuery())) == []
+            assert await guarded.read(lambda tx: tx.search_crons(CronQuery())) == []
+        with within(Scope(User(identity="ann"), {"threads": []})):
+            assert await guarded.read(lambda tx: tx.count_threads(ThreadQuery())) == 1
+
+    with_records(tmp_path, use)
+
+
+def test_a_request_without_a_user_in_it_sees_nothing_of_an_earlier_one(tmp_path):
+    async def use(users: Users) -> None:
+        thread = ok(await users.ann.post("/threads", json={}))
+        assert (await users.nobody.get(f"/threads/{thread['thread_id']}")).status_code == 401
+        with pytest.raises(RuntimeError):
+            await users.runtime.services.threads.get(thread["thread_id"])
+
+    serving_users(tmp_path, use)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=1), inner, max_size=2),
+    max_leaves=6,
+)
+metadata = st.dictionaries(st.sampled_from("xyz"), json_values, max_size=3)
+
+
+@given(metadata)
+def test_metadata_passes_the_filter_that_spells_it_out(known):
+    assert permits([{key: {"$eq": value} for key, value in known.items()}], known)
+    assert equalities({key: {"$eq": value} for key, value in known.items()}) == known
+    lists = {key: value for key, value in known.items() if isinstance(value, list)}
+    assert permits([{key: {"$contains": value} for key, value in lists.items()}], known)
+
+
+@given(metadata, st.sampled_from("xyz"), st.text("ab", max_size=2))
+def test_metadata_without_the_key_or_with_another_value_does_not_pass(known, key, value):
+    assert permits([{key: value}], known) == (key in known and known[key] == value)
+    assert not permits([{"missing": value}], known)
+
+
+@pytest.mark.parametrize("wrong", ["x", 1, [], {1: "x"}, {"a": {}}, {"a": {"$ne": 1}}, {"a": {"$eq": 1, "b": 2}}, None])
+def test_what_is_no_filter_is_refused(wrong):
+    with pytest.raises(ValueError, match="filter"):
+        checked(wrong)
+
+
+@pytest.mark.parametrize(("have", "wanted"), [(True, 1), (1, True), (0, False), ("1", 1), (None, "")])
+def test_values_of_other_types_are_other_values(have, wanted):
+    assert not permits([{"a": wanted}], {"a": have})
+    assert not permits([{"a": {"$contains": wanted}}], {"a": [have]})

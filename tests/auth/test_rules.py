@@ -1,0 +1,403 @@
+"""What the user's handlers may take, give and change, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from langgraph_sdk import get_client
+from langgraph_sdk.errors import NotFoundError
+
+from auth.serving_users import PROJECT, Users, ok, project_with, serving_users, until
+from crons.serving import SetClock
+from server import Server
+from transport import StreamingTransport
+from treadle.errors import ConfigError
+from treadle.graph.auth import auth_config
+from treadle.graph.load import load_config, load_graphs
+
+OPEN = """
+@auth.authenticate
+async def authenticate(authorization: str | None):
+    return (authorization or "").partition(" ")[2] or "nobody"
+
+"""
+
+
+# --- authenticate -----------------------------------------------------------------------------------------------------
+
+USERS = {
+    "text": "async def who(authorization: str): return authorization.split()[1]",
+    "a dict": "async def who(authorization: str): return {'identity': authorization.split()[1]}",
+    "a plain function": "def who(headers: dict): return headers[b'authorization'].decode().split()[1]",
+    "a plain function that blocks": "def who(headers):\n    time.sleep(0.05)\n    return 'ann'",
+    "an object": "class U:\n    identity = 'ann'\n    permissions = ['a']\nasync def who(): return U()",
+    "everything": (
+        "async def who(request, body, path, method, path_params, query_params, headers, authorization):\n"
+        "    assert (await request.json()) == body and body['metadata'] == {'a': 1}, body\n"
+        "    assert (path, method, path_params, query_params) == ('/threads', 'POST', {}, {'q': '1'})\n"
+        "    assert request.headers['authorization'].encode() == headers[b'authorization'] == authorization.encode()\n"
+        "    return authorization.split()[1]"
+    ),
+    "with a default": "async def who(authorization: str = '', other: int = 1): return authorization.split()[1]",
+}
+
+
+@pytest.mark.parametrize("handler", USERS.values(), ids=USERS)
+def test_a_user_may_come_in_any_form(handler, tmp_path):
+    by = "ctx.user.identity + ctx.user['identity']"
+    rule = f"\n@auth.on\nasync def mark(ctx, value):\n    value['metadata']['by'] = {by}\n"
+    project = project_with(tmp_path / "project", handler + "\nauth.authenticate(who)\n" + rule)
+
+    async def use(users: Users) -> None:
+        thread = ok(await users.ann.post("/threads?q=1", json={"metadata": {"a": 1}}))
+        assert thread["metadata"] == {"a": 1, "by": "annann"}
+
+    serving_users(tmp_path / "data", use, project=project)
+
+
+REFUSALS = {
+    "raise Auth.exceptions.HTTPException()": (401, "Unauthorized"),
+    "raise Auth.exceptions.HTTPException(403, 'not you')": (403, "not you"),
+    "raise Auth.exceptions.HTTPException(429, 'slow down', headers={'retry-after': '7'})": (429, "slow down"),
+    "return None": (401, "Unauthorized"),
+    "return ''": (401, "Unauthorized"),
+    "return {'identity': 'a', 'is_authenticated': False}": (401, "Unauthorized"),
+    "return {'name': 'a'}": (500, "Internal server error"),
+    "return 7": (500, "Internal server error"),
+    "raise ValueError('secret')": (500, "Internal server error"),
+    "assert False, 'no'": (403, "no"),
+    "await asyncio.sleep(60)": (503, "Authentication took longer than 0.3 seconds"),
+    "time.sleep(1)": (503, "Authentication took longer than 0.3 seconds"),
+    "raise TimeoutError": (500, "Internal server error"),
+}
+
+
+@pytest.mark.parametrize("body", REFUSALS)
+def test_who_is_not_let_in_gets_what_the_handler_says(body, tmp_path):
+    project = project_with(tmp_path / "project", f"@auth.authenticate\nasync def who():\n    {body}\n")
+
+    async def use(users: Users) -> None:
+        started = time.monotonic()
+        asked = asyncio.create_task(users.ann.get("/threads/x"))
+        await asyncio.sleep(0)
+        assert (await users.ann.get("/ok")).status_code == 200
+        response = await asked
+        assert (response.status_code, response.json()["detail"]) == REFUSALS[body]
+        assert set(response.json()) == {"detail", "code"}
+        assert time.monotonic() - started < 5
+        if "retry-after" in body:
+            assert response.headers["retry-after"] == "7"
+
+    serving_users(tmp_path / "data", use, project=project, auth_seconds=0.3)
+
+
+# --- on ---------------------------------------------------------------------------------------------------------------
+
+PICKED = """
+def says(name):
+    async def handler(ctx, value):
+        value["metadata"]["rule"] = name
+    return handler
+
+auth.on(says("global"))
+auth.on(actions="update")(says("action"))
+auth.on.threads(says("resource"))
+auth.on.threads.create(says("exact"))
+"""
+
+
+def test_the_most_specific_rule_decides(tmp_path):
+    project = project_with(tmp_path / "project", OPEN + PICKED)
+
+    async def use(users: Users) -> None:
+        thread = ok(await users.ann.post("/threads", json={}))
+        assert thread["metadata"]["rule"] == "exact"
+        path = f"/threads/{thread['thread_id']}"
+        assert ok(await users.ann.patch(path, json={"metadata": {"x": 1}}))["metadata"]["rule"] == "resource"
+        assistant = ok(await users.ann.post("/assistants", json={"graph_id": "echo"}))
+        assert assistant["metadata"]["rule"] == "global"
+        changed = ok(await users.ann.patch(f"/assistants/{assistant['assistant_id']}", json={"name": "x"}))
+        assert changed["metadata"]["rule"] == "action"
+
+    serving_users(tmp_path / "data", use, project=project)
+
+
+def test_without_a_rule_that_matches_a_request_is_accepted(tmp_path):
+    rule = "@auth.on.assistants\nasync def no(ctx, value):\n    return False\n"
+    project = project_with(tmp_path / "project", OPEN + rule)
+
+    async def use(users: Users) -> None:
+        thread = ok(await users.ann.post("/threads", json={}))
+        assert ok(await users.ben.get(f"/threads/{thread['thread_id']}"))
+        assert (await users.ben.post("/assistants/search", json={})).status_code == 403
+        # A graph's own assistant can be run by whoever may run: otherwise nobody could run anything.
+        ok(await users.ben.post("/runs/wait", json={"assistant_id": "echo", "input": {"text": "x"}}))
+
+    serving_users(tmp_path / "data", use, project=project)
+
+
+RESULTS = {
+    "return None": 200,
+    "return True": 200,
+    "return {}": 200,
+    "return False": 403,
+    "return {'team': 'red'}": 200,
+    "return {'team': {'$eq': 'red'}}": 200,
+    "return {'team': 'blue'}": 404,
+    "return {'gone': None}": 404,
+    "return {'who': {'$contains': 'ann'}}": 200,
+    "return {'who': {'$contains': ['ann', 'ben']}}": 200,
+    "return {'who': {'$contains': ['ann', 'cid']}}": 404,
+    "return {'team': {'$contains': 'red'}}": 404,
+    "return {'team': 'red', 'who': {'$contains': 'cid'}}": 404,
+    "return {'team': {'$ne': 'blue'}}": 500,
+    "return 'yes'": 500,
+    "return 1": 500,
+    "raise Auth.exceptions.HTTPException(402, 'pay')": 402,
+    "assert 'admin' in ctx.permissions": 403,
+    "raise KeyError('x')": 500,
+}
+
+
+@pytest.mark.parametrize("result", RESULTS)
+def test_what_a_rule_gives_back_decides(result, tmp_path):
+    rule = (
+        f"@auth.on.threads.read\nasync def read(ctx, value):\n    {result}\n"
+        f"@auth.on.threads.search\nasync def search(ctx, value):\n    {result}\n"
+    )
+    project = project_with(tmp_path / "project", OPEN + rule)
+
+    async def use(users: Users) -> None:
+        made = {"metadata": {"team": "red", "who": ["ann", "ben"]}}
+        thread = ok(await users.ann.post("/threads", json=made))
+        response = await users.ann.get(f"/threads/{thread['thread_id']}")
+        assert response.status_code == RESULTS[result], response.text
+        search = await users.ann.post("/threads/search", json={})
+        count = await users.ann.post("/threads/count", json={})
+        if RESULTS[result] in (200, 404):
+            found = 1 if RESULTS[result] == 200 else 0
+            assert (len(search.json()), search.headers["x-pagination-total"], count.json()) == (
+                found,
+                str(found),
+                found,
+            )
+        else:
+            assert search.status_code == count.status_code == RESULTS[result]
+
+    serving_users(tmp_path / "data", use, project=project)
+
+
+VALUES = """
+seen = []
+
+@auth.on
+async def look(ctx, value):
+    seen.append((ctx.resource, ctx.action, ctx.user.identity, value))
+    if value.get("metadata", {}).get("change"):
+        value["metadata"]["changed"] = [ctx.resource, ctx.action]
+
+@auth.on.threads.create_run
+async def run(ctx, value):
+    import uuid
+    assert isinstance(value["assistant_id"], uuid.UUID), value
+    assert value["thread_id"] is None or isinstance(value["thread_id"], uuid.UUID), value
+    assert value["kwargs"]["input"] == {"text": "mine"}, value
+    value["kwargs"]["input"] = {"text": "theirs"}
+    value["metadata"]["stamp"] = "s"
+"""
+
+
+def test_what_a_rule_changes_is_what_is_stored(tmp_path):
+    project = project_with(tmp_path / "project", OPEN + VALUES)
+    run = {"assistant_id": "echo", "input": {"text": "mine"}}
+
+    async def use(users: Users) -> None:
+        thread = ok(await users.ann.post("/threads", json={"metadata": {"change": 1}}))
+        assert thread["metadata"] == {"change": 1, "changed": ["threads", "create"]}
+        path = f"/threads/{thread['thread_id']}"
+        assert ok(await users.ann.post(f"{path}/runs/wait", json=run)) == {"text": "theirs"}
+        assert ok(await users.ann.get(f"{path}/runs"))[0]["metadata"]["stamp"] == "s"
+        batch = ok(await users.ann.post("/runs/batch", json=[run, {**run, "metadata": {"n": 2}}]))
+        assert [(each["metadata"]["stamp"], each["metadata"].get("n")) for each in batch] == [("s", None), ("s", 2)]
+        kept = ok(await users.ann.post("/runs", json={**run, "on_completion": "keep"}))
+        assert ok(await users.ann.get(f"/threads/{kept['thread_id']}"))["metadata"]["stamp"] == "s"
+
+    serving_users(tmp_path / "data", use, project=project)
+
+
+def test_a_filter_says_nothing_of_the_store_and_so_refuses(tmp_path):
+    rule = "@auth.on\nasync def own(ctx, value):\n    return {'owner': ctx.user.identity}\n"
+    project = project_with(tmp_path / "project", OPEN + rule)
+
+    async def use(users: Users) -> None:
+        response = await users.ann.put("/store/items", json={"namespace": ["a"], "key": "k", "value": {}})
+        assert response.status_code == 403
+        assert "namespace" in response.json()["detail"]
+
+    serving_users(tmp_path / "data", use, project=project)
+
+
+def test_a_namespace_that_a_rule_makes_wrong_is_refused(tmp_path):
+    async def use(users: Users) -> None:
+        async with users.named("ann@example.org") as ann:
+            assert (await ann.get("/store/items", params={"namespace": "a", "key": "k"})).status_code == 422
+            item = {"namespace": ["a"], "key": "k", "value": {}}
+            assert (await ann.put("/store/items", json=item)).status_code == 422
+
+    serving_users(tmp_path, use)
+
+
+# --- what a user leaves behind ----------------------------------------------------------------------------------------
+
+
+def test_a_run_knows_its_user(tmp_path):
+    async def use(users: Users) -> None:
+        forged = {"configurable": {"langgraph_auth_user": {"identity": "root"}, "langgraph_auth_user_id": "root"}}
+        made = ok(await users.ann.post("/runs/wait", json={"assistant_id": "who", "input": {}, "config": forged}))
+        assert made["who"] == {
+            "attribute": "ann",
+            "item": "ann",
+            "token": "secret of ann",
+            "permissions": ["use"],
+            "id": "ann",
+            "user_id": "ann",
+            "info": "ann",
+        }
+
+    serving_users(tmp_path, use)
+
+
+def test_a_factory_knows_the_user_in_runs_and_in_everything_else(tmp_path):
+    async def use(users: Users) -> None:
+        thread = ok(await users.ann.post("/threads", json={}))
+        path = f"/threads/{thread['thread_id']}"
+        assert ok(await users.ann.post(f"{path}/runs/wait", json={"assistant_id": "made", "input": {}})) == {
+            "who": "ann"
+        }
+        ok(await users.ann.post(f"{path}/state", json={"values": {"text": "x"}, "as_node": "for_ann_True"}))
+        history = ok(await users.ann.post(f"{path}/history", json={"limit": 10}))
+        assert len(history) == 4
+        mine = ok(await users.ann.post("/assistants", json={"graph_id": "made"}))["assistant_id"]
+        drawn = ok(await users.ann.get(f"/assistants/{mine}/graph"))
+        assert "for_ann_True" in [node["id"] for node in drawn["nodes"]]
+
+    serving_users(tmp_path, use)
+
+
+def test_a_restart_does_not_lose_the_user_of_a_run(tmp_path):
+    with Server(PROJECT / "langgraph.json", tmp_path / "data") as server:
+
+        async def first() -> dict[str, Any]:
+            async with get_client(url=server.url, headers={"authorization": "Bearer ann"}) as ann:
+                thread = await ann.threads.create()
+                return dict(await ann.runs.create(thread["thread_id"], "who", input={}, after_seconds=1))
+
+        async def second(run: dict[str, Any]) -> Any:
+            async with get_client(url=server.url, headers={"authorization": "Bearer ann"}) as ann:
+                return await ann.runs.join(run["thread_id"], run["run_id"])
+
+        run = asyncio.run(first())
+        server.restart()
+        assert asyncio.run(second(run))["who"]["token"] == "secret of ann"
+
+
+def test_the_runs_of_a_cron_are_made_for_who_made_it(tmp_path):
+    clock = SetClock("2026-11-22T15:00:00")
+
+    async def use(users: Users) -> None:
+        cron = {"assistant_id": "who", "schedule": "0 16 * * *", "input": {}, "on_run_completed": "keep"}
+        cron_id = ok(await users.ann.post("/runs/crons", json=cron))["cron_id"]
+        clock.set("2026-11-22T16:00:00")
+
+        async def threads() -> Any:
+            found = ok(await users.ann.post("/threads/search", json={"status": "idle"}))
+            return [each for each in found if each.get("values")]
+
+        made = await until(threads)
+        assert made[0]["values"]["who"]["id"] == "ann"
+        assert ok(await users.ben.post("/threads/search", json={})) == []
+        assert ok(await users.ann.delete(f"/runs/crons/{cron_id}")) is None
+
+    serving_users(tmp_path, use, clock=clock, poll_seconds=0.02)
+
+
+def test_idempotency_keys_are_the_users_own(tmp_path):
+    async def use(users: Users) -> None:
+        made = {"json": {"assistant_id": "echo", "input": {}}, "headers": {"idempotency-key": "k"}}
+        first = ok(await users.ann.post("/runs", **made))["run_id"]
+        assert ok(await users.ann.post("/runs", **made))["run_id"] == first
+        assert ok(await users.ben.post("/runs", **made))["run_id"] != first
+
+    serving_users(tmp_path, use)
+
+
+def test_threads_are_made_by_many_at_once_and_only_one_gets_the_id(tmp_path):
+    async def use(users: Users) -> None:
+        same = "01890a5d-ac96-774b-bcce-b302099a8057"
+        body = {"assistant_id": "echo", "input": {"text": "x"}, "if_not_exists": "create", "after_seconds": 100}
+        people = [users.named(f"user{number}") for number in range(8)]
+        answers = await asyncio.gather(*(each.post(f"/threads/{same}/runs", json=body) for each in people))
+        assert sorted(each.status_code for each in answers) == [200] + [404] * 7
+        for each in people:
+            await each.aclose()
+
+    serving_users(tmp_path, use)
+
+
+def test_the_official_sdk_works_with_its_headers(tmp_path):
+    async def use(users: Users) -> None:
+        ann = get_client(url="http://test", headers={"authorization": "Bearer ann"})
+        ben = get_client(url="http://test", headers={"authorization": "Bearer ben"})
+        for each in (ann, ben):
+            each.http.client._transport = StreamingTransport(users.runtime.app)  # type: ignore[attr-defined]
+        thread = await ann.threads.create()
+        parts = [part async for part in ann.runs.stream(thread["thread_id"], "echo", input={"text": "x"})]
+        assert parts[-1].data == {"text": "x"}
+        with pytest.raises(NotFoundError):
+            await ben.threads.get(thread["thread_id"])
+        with pytest.raises(NotFoundError):
+            [part async for part in ben.runs.stream(thread["thread_id"], "echo", input={})]
+        assert await ben.threads.search() == []
+        stateless = [part async for part in ben.runs.stream(None, "echo", input={"text": "y"})]
+        assert stateless[-1].data == {"text": "y"}
+
+    serving_users(tmp_path, use)
+
+
+# --- configuration ----------------------------------------------------------------------------------------------------
+
+WRONG = {
+    "auth.path": [{"path": "auth.py"}, {"path": "./nothing.py:auth"}, {"path": "./auth.py:other"}, {"path": 7}],
+    "auth.paths": [{"paths": "./auth.py:auth"}],
+    "auth.cache": [{"cache": {"cache_keys": ["x"]}}],
+    "auth.disable_studio_auth": [{"disable_studio_auth": "yes"}],
+    "auth.openapi": [{"openapi": []}],
+}
+
+
+@pytest.mark.parametrize(("key", "section"), [(key, each) for key, every in WRONG.items() for each in every])
+def test_a_wrong_section_is_refused_with_its_key(key, section, tmp_path):
+    config = load_config(project_with(tmp_path, OPEN, section=section))
+    load_graphs(config)
+    with pytest.raises(ConfigError) as refused:
+        auth_config(config)
+    assert (refused.value.key, refused.value.file) == (key, str(tmp_path / "langgraph.json"))
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("", "no @auth.authenticate"),
+        ("auth = 7", "not an Auth"),
+        ("@auth.authenticate\nasync def who(token): ...", "takes token"),
+        ("@auth.on\ndef plain(ctx, value): ...", "must be an async function"),
+    ],
+)
+def test_a_wrong_auth_object_is_refused_with_the_reason(code, text, tmp_path):
+    config = load_config(project_with(tmp_path, code))
+    load_graphs(config)
+    with pytest.raises(ConfigError, match=text):
+        auth_config(config)
