@@ -26,7 +26,8 @@ GOLDEN = Path(__file__).parent / "graphs"
 _plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[structlog.processors.add_log_level, _plain])
 
-QUICK = {"drain_seconds": 0.2, "cancel_seconds": 2.0}
+# Heartbeats are for the tests that ask for them: bodies are compared byte for byte, however slow the machine.
+QUICK = {"drain_seconds": 0.2, "cancel_seconds": 2.0, "heartbeat_seconds": 60.0}
 
 graphs_of: Callable[[Path], Graphs] = cache(lambda project: load_graphs(load_config(project)))
 
