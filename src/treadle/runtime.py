@@ -32,6 +32,7 @@ from treadle.graph.storage import StorageConfig, storage_config
 from treadle.graph.webhooks import WebhookConfig, webhook_config
 from treadle.http.access import Gate
 from treadle.http.app import Services, build
+from treadle.http.custom import HttpConfig, Lifespan, http_config
 from treadle.http.sse import Streams
 from treadle.ports import Clock
 from treadle.service.access import GuardedRecords, internally
@@ -76,6 +77,7 @@ class Runtime:
         webhooks: WebhookConfig | None = None,
         storage: StorageConfig | None = None,
         auth: AuthConfig | None = None,
+        http: HttpConfig | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
@@ -87,6 +89,7 @@ class Runtime:
         self._graph_loop = SameLoop() if settings.graphs_on_serving_loop else GraphThread()
         calls = GraphCalls(graphs, self.backend.checkpoints, self._graph_loop)
         self._auth = self._user_auth(auth)
+        http = http or HttpConfig()
         records = GuardedRecords(self.backend.records) if self._auth else self.backend.records
         self._assistants = Assistants(records, calls, self.clock)
         runs = Runs(
@@ -96,6 +99,7 @@ class Runtime:
             self.clock,
             self._targets,
             thread_ttl=storage.thread_ttl,
+            webhooks=http.sends_webhooks,
         )
         self.services = Services(
             settings=settings,
@@ -109,8 +113,12 @@ class Runtime:
             log=self.backend.log,
             streams=Streams(),
             gate=self._gate(),
+            http=http,
         )
         self.app: ASGIApp = build(self.services, settings)
+        self._lifespan: Lifespan | None = None
+        if http.app is not None:
+            self.app = self._lifespan = Lifespan(self.app)
         self._tools = Tools(
             queue=self.backend.queue,
             log=self.backend.log,
@@ -148,6 +156,8 @@ class Runtime:
         loop.start()
         if self._auth is not None:
             self._auth.start()
+        if self._lifespan is not None:
+            await self._lifespan.start()
         orphans = await self.backend.queue.rescue(max_attempts=self.settings.max_attempts, exclusive=True)
         if orphans:
             logger.info("took back the runs of a process that is gone", runs=len(orphans))
@@ -203,6 +213,8 @@ class Runtime:
         if self._side is not None:
             await self._side.stop()
         self._resolver.close()
+        if self._lifespan is not None:
+            await self._lifespan.stop(_STOP_SECONDS)
         if self._auth is not None:
             self._auth.stop()
         self._graph_loop.stop(_STUCK_SECONDS if self.stuck else _STOP_SECONDS)
@@ -248,6 +260,7 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
             webhooks=webhook_config(project),
             storage=storage_config(project),
             auth=auth_config(project),
+            http=http_config(project),
         )
         _spare_the_collector()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -290,7 +303,7 @@ async def _serve(runtime: Runtime, listener: socket.socket, ready: Callable[[str
         lifespan="off",
         log_config=None,
         access_log=False,
-        ws="none",
+        ws="auto" if runtime.services.http.app is not None else "none",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=3,
         server_header=False,

@@ -180,7 +180,12 @@ CASES: dict[str, list[Case]] = {
     "POST /runs": [Case("/runs", RUN), Case("/runs", {**RUN, "assistant_id": "echo"}, other=own)],
     "POST /runs/stream": [Case("/runs/stream", RUN)],
     "POST /runs/wait": [Case("/runs/wait", RUN)],
-    "POST /runs/batch": [Case("/runs/batch", [{**RUN, "assistant_id": "echo"}, RUN])],
+    "POST /runs/batch": [
+        Case("/runs/batch", [{**RUN, "assistant_id": "echo"}, RUN]),
+        Case("/runs/batch", [{"assistantId": "{assistant}", "input": {}}]),
+        Case("/runs/batch", [{"assistant_id": "echo", "input": {}, "thread_id": "{thread}"}]),
+        Case("/runs/batch", [{"assistant_id": "echo", "input": {}, "threadId": "{thread}"}]),
+    ],
     "POST /runs/cancel": [
         Case("/runs/cancel", {"thread_id": "{busy}", "run_ids": ["{waiting}"]}, owner=204),
         Case("/runs/cancel", {"status": "all"}, owner=204),

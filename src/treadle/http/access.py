@@ -6,7 +6,7 @@ may change it: what it changed is what the endpoint gets.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
@@ -81,8 +81,11 @@ class Gate:
         user = await _answered(self._auth.authenticate(given))
         return _readable(request.scope, data, request.receive) if reads else request, user
 
-    async def admit(self, request: Request, access: Access | None, body: Any) -> tuple[Request, scopes.Scope]:
-        """The request as the endpoint is to get it, and what it may see. ``body`` is the type of the body, if any.
+    async def admit(
+        self, request: Request, access: Access | None, body: Any, spelled: Callable[[Any], Any] | None = None
+    ) -> tuple[Request, scopes.Scope]:
+        """The request as the endpoint is to get it, and what it may see. ``body`` is the type of the body, if any;
+        ``spelled`` brings one with other names for its fields to those of the wire.
 
         Raises HTTPException as the user's code says, and what is wrong with the request itself."""
         if access is None:  # a mistake of ours must not let anybody in
@@ -91,8 +94,9 @@ class Gate:
         content = None
         if body is not None:
             data = await parse.read(request, limit=self._limit)
-            parse.decode(data, body)
-            content = orjson.loads(data)
+            content: Any = parse.decode(data, cast("type[object]", Any))
+            content = content if spelled is None else spelled(content)
+            parse.convert(content, body)
         asked = values.Asked(request.path_params, request.query_params, content, self._assistants.known_id)
         scope = await self._judge(access, user, asked)
         return self._rewritten(request, asked), scope
@@ -126,6 +130,8 @@ class Gate:
     async def _usable(self, user: User, asked: values.Asked) -> list[JSON]:
         """The filters for the assistants that are named: what cannot be read cannot be used either."""
         named = [each for each in await self._named(asked) if not self._assistants.is_own(each)]
+        if not named:
+            return [_NOTHING]
         return [filter for each in named for filter in await self._shown(user, "assistants", each)]
 
     async def _shown(self, user: User, resource: str, id: str) -> list[JSON]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from treadle.http import assistants, crons, metrics, runs, store, system, thread_stream, threads, webhooks
+from treadle.http.custom import Prefixed, cors, has_cors, joined
 from treadle.http.routing import Operation, Services, on_http_error, routes
 from treadle.settings import Settings
 
@@ -31,38 +30,31 @@ def operations() -> list[Operation]:
     return [operation for module in modules for operation in module.ROUTES]
 
 
-def build(services: Services, settings: Settings) -> Starlette:
+def build(services: Services, settings: Settings) -> ASGIApp:
     """The application over ``services``. It starts and stops nothing: the composition root does."""
-    return application(operations(), services)
+    http = services.http
+    table = [operation for operation in operations() if http.serves(operation)]
+    if http.app is None:
+        app = _plain(table, services)
+    else:
+        app = joined(http, http.app, routes(table, services), services.gate)
+        app.state.treadle_operations = table
+    served: ASGIApp = Prefixed(app, http.prefix) if http.prefix else app
+    if http.cors is not None:
+        return cors(served, http.cors, EXPOSED)
+    return served if has_cors(http.app) else Cors(served)
 
 
-def application(table: Sequence[Operation], services: Services) -> Starlette:
+def application(table: Sequence[Operation], services: Services) -> ASGIApp:
     """The routes of ``table`` with errors and CORS around them."""
-    app = Starlette(
-        routes=routes(table, services),
-        middleware=[Middleware(Cors), Middleware(Segments)],
-        exception_handlers={HTTPException: on_http_error},
-    )
+    return Cors(_plain(table, services))
+
+
+def _plain(table: Sequence[Operation], services: Services) -> Starlette:
+    app = Starlette(routes=routes(table, services), exception_handlers={HTTPException: on_http_error})
     app.router.redirect_slashes = False
-    app.state.operations = table
+    app.state.treadle_operations = table
     return app
-
-
-class Segments:
-    """Keeps what is encoded in a path encoded while it is routed, so that an id may hold a slash.
-
-    ``routing`` decodes each parameter once, after the route is found.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw = scope.get("raw_path") or b""
-        if b"%" in raw:
-            segments = (quote(unquote(segment), safe="|:@!$&'()*+,;=") for segment in raw.decode("latin-1").split("/"))
-            scope = {**scope, "path": "/".join(segments)}
-        await self._app(scope, receive, send)
 
 
 class Cors:

@@ -53,6 +53,24 @@ def document(operations: Sequence[Operation], *, version: str) -> JSON:
     }
 
 
+def secured(document: JSON, security: JSON) -> JSON:
+    """The document with what the project says of security (``auth.openapi`` of langgraph.json)."""
+    schemes = {"securitySchemes": security["securitySchemes"]} if "securitySchemes" in security else {}
+    secured = {**document, "components": {**document["components"], **schemes}}
+    if "security" in security:
+        secured["security"] = security["security"]
+    for path, methods in security.get("paths", {}).items():
+        known = secured["paths"].get(path, {})
+        told = {
+            name.lower(): {**known[name.lower()], "security": needs}
+            for name, needs in methods.items()
+            if name.lower() in known
+        }
+        if told:
+            secured["paths"] = {**secured["paths"], path: {**known, **told}}
+    return secured
+
+
 def page(document: JSON) -> str:
     """A page that lists the routes of ``document``, with what goes in and out of each."""
     title = f"treadle {escape(document['info']['version'])}"

@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from treadle.http.access import PUBLIC, Access, Gate
+from treadle.http.custom import HttpConfig
 from treadle.http.responses import error_response
 from treadle.http.sse import Streams
 from treadle.ports import EventLog
@@ -48,6 +49,7 @@ class Services:
     log: EventLog
     streams: Streams
     gate: Gate | None = None
+    http: HttpConfig = HttpConfig()
     requests: Requests = field(default_factory=Counter)
 
 
@@ -72,6 +74,7 @@ class Operation:
     no body), ``errors`` the statuses that it may refuse with, ``otherwise`` the types of what it answers with another
     2xx when it is asked to, ``texts`` the media types it may answer in besides JSON. One that ``streams`` answers
     text/event-stream.
+    ``spelled`` is for bodies that may have other names for their fields: it gives them those of the wire.
     ``access`` says what it does to what, for the rules of the user's auth, which let nobody in where it is missing.
     """
 
@@ -89,6 +92,7 @@ class Operation:
     texts: Sequence[str] = ()
     streams: bool = False
     access: Access | None = None
+    spelled: Callable[[Any], Any] | None = None
 
 
 def routes(operations: Iterable[Operation], services: Services) -> list[Route]:
@@ -100,7 +104,19 @@ def routes(operations: Iterable[Operation], services: Services) -> list[Route]:
             raise ValueError(f"{operation.method} {operation.path} is in the route table twice")
         methods[operation.method] = operation
     ordered = sorted(paths, key=lambda path: [segment.startswith("{") for segment in path.split("/")])
-    return [Route(path, _Path(path, paths[path], services)) for path in ordered]
+    return [_Encoded(path, _Path(path, paths[path], services)) for path in ordered]
+
+
+class _Encoded(Route):
+    """A route that is looked for in the path as it was sent, so that an id may hold an encoded slash. ``_Path`` decodes
+    each parameter once, after the route is found."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        raw = scope.get("raw_path") or b""
+        if b"%" in raw:
+            segments = (quote(unquote(segment), safe="|:@!$&'()*+,;=") for segment in raw.decode("latin-1").split("/"))
+            scope = {**scope, "path": "/".join(segments)}
+        return super().matches(scope)
 
 
 class _Path:
@@ -115,9 +131,7 @@ class _Path:
         self._allow = ", ".join(sorted(self._operations))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if b"%" in scope.get(
-            "raw_path", b""
-        ):  # app.Segments left the segments encoded, for the routes to be told apart
+        if b"%" in (scope.get("raw_path") or b""):
             scope["path_params"] = {name: unquote(value) for name, value in scope["path_params"].items()}
         # What a response still reads while it is sent (a stream, a wait) it reads for the same request.
         with ExitStack() as admitted:
@@ -134,7 +148,7 @@ class _Path:
             if operation is None:
                 raise HTTPException(405, headers={"Allow": self._allow})
             if (gate := self._services.gate) is not None and operation.access is not PUBLIC:
-                request, scope = await gate.admit(request, operation.access, operation.request)
+                request, scope = await gate.admit(request, operation.access, operation.request, operation.spelled)
                 admitted.enter_context(within(scope))
             return await operation.endpoint(request, self._services)
         except ClientDisconnect:

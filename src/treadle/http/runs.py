@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -49,12 +49,28 @@ async def create(request: Request, services: Services) -> ASGIApp:
 
 
 async def create_batch(request: Request, services: Services) -> ASGIApp:
-    items = await parse.body(request, list[JSON], limit=services.settings.max_body_bytes)
-    bodies = parse.convert([_snake_cased(item) for item in items], list[RunCreate])
+    items = _spelled(await parse.body(request, list[JSON], limit=services.settings.max_body_bytes))
+    bodies = parse.convert(items, list[RunCreate])
     if not bodies:
         raise UnprocessableError("request body: must hold at least one run", field="")
-    runs = await services.runs.create_batch([(None, body) for body in bodies], _requested(request))
+    runs = await services.runs.create_batch(
+        list(zip(map(_thread_of, items), bodies, strict=True)), _requested(request, services)
+    )
     return json_response(runs)
+
+
+def _thread_of(item: JSON) -> str | None:
+    """The thread that an item of a batch runs on; most have none."""
+    thread_id = item.get("thread_id")
+    if thread_id is None:
+        return None
+    if not isinstance(thread_id, str):
+        raise UnprocessableError("thread_id: must be a UUID or null", field="thread_id")
+    return parse.uuid_text(thread_id, "thread")
+
+
+def _spelled(items: Any) -> list[JSON]:
+    return [_snake_cased(item) for item in parse.convert(items, list[JSON])]
 
 
 def _snake_cased(item: JSON) -> JSON:
@@ -85,16 +101,20 @@ async def create_and_wait(request: Request, services: Services) -> ASGIApp:
 async def _created(request: Request, services: Services) -> tuple[Run, RunCreate]:
     body = await parse.body(request, RunCreate, limit=services.settings.max_body_bytes)
     thread_id = parse.path_uuid(request, "thread_id", "thread") if "thread_id" in request.path_params else None
-    return await services.runs.create(thread_id, body, _requested(request)), body
+    return await services.runs.create(thread_id, body, _requested(request, services)), body
 
 
-def _requested(request: Request) -> Requested:
+def _requested(request: Request, services: Services) -> Requested:
     key = request.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= 255:
         raise UnprocessableError("Idempotency-Key: must have 1 to 255 characters", field="Idempotency-Key")
     request_id = request.headers.get("x-request-id") or str(uuid.uuid4())
     return Requested(
-        request_id=request_id, key=key, route=f"{request.method} {request.url.path}", requester=requester()
+        request_id=request_id,
+        key=key,
+        route=f"{request.method} {request.url.path}",
+        requester=requester(),
+        headers=services.http.headers.chosen(request.headers),
     )
 
 
@@ -353,6 +373,7 @@ ROUTES: list[Operation] = [
         tag="runs",
         access=Access("threads", "create_run", uses=True),
         request=list[RunCreate],
+        spelled=_spelled,
         response=list[Run],
         parameters=(_KEY,),
         errors=(400, 404, 409, 413, 422),

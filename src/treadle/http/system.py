@@ -61,15 +61,16 @@ async def info(request: Request, services: Services) -> Response:
 
 
 async def document(request: Request, services: Services) -> Response:
-    return json_response(_document(request))
+    return json_response(_document(request, services))
 
 
 async def docs(request: Request, services: Services) -> Response:
-    return HTMLResponse(openapi.page(_document(request)))
+    return HTMLResponse(openapi.page(_document(request, services)))
 
 
-def _document(request: Request) -> JSON:
-    return openapi.document(request.app.state.operations, version=version("treadle"))
+def _document(request: Request, services: Services) -> JSON:
+    described = openapi.document(request.app.state.treadle_operations, version=version("treadle"))
+    return described if services.gate is None else openapi.secured(described, services.gate.openapi)
 
 
 def _operation(path: str, endpoint: Any, summary: str, **more: Any) -> Operation:

@@ -61,7 +61,9 @@ class Asked:
         if resource == "store":
             return _store(action, item or dict(self.given))
         if action == "create_run":
-            return _run(item) | {"thread_id": None} | ids | self._named(item)
+            # Only an item of a batch names its thread in the body.
+            thread_id = item.get("thread_id") if isinstance(self.content, list) else None
+            return _run(item) | {"thread_id": thread_id} | ids | self._named(item)
         if resource == "crons" and action in ("create", "update"):
             return _cron(item) | {"thread_id": None} | ids
         return self._plain(item, action) | ids

@@ -61,6 +61,7 @@ class Runs:
         targets: Targets | None = None,
         *,
         thread_ttl: ThreadTTL | None = None,
+        webhooks: bool = True,
     ) -> None:
         self._records = records
         self._log = log
@@ -68,6 +69,7 @@ class Runs:
         self._clock = clock
         self._targets = targets or Targets()
         self._thread_ttl = thread_ttl
+        self._webhooks = webhooks
 
     # creating
 
@@ -105,6 +107,8 @@ class Runs:
         """The rule of ``create`` within a transaction, for a request that was checked.
 
         What it raises, it raises before it has written anything."""
+        if not self._webhooks:
+            request = structs.replace(request, webhook=None)
         assistant = self._assistants.resolve(tx, request.assistant_id)
         run_id = uuid7(tx.now)
         temporary = thread_id is None and request.on_completion != "keep"
@@ -289,9 +293,9 @@ def assemble(
     merged = _config(assistant.config, config, metadata)
     merged["configurable"] |= {
         **context,
+        **requested.headers,
         **_checkpoint(request),
         **by,
-        **requested.headers,
         "langgraph_auth_user": user,
         "langgraph_auth_user_id": identity,
         "langgraph_auth_permissions": (user or {}).get("permissions") or [],
