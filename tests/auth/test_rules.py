@@ -324,6 +324,39 @@ def test_the_runs_of_a_cron_are_made_for_who_made_it(tmp_path):
     serving_users(tmp_path, use, clock=clock, poll_seconds=0.02)
 
 
+def test_a_webhook_does_not_tell_what_is_known_of_the_user(tmp_path):
+    async def use(users: Users) -> None:
+        run = {"assistant_id": "echo", "input": {}, "webhook": "http://127.0.0.1:9/hook"}
+        ok(await users.ann.post("/runs/wait", json=run))
+
+        async def deliveries() -> Any:
+            return ok(await users.ann.get("/webhooks/deliveries"))
+
+        delivery_id = (await until(deliveries))[0]["delivery_id"]
+        payload = ok(await users.ann.get(f"/webhooks/deliveries/{delivery_id}"))["payload"]
+        configurable = payload["kwargs"]["config"]["configurable"]
+        assert (configurable["langgraph_auth_user"], configurable["langgraph_auth_user_id"]) == (None, "ann")
+        assert "secret of ann" not in str(payload)
+
+    serving_users(tmp_path, use, webhook_allow_private=True)
+
+
+def test_the_document_says_what_the_project_says_of_security(tmp_path):
+    scheme = {"Bearer": {"type": "http", "scheme": "bearer"}}
+    paths = {"/threads": {"POST": []}, "/nowhere": {"GET": []}}
+    security = {"securitySchemes": scheme, "security": [{"Bearer": []}], "paths": paths}
+    project = project_with(tmp_path / "project", OPEN, section={"openapi": security})
+
+    async def use(users: Users) -> None:
+        document = ok(await users.nobody.get("/openapi.json"))
+        assert document["components"]["securitySchemes"] == scheme
+        assert document["security"] == [{"Bearer": []}]
+        assert document["paths"]["/threads"]["post"]["security"] == []
+        assert "/nowhere" not in document["paths"]
+
+    serving_users(tmp_path / "data", use, project=project)
+
+
 def test_idempotency_keys_are_the_users_own(tmp_path):
     async def use(users: Users) -> None:
         made = {"json": {"assistant_id": "echo", "input": {}}, "headers": {"idempotency-key": "k"}}

@@ -112,7 +112,7 @@ def _payload(row: tuple[Any, ...], status: str, now: int, outcome: Outcome) -> d
         "assistant_id": assistant_id,
         "metadata": _fragment(metadata),
         "status": status,
-        "kwargs": _fragment(kwargs),
+        "kwargs": _without_user(kwargs),
         "multitask_strategy": strategy,
         "created_at": _stamp(created_at),
         "updated_at": _stamp(now),
@@ -122,6 +122,16 @@ def _payload(row: tuple[Any, ...], status: str, now: int, outcome: Outcome) -> d
         "values": _fragment(values),
     }
     return payload if outcome.error is None else {**payload, "error": outcome.error}
+
+
+def _without_user(kwargs: Any) -> Any:
+    """The request of a run, without who made it: what the project's auth knows of a user may be secret."""
+    found = rows.load(kwargs)
+    configurable = found.get("config", {}).get("configurable", {})
+    if configurable.get("langgraph_auth_user") is None:
+        return _fragment(kwargs)
+    configurable["langgraph_auth_user"] = None
+    return found
 
 
 def _fragment(text: str | bytes | None) -> orjson.Fragment | None:
