@@ -66,7 +66,10 @@ DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
     "join_errors": dict.fromkeys((0, 1, 2, 3), (404, UNKNOWN_RUN)),
     "join_stream_default_modes": {3: (200, FASTER)},
     "resumable_join_replay": {1: (200, FROM_THE_START)},
-    "runs_batch": {0: (200, NULL)},
+    "runs_batch": {
+        0: (200, NULL),
+        5: (404, "an item runs on the thread that it names, here one that is not there"),
+    },
     "runs_create_get_list_join_delete": {
         3: (200, FASTER),
         16: (422, CHECKED),
