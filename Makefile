@@ -45,15 +45,18 @@ check: setup  ## formatting, lint, types, layers, generated files: changes nothi
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/unasync.py --check
 	$(BIN)/python scripts/docs.py --check
+	$(BIN)/python scripts/compatibility.py --check
 
 fix: setup  ## what check complains about, as far as a tool can mend it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python scripts/unasync.py
 	$(BIN)/python scripts/docs.py
+	$(BIN)/python scripts/compatibility.py
 
 docs: setup  ## the generated pages of docs/
 	$(BIN)/python scripts/docs.py
+	$(BIN)/python scripts/compatibility.py
 
 bench: setup  ## speed as ratios to bare LangGraph, one table; ARGS="--help" for more
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,0 +1,307 @@
+"""System, webhooks, users' own code, clients (wire.md, 6, 11, 12; sdk-contracts.md; runs-client.md)."""
+
+from conformance.row import Row
+
+SYSTEM = "wire.md 11"
+HOOKS = "wire.md 6"
+METHODS = "wire.md 12"
+SDK = "sdk-contracts.md 1"
+REMOTE = "sdk-contracts.md 3"
+CLIENT = "runs-client.md"
+ISSUE = "issue 3, 6"
+LIVE = "conformance/test_transcripts.py::test_a_recorded_exchange"
+WEBHOOKS = "conformance/test_transcripts.py::test_webhooks_carry_what_was_recorded"
+G = "remote/test_remote_graph.py::"
+E = "examples/test_examples.py::test_the_example_runs"
+
+ROWS = (
+    Row(
+        "system.docs",
+        SYSTEM,
+        "A page of the routes.",
+        ("http/test_system.py::test_the_page_lists_every_route_and_loads_nothing",),
+        ("GET /docs",),
+        "It loads nothing from elsewhere, so it works offline.",
+    ),
+    Row(
+        "system.info",
+        SYSTEM,
+        "Version and flags.",
+        (
+            "http/test_system.py::test_ok_and_info",
+            "conformance/test_runs.py::test_info_says_that_strict_resume_is_understood",
+        ),
+        ("GET /info",),
+        "It says what this server is, and which limits clients meet.",
+    ),
+    Row(
+        "system.metrics",
+        SYSTEM,
+        "Prometheus text, or JSON with the official names.",
+        (
+            "metrics/test_metrics.py::test_a_scraper_reads_what_has_happened",
+            "metrics/test_metrics.py::test_json_has_the_names_of_the_official_server",
+            "http/test_transcripts.py::test_transcript[system]",
+        ),
+        ("GET /metrics",),
+        "Counts of our own stand beside the official ones.",
+    ),
+    Row(
+        "system.ok",
+        SYSTEM,
+        "`{ok: true}`.",
+        ("http/test_system.py::test_ok_and_info", "http/test_transcripts.py::test_transcript[system]"),
+        ("GET /", "GET /ok"),
+    ),
+    Row(
+        "webhooks.body",
+        HOOKS,
+        "The run, when it started and ended, its values, its error: as JSON, for every kind of ending.",
+        (
+            WEBHOOKS,
+            "webhooks/test_endings.py::test_a_run_that_succeeds",
+            "webhooks/test_endings.py::test_a_run_that_fails",
+        ),
+    ),
+    Row(
+        "webhooks.deliveries",
+        "issue 3, 2",
+        "What was sent can be listed, looked at and sent again.",
+        (
+            "webhooks/test_retries.py::test_deliveries_are_listed_by_what_they_are",
+            "webhooks/test_retries.py::test_what_was_delivered_can_be_sent_again_under_the_same_id",
+        ),
+        (
+            "GET /webhooks/deliveries",
+            "GET /webhooks/deliveries/{delivery_id}",
+            "POST /webhooks/deliveries/{delivery_id}/redeliver",
+        ),
+        "An addition.",
+    ),
+    Row(
+        "webhooks.durable",
+        "issue 3, 2",
+        "A webhook is delivered at least once, in order of the endings of its thread.",
+        (
+            "webhooks/test_crash.py::test_killed_between_the_end_of_the_run_and_the_delivery",
+            "webhooks/test_retries.py::test_the_webhooks_of_a_thread_come_in_the_order_of_the_endings",
+        ),
+        divergence="It is written with the end of the run and survives a crash.",
+    ),
+    Row(
+        "webhooks.refused",
+        HOOKS,
+        "Loopback, other schemes, no host are refused when the run is created.",
+        ("webhooks/test_targets.py::test_it_is_refused_when_the_run_is_created", f"{LIVE}[webhook_validation]"),
+    ),
+    Row(
+        "webhooks.refused.private",
+        HOOKS,
+        "Private ranges.",
+        (
+            "webhooks/test_targets.py::test_refused",
+            "webhooks/test_targets.py::test_a_name_that_leads_inside_is_not_connected_to",
+        ),
+        divergence="They are refused, in DNS answers too; the official server delivers to them.",
+        defect=True,
+    ),
+    Row(
+        "webhooks.relative",
+        HOOKS,
+        "A relative URL is a route of the server's own app.",
+        ("webhooks/test_targets.py::test_a_relative_url_reaches_the_servers_own_routes",),
+    ),
+    Row(
+        "webhooks.retries",
+        HOOKS,
+        "A 500 is tried again, a 404 is not.",
+        (
+            WEBHOOKS,
+            "webhooks/test_retries.py::test_a_receiver_that_answers_500_is_asked_again",
+            "webhooks/test_retries.py::test_given_up_at_once",
+        ),
+        divergence="For `webhook_retry_seconds` (a day), with growing pauses.",
+    ),
+    Row(
+        "webhooks.signed",
+        "issue 3, 2",
+        "Deliveries are signed.",
+        ("webhooks/test_retries.py::test_signatures_verify_with_the_library",),
+        divergence="As standardwebhooks says, if there is a secret; the official server does not sign.",
+    ),
+    Row(
+        "own_code.auth",
+        ISSUE,
+        "`auth` handlers decide on every route; nobody sees what is another's: 404.",
+        (
+            "auth/test_matrix.py::test_a_route_lets_in_its_owner_alone",
+            "auth/test_matrix.py::test_every_route_says_who_may_use_it",
+            "auth/test_rules.py::test_the_official_sdk_works_with_its_headers",
+        ),
+    ),
+    Row(
+        "own_code.auth.rules",
+        ISSUE,
+        "The most specific rule decides; what it changes is stored, what it filters is not seen.",
+        (
+            "auth/test_rules.py::test_the_most_specific_rule_decides",
+            "auth/test_rules.py::test_what_a_rule_changes_is_what_is_stored",
+            "auth/test_guard.py::test_every_verb_of_a_transaction_is_guarded",
+        ),
+    ),
+    Row(
+        "own_code.factories",
+        SDK,
+        "Graph factories get config and runtime: access_context, execution_runtime, store.",
+        (
+            "graph/test_load.py::test_a_factory_may_take_both",
+            "graph/test_load.py::test_the_context_of_a_runtime_is_made_by_its_schema",
+            "auth/test_rules.py::test_a_factory_knows_the_user_in_runs_and_in_everything_else",
+        ),
+    ),
+    Row(
+        "clients.js",
+        METHODS,
+        "The JS SDK, 2.0.0 and 1.15.0, works unmodified.",
+        ("js/test_js.py::test_the_js_sdk", "js/test_js.py::test_the_example_runs"),
+    ),
+    Row(
+        "clients.python",
+        METHODS,
+        "The Python SDK works unmodified, async and sync, over sockets and in process.",
+        (
+            "sdk/test_sdk.py::test_every_mode_streams",
+            "sdk/test_sdk.py::test_the_sync_client",
+            "http/test_sdk_threads.py::test_threads",
+            "store/test_api.py::test_the_official_sdk",
+            "crons/test_api.py::test_the_official_sdk",
+        ),
+    ),
+    Row(
+        "clients.remote_graph",
+        REMOTE,
+        "RemoteGraph invokes and streams as the local graph does, sub-graphs included.",
+        (
+            f"{G}test_invoke_gives_the_final_message_with_all_its_fields",
+            f"{G}test_messages_of_sub_graphs_are_as_many_with_equal_content",
+            "remote/test_remote_node.py::test_its_question_stops_the_parent",
+        ),
+    ),
+    Row(
+        "clients.remote_graph.config",
+        REMOTE,
+        "What is no JSON, and the ids of checkpoints, stay at home.",
+        (f"{G}test_a_config_reaches_the_graph_without_what_is_not_json",),
+    ),
+    Row(
+        "clients.remote_graph.state",
+        REMOTE,
+        "State, history, update, interrupts before and after, the drawing.",
+        (
+            "remote/test_remote_state.py::test_the_state_is_a_snapshot_like_the_local_one",
+            "remote/test_remote_state.py::test_interrupt_before",
+            "remote/test_remote_state.py::test_history_is_limited_filtered_and_read_before_a_snapshot",
+        ),
+    ),
+    Row(
+        "client.cancel",
+        CLIENT,
+        "`runs.cancel` and `runs.cancel_many`.",
+        ("client/test_calls.py::test_calls_have_their_method_and_path", f"{E}"),
+    ),
+    Row(
+        "client.create",
+        CLIENT,
+        "`runs.create` returns the Run.",
+        ("client/test_calls.py::test_a_run_is_created", f"{E}"),
+    ),
+    Row(
+        "client.create_batch",
+        CLIENT,
+        "`runs.create_batch`: all or none, in order.",
+        (
+            "client/test_calls.py::test_a_batch_is_one_call",
+            "client/test_calls.py::test_a_batch_item_takes_what_a_run_takes",
+        ),
+    ),
+    Row(
+        "client.delete",
+        CLIENT,
+        "`runs.delete` removes it for good.",
+        (
+            "client/test_calls.py::test_calls_have_their_method_and_path",
+            "examples/test_examples.py::test_failed_runs_are_deleted_once_they_are_old_enough",
+        ),
+    ),
+    Row(
+        "client.errors",
+        CLIENT,
+        "One exception class per kind, with status, detail, request and run.",
+        (
+            "client/test_calls.py::test_each_status_has_its_class",
+            "client/test_live.py::test_errors_come_as_their_classes",
+        ),
+    ),
+    Row(
+        "client.get",
+        CLIENT,
+        "`runs.get` returns the Run, times as datetimes.",
+        ("client/test_calls.py::test_calls_have_their_method_and_path",),
+    ),
+    Row(
+        "client.join",
+        CLIENT,
+        "`runs.join` returns the final values.",
+        (
+            "client/test_calls.py::test_calls_have_their_method_and_path",
+            "client/test_faults.py::test_the_final_state_may_come_after_keep_alives",
+        ),
+    ),
+    Row(
+        "client.join_stream",
+        CLIENT,
+        "`runs.join_stream`, from the start or after an id.",
+        (
+            "client/test_live.py::test_a_run_is_joined_after_each_of_its_events",
+            "client/test_faults.py::test_a_joined_stream_keeps_its_filters_when_it_is_resumed",
+        ),
+    ),
+    Row(
+        "client.list",
+        CLIENT,
+        "`runs.list` by status, metadata and time, newest first.",
+        ("client/test_calls.py::test_runs_are_listed_by_time_status_and_metadata",),
+    ),
+    Row(
+        "client.signal",
+        CLIENT,
+        "An AbortSignal stops the reading, from any thread or task.",
+        (
+            "client/test_stopping.py::test_an_abort_ends_a_blocked_read_at_once",
+            "client/test_stopping.py::test_one_signal_stops_many_tasks_and_leaves_them_uncancelled",
+        ),
+    ),
+    Row(
+        "client.stream",
+        CLIENT,
+        "`runs.stream` yields one class per mode, made for match; a drop is resumed, a truncated stream is no success.",
+        (
+            "client/test_events.py::test_every_event_name_has_its_class",
+            "client/test_events.py::test_events_are_made_for_match",
+            "client/test_live.py::test_cuts_anywhere_lose_and_repeat_nothing",
+            "client/test_faults.py::test_an_end_of_the_body_without_an_end_event_is_a_drop",
+        ),
+    ),
+    Row(
+        "client.types",
+        CLIENT,
+        "`state_type` and `custom_type` decode into the user's types.",
+        ("client/test_events.py::test_data_is_decoded_into_the_types_asked_for",),
+    ),
+    Row(
+        "client.wait",
+        CLIENT,
+        "`runs.wait` with a timeout raises RunTimeoutError.",
+        ("client/test_faults.py::test_waiting_ends_at_its_timeout_and_closes_the_connection",),
+    ),
+)

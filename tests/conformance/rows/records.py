@@ -1,0 +1,599 @@
+"""Threads, assistants, store, crons (wire.md, 7 to 10)."""
+
+from conformance.row import Row
+
+THREADS = "wire.md 7"
+ASSISTANTS = "wire.md 8"
+STORE = "wire.md 9"
+CRONS = "wire.md 10"
+H = "http/test_threads.py::"
+A = "http/test_assistants.py::"
+S = "store/test_api.py::"
+C = "crons/test_api.py::"
+F = "crons/test_firing.py::"
+SEEN = "http/test_transcripts.py::test_transcript"
+LIVE = "conformance/test_transcripts.py::test_a_recorded_exchange"
+TTL = "threads/test_ttl.py::"
+ONE = "/threads/{thread_id}"
+ASSISTANT = "/assistants/{assistant_id}"
+
+ROWS = (
+    Row(
+        "threads.copy",
+        THREADS,
+        "A copy has the history, not the runs.",
+        (
+            f"{H}test_a_copy_has_the_history_but_not_the_runs",
+            "js/threads.test.mjs::copy takes the state and its history along",
+            f"{SEEN}[threads_crud]",
+        ),
+        (f"POST {ONE}/copy",),
+    ),
+    Row(
+        "threads.copy.unknown",
+        THREADS,
+        "Copying an unknown thread.",
+        (f"{H}test_unknown_threads_and_malformed_ids", f"{SEEN}[threads_crud]"),
+        divergence="It is a 404; the official server says 409.",
+        defect=True,
+    ),
+    Row(
+        "threads.copy.values",
+        THREADS,
+        "A fresh copy has no values yet.",
+        (f"{SEEN}[threads_crud]", f"{SEEN}[threads_delete_busy]"),
+        divergence="It has the values that its history ends in.",
+    ),
+    Row(
+        "threads.count",
+        THREADS,
+        "Counts what a search would find: a bare integer.",
+        (
+            f"{H}test_search_filters_sorts_selects_extracts_and_counts",
+            "sdk/test_sdk.py::test_threads_from_creation_to_deletion",
+        ),
+        ("POST /threads/count",),
+    ),
+    Row(
+        "threads.create",
+        THREADS,
+        "Creates a thread, under a given id too; an existing one is a 409, or answered with do_nothing.",
+        (
+            f"{H}test_create_get_and_the_shape_of_a_fresh_thread",
+            f"{H}test_an_existing_id_conflicts_unless_told_to_do_nothing",
+            "js/threads.test.mjs::an id of one's own, twice",
+            f"{SEEN}[threads_crud]",
+        ),
+        ("POST /threads",),
+    ),
+    Row(
+        "threads.delete",
+        THREADS,
+        "Deletes a thread with its runs: 204, a busy one too.",
+        (
+            f"{H}test_delete_and_prune",
+            f"{SEEN}[threads_delete_busy]",
+            "sdk/test_sdk.py::test_threads_from_creation_to_deletion",
+        ),
+        (f"DELETE {ONE}",),
+    ),
+    Row(
+        "threads.get",
+        THREADS,
+        "Reads a thread; error and interrupts appear after the first run.",
+        (f"{H}test_create_get_and_the_shape_of_a_fresh_thread", f"{SEEN}[threads_crud]"),
+        (f"GET {ONE}",),
+    ),
+    Row(
+        "threads.get.ttl",
+        THREADS,
+        "`include=ttl` tells the lifetime.",
+        (f"{TTL}test_the_official_sdk_gives_and_changes_it", f"{SEEN}[threads_crud]"),
+        divergence="It does; the official in-memory server tells nothing.",
+    ),
+    Row(
+        "threads.history",
+        THREADS,
+        "States, newest first: limit (1 unless given), before, metadata, checkpoint.",
+        (
+            f"{H}test_history_by_limit_before_and_metadata",
+            "js/threads.test.mjs::newest first, limited, before a checkpoint, by metadata",
+            f"{SEEN}[thread_state_and_history]",
+        ),
+        (f"GET {ONE}/history", f"POST {ONE}/history"),
+    ),
+    Row(
+        "threads.history.before",
+        THREADS,
+        "`before` is an object on POST.",
+        (f"{H}test_history_by_limit_before_and_metadata", f"{SEEN}[thread_state_and_history]"),
+        divergence="A string is understood too, as the Python SDK's type allows; the official server refuses it.",
+        defect=True,
+    ),
+    Row(
+        "threads.history.select",
+        THREADS,
+        "`select` picks columns of a state.",
+        (f"{H}test_select_picks_columns_of_a_state", f"{SEEN}[thread_state_and_history]", f"{LIVE}[multitask_enqueue]"),
+        divergence="It does; the official server ignores it.",
+    ),
+    Row(
+        "threads.patch",
+        THREADS,
+        "Merges metadata at the top level; `Prefer: return=minimal` answers 204.",
+        (
+            f"{H}test_a_patch_merges_metadata_at_the_top_level",
+            "http/test_sdk_threads.py::test_threads",
+            f"{SEEN}[threads_crud]",
+        ),
+        (f"PATCH {ONE}",),
+    ),
+    Row(
+        "threads.prune",
+        THREADS,
+        "Deletes threads, or all but their latest checkpoints; answers how many.",
+        (
+            "threads/test_records.py::test_pruning_deletes_threads_or_their_older_checkpoints",
+            f"{H}test_delete_and_prune",
+        ),
+        ("POST /threads/prune",),
+        "keep_latest works; the official in-memory server refuses it. A busy thread is a 409.",
+    ),
+    Row(
+        "threads.search",
+        THREADS,
+        "By ids, metadata, status; sorted, paged; `select` picks columns, `extract` gives `extracted`.",
+        (
+            f"{H}test_search_filters_sorts_selects_extracts_and_counts",
+            "js/threads.test.mjs::select and extract",
+            f"{SEEN}[threads_crud]",
+        ),
+        ("POST /threads/search",),
+    ),
+    Row(
+        "threads.search.values",
+        THREADS,
+        "By values.",
+        (
+            f"{H}test_search_by_values_and_extracts_of_them",
+            f"{SEEN}[threads_search_values]",
+            "js/threads.test.mjs::by status and by values",
+        ),
+        divergence="It works; the official in-memory server answers 500.",
+        defect=True,
+    ),
+    Row(
+        "threads.state",
+        THREADS,
+        "The latest state; that of a thread that never ran is empty.",
+        (
+            f"{H}test_the_latest_state_and_the_state_at_a_checkpoint",
+            "js/threads.test.mjs::of a fresh thread is empty",
+            f"{SEEN}[thread_state_and_history]",
+        ),
+        (f"GET {ONE}/state",),
+    ),
+    Row(
+        "threads.state.at_checkpoint",
+        THREADS,
+        "The state at a checkpoint, by id or by object; an unknown one is empty.",
+        (
+            f"{H}test_the_latest_state_and_the_state_at_a_checkpoint",
+            "js/threads.test.mjs::now, at a checkpoint, and by a checkpoint object",
+            f"{SEEN}[thread_state_and_history]",
+        ),
+        (f"GET {ONE}/state/{{checkpoint_id}}", f"POST {ONE}/state/checkpoint"),
+    ),
+    Row(
+        "threads.state.namespace",
+        THREADS,
+        "A checkpoint has an id, a thread and a namespace.",
+        (f"{SEEN}[thread_state_and_history]",),
+        divergence="It says its namespace wherever it was asked for; the official server leaves it out at times.",
+    ),
+    Row(
+        "threads.state.subgraphs",
+        THREADS,
+        "`subgraphs` fills in the states of tasks.",
+        (f"{H}test_the_states_of_sub_graphs", "js/threads.test.mjs::with that of sub-graphs"),
+    ),
+    Row(
+        "threads.state.update",
+        THREADS,
+        "Writes a state as a node, at a checkpoint if named; an unknown node, or no graph yet, is a 400.",
+        (
+            f"{H}test_an_update_writes_a_state_and_the_thread_says_so",
+            f"{H}test_an_update_may_fork_from_a_checkpoint",
+            f"{H}test_an_update_that_the_graph_does_not_take_is_a_bad_request",
+            f"{SEEN}[thread_state_and_history]",
+        ),
+        (f"POST {ONE}/state",),
+    ),
+    Row(
+        "threads.state.update_busy",
+        "sdk-contracts.md 1",
+        "An update of a busy thread is a 409, and is taken soon after an interrupt.",
+        (
+            f"{H}test_a_busy_thread_refuses_updates_and_checkpoints_of_others_are_refused",
+            "threads/test_hold.py::test_an_update_of_a_busy_thread_is_refused_and_leaves_its_runs_alone",
+            "remote/test_remote_state.py::test_an_update_gives_the_config_of_the_new_state",
+        ),
+    ),
+    Row(
+        "threads.storage",
+        THREADS,
+        "How much room a thread takes.",
+        ("threads/test_records.py::test_the_room_that_a_thread_takes", f"{SEEN}[threads_crud]"),
+        (f"GET {ONE}/storage",),
+        "The bytes are those of our tables.",
+    ),
+    Row(
+        "threads.supersteps",
+        THREADS,
+        "A thread may begin with a history.",
+        (
+            "threads/test_records.py::test_a_thread_begins_with_the_history_that_the_sdk_gives_it",
+            "js/threads.test.mjs::supersteps build a thread's history",
+            f"{SEEN}[threads_supersteps]",
+        ),
+    ),
+    Row(
+        "threads.supersteps.no_graph",
+        THREADS,
+        "A history without a graph.",
+        (
+            "threads/test_records.py::test_a_thread_that_cannot_have_its_history_is_not_made",
+            f"{SEEN}[threads_supersteps]",
+        ),
+        divergence="It is a 422 and no thread is made; the official server answers 201 and keeps the thread.",
+        defect=True,
+    ),
+    Row(
+        "threads.ttl",
+        THREADS,
+        "`ttl` {ttl, strategy}; a bare number is a 422.",
+        (
+            f"{TTL}test_a_thread_goes_when_its_time_is_over_with_all_it_has",
+            f"{TTL}test_keep_latest_leaves_the_thread_and_its_latest_state",
+            f"{TTL}test_odd_lifetimes_are_refused",
+            "js/threads.test.mjs::a thread may be given a time to live",
+        ),
+    ),
+    Row(
+        "assistants.count",
+        ASSISTANTS,
+        "Counts: a bare integer.",
+        (f"{A}test_search_filters_sorts_selects_and_counts",),
+        ("POST /assistants/count",),
+    ),
+    Row(
+        "assistants.create",
+        ASSISTANTS,
+        "Creates; an unknown graph is a 404, an existing id a 409, or answered with do_nothing.",
+        (
+            f"{A}test_create_get_and_defaults",
+            f"{A}test_an_existing_id_conflicts_unless_told_to_do_nothing",
+            "js/assistants.test.mjs::an id of one's own, twice",
+            f"{SEEN}[assistants_crud]",
+        ),
+        ("POST /assistants",),
+    ),
+    Row(
+        "assistants.delete",
+        ASSISTANTS,
+        "Deletes: 204, with its threads if asked.",
+        (
+            f"{A}test_delete_takes_its_threads_along_when_asked",
+            "js/assistants.test.mjs::delete takes the threads along, if asked",
+        ),
+        (f"DELETE {ASSISTANT}",),
+    ),
+    Row(
+        "assistants.delete.of_a_graph",
+        ASSISTANTS,
+        "Deleting the assistant of a graph.",
+        (f"{SEEN}[assistants_crud]", f"{A}test_refusals"),
+        divergence="It is a 409, or the graph's name would lead nowhere; the official server deletes it.",
+        defect=True,
+    ),
+    Row(
+        "assistants.get",
+        ASSISTANTS,
+        "Reads an assistant.",
+        (f"{A}test_create_get_and_defaults", "sdk/test_sdk.py::test_assistants_configure_runs"),
+        (f"GET {ASSISTANT}",),
+    ),
+    Row(
+        "assistants.get.by_name",
+        "sdk-contracts.md 1",
+        "A graph's name stands for its assistant in every path.",
+        (f"{SEEN}[assistants_crud]", "js/assistants.test.mjs::each graph has one from the start"),
+        divergence="In every one; the official server takes names in some.",
+    ),
+    Row(
+        "assistants.graph",
+        ASSISTANTS,
+        "Nodes and edges; `xray` draws sub-graphs, all or some levels.",
+        (
+            f"{A}test_the_drawing_of_a_graph",
+            "remote/test_remote_state.py::test_the_drawing_is_that_of_the_local_graph",
+            f"{SEEN}[assistants_graph_schemas_subgraphs]",
+        ),
+        (f"GET {ASSISTANT}/graph",),
+    ),
+    Row(
+        "assistants.latest",
+        ASSISTANTS,
+        "Brings an older version back; an unknown one is a 404.",
+        (
+            f"{A}test_versions_and_setting_the_latest_bring_back_the_context_too",
+            "js/assistants.test.mjs::are listed, and an old one can be the latest again, context and all",
+        ),
+        (f"POST {ASSISTANT}/latest",),
+        "Its context comes back too; the official server leaves the newer one.",
+        True,
+    ),
+    Row(
+        "assistants.latest.no_version",
+        ASSISTANTS,
+        "No version is an error.",
+        (f"{SEEN}[assistants_crud]",),
+        divergence="It is a 422; the official server looks for a version `None` and says 404.",
+    ),
+    Row(
+        "assistants.of_graphs",
+        ASSISTANTS,
+        "Each graph has an assistant from the start, named like it.",
+        (
+            f"{A}test_every_graph_has_an_assistant",
+            f"{A}test_starting_again_keeps_what_was_changed",
+            "js/assistants.test.mjs::each graph has one from the start",
+        ),
+    ),
+    Row(
+        "assistants.patch",
+        ASSISTANTS,
+        "A patch is a new version: metadata merged, config and context replaced.",
+        (f"{A}test_a_patch_makes_a_version_merges_metadata_and_replaces_the_rest", f"{SEEN}[assistants_crud]"),
+        (f"PATCH {ASSISTANT}",),
+    ),
+    Row(
+        "assistants.schemas",
+        ASSISTANTS,
+        "JSON schemas of input, output, state, config and context.",
+        (
+            f"{A}test_the_schemas_of_a_graph_and_its_sub_graphs",
+            "js/assistants.test.mjs::has schemas",
+            f"{SEEN}[assistants_graph_schemas_subgraphs]",
+        ),
+        (f"GET {ASSISTANT}/schemas",),
+        "Input and output of a TypedDict graph have schemas too.",
+    ),
+    Row(
+        "assistants.search",
+        ASSISTANTS,
+        "By metadata, graph and name; sorted, paged; an unknown graph is a 404.",
+        (
+            f"{A}test_search_filters_sorts_selects_and_counts",
+            "js/assistants.test.mjs::by metadata, graph and name; paged and sorted",
+        ),
+        ("POST /assistants/search",),
+    ),
+    Row(
+        "assistants.subgraphs",
+        ASSISTANTS,
+        "Schemas of sub-graphs by namespace; an unknown one is `{}`.",
+        (
+            f"{A}test_the_schemas_of_a_graph_and_its_sub_graphs",
+            "js/assistants.test.mjs::has sub-graphs",
+            f"{SEEN}[assistants_graph_schemas_subgraphs]",
+        ),
+        (f"GET {ASSISTANT}/subgraphs", f"GET {ASSISTANT}/subgraphs/{{namespace}}"),
+    ),
+    Row(
+        "assistants.versions",
+        ASSISTANTS,
+        "Lists versions, newest first.",
+        (f"{A}test_versions_and_setting_the_latest_bring_back_the_context_too", f"{SEEN}[assistants_crud]"),
+        (f"POST {ASSISTANT}/versions",),
+    ),
+    Row(
+        "store.delete",
+        STORE,
+        "Deletes an item: 204, a missing one too.",
+        ("js/store.test.mjs::what is not there is null, and deleting it is no error", f"{SEEN}[store]"),
+        ("DELETE /store/items",),
+    ),
+    Row(
+        "store.get",
+        STORE,
+        "Reads an item, `null` if it is missing; without a key it is a 400.",
+        (
+            f"{S}test_the_official_sdk",
+            "js/store.test.mjs::what is not there is null, and deleting it is no error",
+            f"{SEEN}[store]",
+        ),
+        ("GET /store/items",),
+    ),
+    Row(
+        "store.namespaces",
+        STORE,
+        "Lists namespaces by prefix, suffix and depth.",
+        (
+            f"{S}test_namespaces_by_prefix_suffix_depth_and_page",
+            "js/store.test.mjs::namespaces by prefix, suffix and depth",
+        ),
+        ("POST /store/namespaces",),
+    ),
+    Row(
+        "store.put",
+        STORE,
+        "Stores an item: 204. Dotted or empty labels are a 422, no labels or the root langgraph a 400.",
+        (f"{S}test_the_official_sdk", f"{S}test_refusals_name_the_field", f"{SEEN}[store]"),
+        ("PUT /store/items",),
+    ),
+    Row(
+        "store.refusals",
+        STORE,
+        "Errors of the store.",
+        (f"{S}test_refusals_name_the_field",),
+        divergence="They have the one error shape; the official server answers bare text or `{error}`.",
+    ),
+    Row(
+        "store.search",
+        STORE,
+        "By prefix and filter, `$gt` and its like included; paged.",
+        (
+            f"{S}test_filters_limits_and_pages",
+            "js/store.test.mjs::search by prefix, filter, limit and offset",
+            f"{SEEN}[store]",
+        ),
+        ("POST /store/items/search",),
+    ),
+    Row(
+        "store.search.limit_0",
+        STORE,
+        "A limit of 0.",
+        (f"{SEEN}[store]",),
+        divergence="It gives nothing; the official server ignores it.",
+    ),
+    Row(
+        "store.search.no_prefix",
+        STORE,
+        "A search without a prefix.",
+        (f"{SEEN}[store]", f"{S}test_filters_limits_and_pages"),
+        divergence="Everything is searched; the official server answers 500.",
+        defect=True,
+    ),
+    Row(
+        "store.search.semantic",
+        STORE,
+        "With an index in langgraph.json a `query` finds by meaning, with scores.",
+        (
+            f"{S}test_semantic_search_puts_the_most_similar_first_and_scores_them",
+            "store/test_config.py::test_an_embedding_function_of_a_file_or_a_module_sync_or_async",
+        ),
+    ),
+    Row(
+        "store.ttl",
+        STORE,
+        "Items expire after their `ttl` unless they are read.",
+        (
+            f"{S}test_items_expire_unless_they_are_read_and_their_room_is_freed",
+            "js/store.test.mjs::a ttl and a refresh are understood",
+        ),
+    ),
+    Row(
+        "crons.count",
+        CRONS,
+        "Counts: a bare integer.",
+        (f"{C}test_search_and_count", f"{LIVE}[crons]"),
+        ("POST /runs/crons/count",),
+    ),
+    Row(
+        "crons.create",
+        CRONS,
+        "Creates a cron, on a thread or without one.",
+        (
+            f"{C}test_a_cron_without_a_thread",
+            f"{C}test_a_cron_on_a_thread",
+            f"{C}test_the_official_sdk",
+            f"{LIVE}[crons]",
+        ),
+        ("POST /runs/crons", "POST /threads/{thread_id}/runs/crons"),
+    ),
+    Row(
+        "crons.delete",
+        CRONS,
+        "Deletes a cron: 204; an unknown one is a 404.",
+        (f"{C}test_delete", f"{LIVE}[crons]"),
+        ("DELETE /runs/crons/{cron_id}",),
+    ),
+    Row(
+        "crons.end_time",
+        CRONS,
+        "Nothing fires after `end_time`.",
+        (f"{F}test_nothing_fires_after_the_end", f"{C}test_what_is_refused"),
+        divergence="One in the past is a 422; the official server accepts it.",
+        defect=True,
+    ),
+    Row(
+        "crons.firing",
+        "issue 3, 1",
+        "A cron makes one run for each date, once, across restarts too.",
+        (
+            f"{F}test_a_cron_of_a_thread_makes_a_run_for_each_date",
+            f"{F}test_after_a_time_without_a_server_it_fires_once",
+            f"{F}test_many_schedulers_on_one_file_make_one_run_for_each_date",
+            f"{F}test_every_field_reaches_the_run",
+        ),
+    ),
+    Row(
+        "crons.get",
+        CRONS,
+        "Reads a cron.",
+        (f"{LIVE}[crons]", f"{C}test_unknown_and_malformed_ids"),
+        ("GET /runs/crons/{cron_id}",),
+    ),
+    Row(
+        "crons.on_run_completed",
+        CRONS,
+        "The thread of a run goes (delete) or stays (keep).",
+        (
+            f"{F}test_a_cron_without_a_thread_leaves_nothing_behind",
+            f"{F}test_a_cron_that_keeps_its_threads_makes_one_each_time",
+        ),
+    ),
+    Row(
+        "crons.patch",
+        CRONS,
+        "Merges metadata, computes the next date anew; an empty one is a 400; a null end_time clears it.",
+        (f"{C}test_patch", f"{C}test_patches_of_one_field", f"{LIVE}[crons]"),
+        ("PATCH /runs/crons/{cron_id}",),
+    ),
+    Row(
+        "crons.payload",
+        CRONS,
+        "The payload is the request.",
+        (f"{LIVE}[crons]",),
+        divergence="It names the assistant as the request did; the official server puts its id there.",
+    ),
+    Row(
+        "crons.schedule",
+        CRONS,
+        "A bad schedule or time zone is a 422.",
+        (
+            f"{C}test_what_is_refused",
+            "crons/test_schedule.py::test_bad_schedules_are_refused_with_an_example",
+            f"{LIVE}[crons]",
+        ),
+        divergence="A missing schedule too; the official server answers 500.",
+        defect=True,
+    ),
+    Row(
+        "crons.search",
+        CRONS,
+        "By assistant, thread and enabled; sorted, paged, columns picked.",
+        (f"{C}test_search_and_count", f"{LIVE}[crons]", "js/crons.test.mjs::create, search, count, update, delete"),
+        ("POST /runs/crons/search",),
+    ),
+    Row(
+        "crons.time_zones",
+        CRONS,
+        "Schedules are in the given time zone, daylight saving included.",
+        (
+            "crons/test_schedule.py::test_dates",
+            "crons/test_schedule.py::test_a_cron_that_is_asked_in_the_repeated_hour_is_not_early",
+        ),
+    ),
+    Row(
+        "crons.unknown",
+        CRONS,
+        "An unknown assistant or thread is a 404.",
+        (
+            f"{LIVE}[crons]",
+            f"{C}test_what_is_refused",
+            "js/crons.test.mjs::a schedule that is none, an unknown assistant, thread or cron",
+        ),
+    ),
+)

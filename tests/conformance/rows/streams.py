@@ -1,0 +1,548 @@
+"""Streams: framing, modes, joining, cancelling (wire.md, 2 to 5), the stream of a thread (7)."""
+
+from conformance.row import Row
+
+FRAMES = "wire.md 2"
+MODES = "wire.md 4"
+JOIN = "wire.md 5"
+CANCEL = "wire.md 3, Cancel and rollback after-effects"
+BODIES = "wire.md 3, Wait / join bodies"
+HEADERS = "wire.md 1, Headers"
+THREAD = "wire.md 7"
+SDK = "sdk-contracts.md 2"
+
+STREAMED = "wire/test_transcripts.py::test_recorded_streams"
+SEEN = "wire/test_transcripts.py::test_a_recorded_exchange"
+LIVE = "conformance/test_transcripts.py::test_a_recorded_exchange"
+W = "wire/test_runs.py::"
+R = "streams/test_readers.py::"
+RESUME = "streams/test_resume.py::"
+T = "threads/test_thread_stream.py::"
+ON_RUN = "/threads/{thread_id}/runs/{run_id}"
+
+ROWS = (
+    Row(
+        "streams.close_after_status",
+        FRAMES,
+        "The final status is there before a stream closes; the Python SDK reads it then.",
+        (
+            "sdk/test_sdk.py::test_every_mode_streams",
+            "client/test_live.py::test_a_run_is_joined_after_each_of_its_events",
+            "faults/test_crash.py::test_the_end_of_a_run_is_there_as_a_whole_or_not_at_all",
+        ),
+    ),
+    Row(
+        "streams.content_location",
+        HEADERS,
+        "`content-location` names the run; without a thread it is `/runs/{r}`, of wait the full form.",
+        (f"{W}test_headers_of_streams_and_results", f"{LIVE}[headers_misc]", STREAMED),
+    ),
+    Row(
+        "streams.error",
+        FRAMES,
+        "A node that fails ends the stream with `error` {error, message}; the status stays 200.",
+        (
+            STREAMED,
+            "sdk/test_sdk.py::test_a_failed_run_raises_where_it_is_waited_for_and_says_error_in_a_stream",
+            "js/streams.test.mjs::a node that raises ends ${streamMode} with an error event",
+        ),
+    ),
+    Row(
+        "streams.external_cancel",
+        FRAMES,
+        "A run that is cancelled or rolled back closes its streams without an event.",
+        (
+            f"{R}test_a_cancelled_run_closes_its_streams_without_an_event",
+            f"{LIVE}[stream_cancelled_externally_interrupt]",
+            f"{LIVE}[stream_cancelled_externally_rollback]",
+        ),
+    ),
+    Row(
+        "streams.first_event",
+        FRAMES,
+        "The first event is `metadata` {run_id, attempt}.",
+        (STREAMED, "js/streams.test.mjs::metadata comes first, with the run and its attempt"),
+    ),
+    Row(
+        "streams.frames",
+        FRAMES,
+        "Frames are event, data, id with CRLF; data is compact JSON on one line, non-ASCII as it is.",
+        ("streams/test_view.py::test_the_frame_is_event_data_id_with_crlf", f"{LIVE}[headers_misc]"),
+    ),
+    Row(
+        "streams.headers",
+        HEADERS,
+        "Streams are text/event-stream, not stored, not buffered by proxies.",
+        (
+            f"{W}test_headers_of_streams_and_results",
+            "js/streams.test.mjs::the headers keep proxies from buffering and tell browsers where to go on",
+        ),
+    ),
+    Row(
+        "streams.heartbeat",
+        FRAMES,
+        "A comment comes every few seconds, events or not.",
+        (f"{R}test_heartbeats_are_steady_with_events_and_without",),
+    ),
+    Row(
+        "streams.ids",
+        FRAMES,
+        "Events of resumable runs have an id `<ms>-<seq>` that rises.",
+        (
+            f"{R}test_ids_are_the_time_and_a_dense_number",
+            "js/streams.test.mjs::every event has an id, dense and rising",
+            f"{SEEN}[resumable_join_replay]",
+        ),
+        divergence="Every event of every run has one, dense from 1, so every stream can be resumed.",
+    ),
+    Row(
+        "streams.location",
+        HEADERS,
+        "`location` is where to go on: the run's stream, or its join.",
+        (
+            f"{W}test_headers_of_streams_and_results",
+            "faults/test_drain.py::test_the_official_sdk_goes_on_at_the_location",
+            "sdk/test_sdk.py::test_a_cut_connection_is_resumed_without_loss_or_repeat",
+        ),
+    ),
+    Row(
+        "streams.no_end",
+        FRAMES,
+        "No `end` event: the stream closes.",
+        (f"{R}test_our_client_gets_the_end_and_the_tags_and_others_do_not",),
+        divergence="Our own client asks for one with a header and gets it; others see what the official server sends.",
+    ),
+    Row(
+        "streams.reconnect",
+        SDK,
+        "The SDKs go on at `location` with `Last-Event-ID` after a cut, without loss or repeat.",
+        (
+            "sdk/test_sdk.py::test_a_cut_connection_is_resumed_without_loss_or_repeat",
+            "js/reconnecting.test.mjs::stream goes on after the last event, without loss or repeat",
+            "client/test_live.py::test_cuts_anywhere_lose_and_repeat_nothing",
+        ),
+    ),
+    Row(
+        "streams.slow_reader",
+        "DESIGN 3, Streams",
+        "Execution does not wait for readers.",
+        (f"{R}test_a_reader_that_stops_reading_slows_nobody_and_still_gets_everything",),
+    ),
+    Row(
+        "modes.checkpoints",
+        MODES,
+        "checkpoints: `{config, parent_config, values, metadata, next, tasks}`.",
+        (STREAMED, "js/streams.test.mjs::checkpoints carry the state and what is next"),
+    ),
+    Row(
+        "modes.combined",
+        MODES,
+        "Modes may be combined; duplicates fold; an empty list is values.",
+        (STREAMED, "wire/test_assemble.py::test_stream_modes_fold", "js/streams.test.mjs::all modes at once"),
+    ),
+    Row(
+        "modes.custom",
+        MODES,
+        "custom: what the writer sent.",
+        (STREAMED, "js/streams.test.mjs::custom is what nodes write"),
+    ),
+    Row(
+        "modes.debug",
+        MODES,
+        "debug: `{step, timestamp, type, payload}`; a checkpoint's payload names its parent.",
+        (
+            STREAMED,
+            "graph/test_translate.py::test_a_debug_checkpoint_names_its_checkpoints",
+            "js/streams.test.mjs::debug tells of checkpoints, tasks and their results",
+        ),
+    ),
+    Row(
+        "modes.events",
+        MODES,
+        "events: astream_events v2 without the root's own stream, never with a namespace.",
+        (
+            STREAMED,
+            "graph/test_translate.py::test_events_never_carry_a_namespace",
+            "js/streams.test.mjs::events are those of the graph and of its nodes",
+        ),
+    ),
+    Row(
+        "modes.interrupt",
+        MODES,
+        "A question is `__interrupt__` in updates, then in values; custom says nothing.",
+        (STREAMED, "graph/test_translate.py::test_interrupts_and_cached_results_keep_their_shapes"),
+    ),
+    Row(
+        "modes.messages",
+        MODES,
+        "messages: metadata once per message, then partials that accumulate, or one complete message.",
+        (
+            STREAMED,
+            "graph/test_translate.py::test_message_chunks_accumulate_and_are_announced_once",
+            "js/streams.test.mjs::messages accumulate, and their metadata comes once",
+        ),
+    ),
+    Row(
+        "modes.messages_tuple",
+        MODES,
+        "messages-tuple: `messages` with `[chunk, metadata]`; beside messages only this form comes.",
+        (
+            STREAMED,
+            "graph/test_translate.py::test_the_tuple_form_is_namespaced_and_wins_over_the_other",
+            "js/streams.test.mjs::messages beside messages-tuple come in the second form only",
+        ),
+    ),
+    Row(
+        "modes.metadata",
+        "runs-client.md",
+        "metadata is a mode.",
+        (f"{SEEN}[stream_mode_metadata_chain]",),
+        divergence="It can be asked for on its own; the official server refuses it.",
+    ),
+    Row(
+        "modes.subgraphs",
+        MODES,
+        "`stream_subgraphs` puts `|path` behind the names of events of sub-graphs; without it they are left out.",
+        (
+            STREAMED,
+            "sdk/test_sdk.py::test_sub_graphs_have_their_names_and_v2_parts_their_namespaces",
+            "js/streams.test.mjs::name their events by their path",
+        ),
+    ),
+    Row(
+        "modes.tasks",
+        MODES,
+        "tasks: start and end of each task; an error is `{error, message}`.",
+        (
+            STREAMED,
+            "graph/test_translate.py::test_an_error_of_a_task_is_its_class_and_text",
+            "js/streams.test.mjs::tasks start and end",
+        ),
+    ),
+    Row(
+        "modes.unknown",
+        "wire.md 3, Errors",
+        "Unknown modes, tools and lifecycle are a 422.",
+        (
+            f"{W}test_a_bad_field_is_refused_by_name",
+            f"{SEEN}[stream_mode_tools_tools]",
+            f"{SEEN}[stream_mode_lifecycle_nested]",
+        ),
+    ),
+    Row(
+        "modes.updates",
+        MODES,
+        "updates: `{node: update}`, `__metadata__` on a replayed task.",
+        (STREAMED, "js/streams.test.mjs::updates is what each node wrote"),
+    ),
+    Row(
+        "modes.values",
+        MODES,
+        "values: the state after the input and after each step; what comes when nothing is asked for.",
+        (STREAMED, "js/streams.test.mjs::values is what comes when no mode is asked for"),
+    ),
+    Row(
+        "joining.cancel_on_disconnect",
+        JOIN,
+        "`cancel_on_disconnect` (1, true) stops the run with its reader; 0 and false do not.",
+        (
+            *(f"{LIVE}[join_cancel_on_disconnect_{flag}]" for flag in ("0", "1", "false", "true")),
+            "faults/test_disconnect.py::test_cancel_on_disconnect_of_a_joiner",
+        ),
+    ),
+    Row(
+        "joining.error",
+        JOIN,
+        "A failed run that is joined later.",
+        (
+            f"{R}test_the_replay_of_a_failed_run_has_its_error",
+            f"{SEEN}[error_background_resumable]",
+            "js/joining.test.mjs::the replay of a failed run holds its error",
+        ),
+        divergence="Its replay has the `error` event; the official server's looks as if the run had just stopped.",
+        defect=True,
+    ),
+    Row(
+        "joining.gap",
+        "DESIGN 3, Streams",
+        "An id older than what is kept.",
+        (
+            f"{RESUME}test_an_id_older_than_what_is_kept_gives_a_gap_and_then_what_there_is",
+            f"{RESUME}test_a_log_of_which_nothing_is_kept_says_so",
+        ),
+        divergence="An `error` event says that there is a gap; the official server is silent.",
+    ),
+    Row(
+        "joining.interrupted",
+        BODIES,
+        "A finished interrupted run that is joined.",
+        (
+            f"{R}test_joining_a_finished_interrupted_run_gives_its_state_and_the_interrupt",
+            "js/joining.test.mjs::interrupted by the graph: state and interrupt",
+        ),
+        divergence="It answers its state and the question; the official server forgets the state.",
+        defect=True,
+    ),
+    Row(
+        "joining.last_event_id",
+        JOIN,
+        "`-1` and `0` replay all; an id gives what is strictly after it; garbage and ids to come give nothing old.",
+        (
+            f"{RESUME}test_resuming_at_each_of_2000_ids_gives_the_exact_suffix",
+            f"{RESUME}test_an_id_that_is_none_of_ours_gives_nothing_old",
+            f"{SEEN}[resumable_join_replay]",
+            "js/joining.test.mjs::after each id comes the exact rest",
+        ),
+        divergence="The suffix is exact at every id, after a restart too; the official in-memory server's ids repeat.",
+    ),
+    Row(
+        "joining.not_resumable",
+        JOIN,
+        "A run without `stream_resumable` shows only what comes after joining.",
+        (
+            f"{RESUME}test_a_run_can_be_replayed_whether_or_not_it_was_asked_to_be_resumable",
+            f"{LIVE}[join_stream_live_nonresumable]",
+        ),
+        divergence="It is kept and replayed like any other.",
+    ),
+    Row(
+        "joining.result",
+        "wire.md 3, Endpoints",
+        "join waits for the end and answers like wait.",
+        ("sdk/test_sdk.py::test_waiting_and_joining", "js/joining.test.mjs::join waits for the result"),
+        (f"GET {ON_RUN}/join",),
+    ),
+    Row(
+        "joining.stateless",
+        "wire.md 3, Endpoints",
+        "Streams of stateless runs announce `/runs/{r}/stream`.",
+        (
+            f"{R}test_the_stream_of_a_stateless_run_can_be_joined_where_it_says",
+            "faults/test_creation.py::test_a_stateless_run_can_be_rejoined_at_the_location_it_announces",
+            "js/joining.test.mjs::a run without a thread can be read by its id alone",
+            f"{SEEN}[runs_stateless_stream]",
+        ),
+        ("GET /runs/{run_id}/join", "GET /runs/{run_id}/stream"),
+        "They can be joined there, and at `/runs/{r}/join`; the official server answers 404.",
+        True,
+    ),
+    Row(
+        "joining.stream",
+        JOIN,
+        "A run can be joined live and after its end.",
+        (
+            f"{R}test_a_reader_may_come_before_in_the_middle_and_after",
+            "client/test_live.py::test_a_run_is_joined_after_each_of_its_events",
+            f"{SEEN}[join_stream_default_modes]",
+        ),
+        (f"GET {ON_RUN}/stream",),
+    ),
+    Row(
+        "joining.stream_mode",
+        JOIN,
+        "`stream_mode` filters by event name and drops metadata unless asked for.",
+        (
+            f"{RESUME}test_a_filter_on_stream_mode_resumes_after_the_same_ids",
+            "js/joining.test.mjs::a list of modes picks events, metadata only if named",
+            f"{LIVE}[stream_modes_join_query_variants]",
+        ),
+    ),
+    Row(
+        "joining.stream_mode.lists",
+        JOIN,
+        "Several modes may be given.",
+        (f"{LIVE}[stream_modes_join_query_variants]", "sdk/test_sdk.py::test_waiting_and_joining"),
+        divergence="Repeated parameters (the Python SDK's lists) all count; the official server takes only the last.",
+        defect=True,
+    ),
+    Row(
+        "joining.stream_mode.unknown",
+        JOIN,
+        "An unknown mode in the filter.",
+        (f"{RESUME}test_an_unknown_mode_in_the_filter_is_refused_by_name",),
+        divergence="It is a 422; the official server gives an empty stream.",
+    ),
+    Row(
+        "joining.unknown_run",
+        "wire.md 3, Errors",
+        "Joining an unknown run.",
+        (
+            f"{W}test_what_is_not_there_is_a_404",
+            f"{SEEN}[join_errors]",
+            "js/joining.test.mjs::an unknown run is not found",
+        ),
+        divergence="It is a 404; the official server answers 200 with an error in the body.",
+    ),
+    Row(
+        "joining.without_an_id",
+        JOIN,
+        "Without `Last-Event-ID` a reader gets nothing old.",
+        ("js/joining.test.mjs::without an id comes everything", f"{LIVE}[join_stream_live_nonresumable]"),
+        divergence="It reads from the start: a run here starts at once, and who joins it would miss its first events.",
+    ),
+    Row(
+        "cancelling.interrupt",
+        CANCEL,
+        "The run ends as interrupted, what it checkpointed stays, and next is the unfinished node.",
+        (
+            f"{LIVE}[cancel_running_wait0_interrupt]",
+            f"{LIVE}[cancel_running_wait1_interrupt]",
+            "faults/test_cancel.py::test_interrupt_keeps_what_was_checkpointed_and_can_go_on",
+        ),
+        (f"POST {ON_RUN}/cancel",),
+    ),
+    Row(
+        "cancelling.interrupt.thread",
+        CANCEL,
+        "The thread is interrupted, its error says by what.",
+        (f"{LIVE}[cancel_running_wait1_interrupt]", f"{W}test_cancelling"),
+        divergence="The text names the run; the official server leaves the names of its path's parameters in it.",
+    ),
+    Row(
+        "cancelling.many",
+        "wire.md 3, Endpoints",
+        "Cancels runs of a thread by id, or every run in a status: 204; nothing to cancel is a 404.",
+        (
+            f"{W}test_cancelling_many",
+            f"{LIVE}[cancel_many]",
+            "faults/test_cancel.py::test_cancel_many",
+            "js/cancelling.test.mjs::by ids",
+        ),
+        ("POST /runs/cancel",),
+    ),
+    Row(
+        "cancelling.many.refusals",
+        "wire.md 3, Endpoints",
+        "The body is exactly one of ids and status.",
+        (f"{W}test_cancelling_many", f"{LIVE}[cancel_many]"),
+        divergence="An empty list of ids is a 422 too.",
+    ),
+    Row(
+        "cancelling.over",
+        "wire.md 3, Errors",
+        "A finished or unknown run is a 404.",
+        (
+            "faults/test_cancel.py::test_a_finished_run_cannot_be_cancelled",
+            "faults/test_cancel.py::test_an_unknown_run_or_thread",
+            f"{SEEN}[cancel_errors]",
+        ),
+    ),
+    Row(
+        "cancelling.parameters",
+        "wire.md 3, Errors",
+        "`action` and `wait` have their values.",
+        (f"{W}test_what_is_not_there_is_a_404", f"{SEEN}[cancel_errors]"),
+        divergence="Others are a 422; the official server does not look.",
+    ),
+    Row(
+        "cancelling.pending",
+        CANCEL,
+        "A run that waits its turn is cancelled and the running one is not.",
+        (
+            f"{LIVE}[cancel_pending_enqueued]",
+            "faults/test_cancel.py::test_a_pending_run",
+            "js/cancelling.test.mjs::of a run that waits its turn leaves the running one alone",
+        ),
+    ),
+    Row(
+        "cancelling.rollback",
+        CANCEL,
+        "The run and its checkpoints are deleted.",
+        (
+            "js/cancelling.test.mjs::rollback, wait ${wait}: the run and what it did are gone, the thread is free",
+            f"{LIVE}[cancel_running_wait0_rollback]",
+            "faults/test_cancel.py::test_a_queued_run_starts_only_after_the_clean_up",
+        ),
+    ),
+    Row(
+        "cancelling.rollback.thread_is_free",
+        CANCEL,
+        "The thread is idle afterwards.",
+        (
+            f"{LIVE}[cancel_running_wait0_rollback]",
+            f"{LIVE}[lookup_thread_stuck_after_rollback]",
+            "faults/test_cancel.py::test_a_running_run",
+        ),
+        divergence="With wait=0 too; the official server's thread stayed busy.",
+        defect=True,
+    ),
+    Row(
+        "cancelling.rollback.waiter",
+        BODIES,
+        "An open wait ends.",
+        (f"{LIVE}[wait_rolledback_externally]", "faults/test_cancel.py::test_readers_of_a_rolled_back_run_end"),
+        divergence="It is told that the run is gone; the official server answers values that were rolled back.",
+    ),
+    Row(
+        "cancelling.stubborn",
+        "REGRESSIONS, Cancel and double texting",
+        "A cancel is bounded in time.",
+        (
+            "faults/test_cancel.py::test_code_that_swallows_the_cancellation_is_cut_off",
+            "faults/test_cancel.py::test_a_node_that_blocks_the_loop_is_cut_off",
+        ),
+        divergence="Code that does not listen is cut off after `cancel_seconds`.",
+    ),
+    Row(
+        "cancelling.taken",
+        "wire.md 12",
+        "The JS SDK gives a reason with a cancel.",
+        (f"{W}test_a_cancelled_run_says_that_its_input_was_taken_up_by_another",),
+        divergence="It is understood.",
+    ),
+    Row(
+        "cancelling.wait",
+        "wire.md 3, Endpoints",
+        "wait=0 answers 202 at once, wait=1 200 `{}` when it is over.",
+        (
+            f"{W}test_cancelling",
+            f"{LIVE}[cancel_running_wait1_interrupt]",
+            "js/cancelling.test.mjs::with wait: the run is interrupted, what it did is kept",
+        ),
+    ),
+    Row(
+        "thread_stream.events",
+        THREAD,
+        "All runs of a thread in one endless stream, with ids; a run's end is `metadata` {status: run_done}.",
+        (
+            f"{LIVE}[thread_stream]",
+            f"{T}test_replays_that_were_recorded",
+            f"{T}test_the_official_sdk_follows_a_thread_over_a_socket_and_comes_back_with_its_modes",
+        ),
+        ("GET /threads/{thread_id}/stream",),
+    ),
+    Row(
+        "thread_stream.last_event_id",
+        THREAD,
+        "`0`, `0-0` and `-` replay; `-1` and `$` are a 422; an id gives the rest.",
+        (
+            f"{LIVE}[thread_stream_modes_param]",
+            f"{T}test_every_id_gives_the_exact_suffix_over_many_runs",
+            f"{T}test_ids_that_say_nothing_are_refused",
+        ),
+    ),
+    Row(
+        "thread_stream.modes",
+        THREAD,
+        "run_modes, lifecycle or state_update; unknown ones are a 422.",
+        (
+            f"{LIVE}[thread_stream_modes_param]",
+            f"{T}test_a_state_update_says_what_was_written_and_where",
+            f"{T}test_modes_may_be_joined_and_spelled_in_every_way",
+        ),
+    ),
+    Row(
+        "thread_stream.names",
+        THREAD,
+        "The Python SDK sends `stream_mode`, the server reads `stream_modes`.",
+        (f"{T}test_modes_may_be_joined_and_spelled_in_every_way", f"{LIVE}[thread_stream]"),
+        divergence="Both are read; the official server ignores the first.",
+        defect=True,
+    ),
+    Row(
+        "thread_stream.unknown_thread",
+        THREAD,
+        "The stream of an unknown thread opens and stays silent.",
+        (f"{T}test_an_unknown_thread_opens_and_stays_silent_until_there_is_one",),
+    ),
+)

@@ -1,0 +1,120 @@
+"""The manifest is whole: each row has tests that exist; each route, defect and transcript has its row."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from conformance import test_transcripts
+from conformance.requirements import AREAS, DEFECTS, EXPLAINED, NOT_YET, ROWS
+from treadle.http.app import operations
+from wire import test_transcripts as of_runs
+
+TESTS = Path(__file__).parents[1]
+ROOT = TESTS.parent
+TITLE = re.compile(r"""^\s*(?:test|it)\(\s*(["'`])(.+?)\1\s*,""", re.MULTILINE)
+
+
+@cache
+def found_in(path: Path) -> frozenset[str]:
+    """The names of the tests of a file: its functions, or the titles of a JavaScript one."""
+    if path.suffix == ".mjs":
+        return frozenset(title for _, title in TITLE.findall(path.read_text()))
+    tree = ast.parse(path.read_text())
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(function.name for function in functions if function.name.startswith("test_"))
+
+
+def exists(test: str) -> bool:
+    """Whether there is such a test. What stands in brackets says with which parameters."""
+    file, _, name = test.partition("::")
+    path = TESTS / file
+    return path.is_file() and (name if path.suffix == ".mjs" else name.partition("[")[0]) in found_in(path)
+
+
+def test_every_row_has_tests_that_exist() -> None:
+    assert [row.id for row in ROWS if not row.tests] == []
+    assert [(row.id, test) for row in ROWS for test in row.tests if not exists(test)] == []
+
+
+def test_a_transcript_that_is_named_is_there() -> None:
+    named = {
+        (test.partition("/")[0], found[1])
+        for row in ROWS
+        for test in row.tests
+        if "test_transcripts.py" in test and (found := re.search(r"\[(.+)\]$", test))
+    }
+    assert [pair for pair in named if not (TESTS / pair[0] / "transcripts" / f"{pair[1]}.json").exists()] == []
+
+
+def test_ids_are_unique_and_belong_to_an_area() -> None:
+    ids = [row.id for row in ROWS] + [row.id for row in NOT_YET]
+    assert len(ids) == len(set(ids))
+    assert [row.id for row in ROWS if not re.fullmatch(r"[a-z_]+(\.[a-z0-9_]+)+", row.id)] == []
+    assert {row.area for row in ROWS} == set(AREAS)
+
+
+def test_every_row_says_what_it_is_about() -> None:
+    assert [row.id for row in ROWS if not (row.source and row.behaviour.endswith("."))] == []
+    assert [row.id for row in ROWS if row.divergence is not None and not row.divergence.endswith(".")] == []
+
+
+def test_every_route_has_a_row() -> None:
+    named = {route for row in ROWS for route in row.routes}
+    assert named == {f"{operation.method} {operation.path}" for operation in operations()}
+
+
+def test_every_defect_has_a_row_that_says_what_we_do() -> None:
+    defects = [row for row in ROWS if row.defect]
+    assert [row.id for row in defects if not row.divergence] == []
+    assert len(defects) == DEFECTS
+
+
+def test_what_does_not_work_yet_says_why() -> None:
+    assert [row.id for row in NOT_YET if not (row.source and row.behaviour and row.reason)] == []
+
+
+def test_every_transcript_is_replayed() -> None:
+    replayed = {path.stem for path in TESTS.glob("*/transcripts/*.json")}
+    assert len(replayed) >= 93
+    assert set(test_transcripts.SLOW) <= replayed
+    assert all(test_transcripts.SLOW.values())
+
+
+def replays_of_records() -> ModuleType:
+    """tests/http/test_transcripts.py; ``http`` is a module of Python's own, so it cannot be imported by name."""
+    spec = importlib.util.spec_from_file_location("of_records", TESTS / "http" / "test_transcripts.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_difference_from_a_transcript_has_a_row() -> None:
+    tables = (of_runs.DIFFERENT, replays_of_records().DIFFERENT)
+    reasons = {reason for table in tables for steps in table.values() for _, reason in steps.values()}
+    reasons |= set(of_runs.EVERYWHERE.values())
+    assert [reason for reason in sorted(reasons) if not reason.startswith(tuple(EXPLAINED))] == []
+    assert [text for text in EXPLAINED if not any(reason.startswith(text) for reason in reasons)] == []
+    known = {row.id for row in ROWS if row.divergence}
+    assert sorted(set(EXPLAINED.values()) - known) == []
+
+
+def test_the_page_is_current() -> None:
+    script = ROOT / "scripts" / "compatibility.py"
+    result = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("text", ["wire/test_runs.py::test_nope", "nope.py::test_x", "js/runs.test.mjs::nope"])
+def test_a_test_that_is_not_there_is_noticed(text: str) -> None:
+    assert not exists(text)

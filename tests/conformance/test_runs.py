@@ -1,0 +1,71 @@
+"""Requirements of runs that nothing else shows."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from running import Running, frames, serve_for
+
+CHAIN = {"assistant_id": "chain", "input": {"n": ["in"]}}
+
+
+def test_an_item_of_a_batch_runs_on_the_thread_it_names(tmp_path: Path) -> None:
+    async def use(server: Running) -> None:
+        thread_id = await server.thread()
+        on_it, alone = await server.post(
+            "/runs/batch", [{**CHAIN, "thread_id": thread_id}, {**CHAIN, "thread_id": None}]
+        )
+        assert on_it["thread_id"] == thread_id
+        assert alone["thread_id"] != thread_id
+        assert await server.get(f"/runs/{on_it['run_id']}/join") == {"n": ["in", 0, 1, 2]}
+        assert (await server.get(f"/threads/{thread_id}/state"))["values"] == {"n": ["in", 0, 1, 2]}
+        for bad, status in ((str(uuid.uuid4()), 404), ("x", 422), (5, 422)):
+            answer = await server.http.post("/runs/batch", json=[CHAIN, {**CHAIN, "thread_id": bad}])
+            assert answer.status_code == status, answer.text
+        assert len(await server.get(f"/threads/{thread_id}/runs")) == 1
+
+    serve_for(tmp_path, use)
+
+
+def test_a_batch_on_a_busy_thread_follows_its_strategy(tmp_path: Path) -> None:
+    async def use(server: Running) -> None:
+        thread_id = await server.thread()
+        path = await server.run("sleeper", {"delay": 30}, thread_id=thread_id)
+        item = {**CHAIN, "thread_id": thread_id, "multitask_strategy": "reject"}
+        assert (await server.http.post("/runs/batch", json=[item])).status_code == 409
+        assert (await server.http.post(f"{path}/cancel", params={"wait": 1})).status_code == 200
+
+    serve_for(tmp_path, use)
+
+
+def test_an_unknown_checkpoint_starts_empty(tmp_path: Path) -> None:
+    async def use(server: Running) -> None:
+        thread_id = await server.thread()
+        await server.post(f"/threads/{thread_id}/runs/wait", CHAIN)
+        body = {"assistant_id": "chain", "checkpoint_id": str(uuid.uuid4())}
+        answer = await server.http.post(f"/threads/{thread_id}/runs/stream", json=body)
+        assert answer.status_code == 200
+        *_, last = frames(answer.content)
+        assert (last.event, last.data["error"]) == ("error", "EmptyInputError")
+
+    serve_for(tmp_path, use)
+
+
+def test_a_null_input_tries_the_failed_step_again(tmp_path: Path) -> None:
+    async def use(server: Running) -> None:
+        thread_id = await server.thread()
+        wait = f"/threads/{thread_id}/runs/wait"
+        failed = await server.post(wait, {"assistant_id": "boom", "input": {"n": []}})
+        again = await server.post(wait, {"assistant_id": "boom", "input": None})
+        assert failed["__error__"] == again["__error__"] == {"error": "ValueError", "message": "boom message"}
+        assert (await server.get(f"/threads/{thread_id}/state"))["values"] == {"n": [0]}
+
+    serve_for(tmp_path, use)
+
+
+def test_info_says_that_strict_resume_is_understood(tmp_path: Path) -> None:
+    async def use(server: Running) -> None:
+        assert (await server.get("/info"))["flags"]["strict_resume"] is True
+
+    serve_for(tmp_path, use)
