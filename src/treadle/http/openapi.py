@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from treadle.http.access import PUBLIC
 from treadle.http.routing import Operation, Parameter
 from treadle.model import JSON
 
@@ -144,7 +145,10 @@ def _parameter(parameter: Parameter, schema: Callable[[Any], JSON]) -> JSON:
 
 def _responses(operation: Operation, schema: Callable[[Any], JSON]) -> JSON:
     answers = {str(status): _answer(status, _content(operation, status, schema)) for status in _statuses(operation)}
-    refused = sorted({*operation.errors, *((413,) if operation.request is not None else ())})
+    large = (413,) if operation.request is not None else ()
+    # Where the project has an auth, whose handlers may give other statuses too.
+    foreign = () if operation.access is PUBLIC else (401, 403)
+    refused = sorted({*operation.errors, *large, *foreign})
     return {**answers, **{str(status): _refusal(status) for status in refused}}
 
 

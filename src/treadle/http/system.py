@@ -53,7 +53,7 @@ async def info(request: Request, services: Services) -> Response:
         Info(
             version=version("treadle"),
             langgraph_py_version=version("langgraph"),
-            flags={"assistants": True, "crons": True, "store": True, "langsmith": False},
+            flags={"assistants": True, "crons": True, "store": True, "strict_resume": True, "langsmith": False},
             host={"kind": "self-hosted", "server": "treadle"},
             settings={name: getattr(services.settings, name) for name in SHOWN_SETTINGS},
         )
