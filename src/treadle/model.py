@@ -84,6 +84,13 @@ class CheckpointRef(Struct):
     checkpoint_map: JSON | None = None
 
 
+class Tracer(Struct, omit_defaults=True):
+    """``langsmith_tracer`` of a request. It names the run's session; nothing is sent anywhere."""
+
+    project_name: str | None = None
+    example_id: str | None = None
+
+
 class RunCreate(Struct, kw_only=True):
     """The body of every call that creates a run (wire.md, Request fields). An explicit null means the default."""
 
@@ -109,7 +116,7 @@ class RunCreate(Struct, kw_only=True):
     durability: Durability | None = None
     on_disconnect: Literal["cancel", "continue"] | None = None
     on_completion: Literal["delete", "keep"] | None = None
-    langsmith_tracer: JSON | None = None
+    langsmith_tracer: Tracer | None = None
     strict_resume: bool | None = None
 
 

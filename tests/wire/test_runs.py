@@ -604,12 +604,25 @@ def test_cancelling(tmp_path: Path) -> None:
 def test_a_cancelled_run_says_that_its_input_was_taken_up_by_another(tmp_path: Path) -> None:
     async def use(server: Running) -> None:
         path = await server.run("sleeper", {"delay": 30})
+        async with server.reading(path) as reader:
+            await reader.holds(2)
         for query in ({"reason": "bored"}, {"reason": "taken", "action": "rollback"}):
             answer = await server.http.post(f"{path}/cancel", params=query)
             assert (answer.status_code, answer.json()["field"]) == (422, "reason")
         assert (await server.http.post(f"{path}/cancel", params={"reason": "taken", "wait": "1"})).status_code == 200
         thread = await server.get(path.partition("/runs/")[0])
         assert thread["error"]["message"].startswith("taken:")
+
+    serve_for(tmp_path, use)
+
+
+def test_a_tracer_names_the_session_of_a_run_and_calls_nobody(tmp_path: Path) -> None:
+    async def use(server: Running) -> None:
+        path = await server.run("chain", {"n": []}, langsmith_tracer={"project_name": "mine", "example_id": None})
+        assert await server.ended(path) == "success"
+        assert (await server.get(path))["langsmith_session_name"] == "mine"
+        answer = await server.http.post("/runs", json={**CHAIN, "langsmith_tracer": {"project_name": 5}})
+        assert (answer.status_code, answer.json()["field"]) == (422, "langsmith_tracer.project_name")
 
     serve_for(tmp_path, use)
 

@@ -60,6 +60,7 @@ DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
     },
     "feedback_and_tracing_fields": {
         0: (200, NOBODY_CALLED),
+        1: (200, "a run shows the session that its tracer names"),
         3: (422, CHECKED),
         4: (200, "strict_resume is understood"),
     },

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from treadle.model import Assistant, Event, Run, Thread, ThreadExpiry
+from treadle.model import JSON, Assistant, Event, Run, Thread, ThreadExpiry
 from treadle.ports import Chunk
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,6 +51,7 @@ def load(text: str | bytes) -> Any:
 
 def run(row: tuple[Any, ...]) -> Run:
     run_id, thread_id, assistant_id, created_at, updated_at, status, metadata, kwargs, strategy = row
+    request, session = request_of(load(kwargs))
     return Run(
         run_id=run_id,
         thread_id=thread_id,
@@ -59,9 +60,18 @@ def run(row: tuple[Any, ...]) -> Run:
         updated_at=moment(updated_at),
         status=status,
         metadata=load(metadata),
-        kwargs=load(kwargs),
+        kwargs=request,
         multitask_strategy=strategy,
+        langsmith_session_name=session,
     )
+
+
+def request_of(kwargs: JSON) -> tuple[JSON, str | None]:
+    """``(kwargs, session)`` as a run shows them: the tracer that a request names is its session, and not among them."""
+    if "langsmith_tracer" not in kwargs:
+        return kwargs, None
+    shown = {name: value for name, value in kwargs.items() if name != "langsmith_tracer"}
+    return shown, kwargs["langsmith_tracer"].get("project_name")
 
 
 def assistant(row: tuple[Any, ...]) -> Assistant:

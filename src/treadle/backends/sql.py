@@ -199,6 +199,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         )
         self._tell(lambda: self._hub.created(run.run_id))
         self._tell(self._hub.queue_changed)
+        shown, session = rows.request_of(run.kwargs)
         return Run(
             run_id=run.run_id,
             thread_id=run.thread_id,
@@ -207,8 +208,9 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
             updated_at=rows.moment(self.now),
             status="pending",
             metadata=run.metadata,
-            kwargs=run.kwargs,
+            kwargs=shown,
             multitask_strategy=run.multitask_strategy,
+            langsmith_session_name=session,
         )
 
     def active_runs(self, thread_id: str) -> list[ActiveRun]:

@@ -14,7 +14,7 @@ import orjson
 from treadle.backends import rows
 from treadle.backends.hub import Hub
 from treadle.backends.sqlite import Engine
-from treadle.model import WebhookDelivery, WebhookDeliveryLog, WebhookTry
+from treadle.model import JSON, WebhookDelivery, WebhookDeliveryLog, WebhookTry
 from treadle.outbox import Delivery, DeliveryQuery, Taken, Tried
 from treadle.ports import Outcome
 
@@ -106,17 +106,18 @@ def _payload(row: tuple[Any, ...], status: str, now: int, outcome: Outcome) -> d
     """The run as it ended (wire.md, Webhook). What is JSON already goes in as it is."""
     run_id, thread_id, assistant_id, metadata, _, kwargs, strategy, created_at, started_at, _, temporary, body = row
     values = None if temporary or outcome.rollback else outcome.output if outcome.output is not None else body
+    request, session = rows.request_of(_without_user(kwargs))
     payload = {
         "run_id": run_id,
         "thread_id": thread_id,
         "assistant_id": assistant_id,
         "metadata": _fragment(metadata),
         "status": status,
-        "kwargs": _without_user(kwargs),
+        "kwargs": request,
         "multitask_strategy": strategy,
         "created_at": _stamp(created_at),
         "updated_at": _stamp(now),
-        "langsmith_session_name": None,
+        "langsmith_session_name": session,
         "run_started_at": _stamp(started_at),
         "run_ended_at": _stamp(now),
         "values": _fragment(values),
@@ -124,13 +125,12 @@ def _payload(row: tuple[Any, ...], status: str, now: int, outcome: Outcome) -> d
     return payload if outcome.error is None else {**payload, "error": outcome.error}
 
 
-def _without_user(kwargs: Any) -> Any:
+def _without_user(kwargs: bytes) -> JSON:
     """The request of a run, without who made it: what the project's auth knows of a user may be secret."""
     found = rows.load(kwargs)
     configurable = found.get("config", {}).get("configurable", {})
-    if configurable.get("langgraph_auth_user") is None:
-        return _fragment(kwargs)
-    configurable["langgraph_auth_user"] = None
+    if configurable.get("langgraph_auth_user") is not None:
+        configurable["langgraph_auth_user"] = None
     return found
 
 

@@ -343,6 +343,8 @@ def _kwargs(request: RunCreate, config: JSON, context: JSON, temporary: bool) ->
     }
     if request.strict_resume:
         kwargs["strict_resume"] = True
+    if request.langsmith_tracer:
+        kwargs["langsmith_tracer"] = to_builtins(request.langsmith_tracer)
     return kwargs
 
 
