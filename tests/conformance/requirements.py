@@ -47,8 +47,10 @@ NOT_YET = (
 EXPLAINED = {
     "LangGraph runs the thread from its start, where that server fails": "runs.command.resume_empty_thread",
     "a list is understood in each of its three spellings": "rules.lists",
+    "an item runs on the thread that it names": "runs.batch.thread_id",
     "a malformed id is the same error on every route": "rules.malformed_id",
     "a run starts within milliseconds": "runs.create.starts_at_once",
+    "a run shows the session that its tracer names": "runs.langsmith_tracer.session",
     "an explicit null means the default": "rules.null",
     "checkpoint_during says what durability came to": "runs.durability",
     "context is mirrored into configurable as it was given": "runs.context.unknown_keys",

@@ -9,6 +9,7 @@ SDK = "sdk-contracts.md 1"
 REMOTE = "sdk-contracts.md 3"
 CLIENT = "runs-client.md"
 ISSUE = "issue 3, 6"
+APP = "custom/test_custom.py::"
 LIVE = "conformance/test_transcripts.py::test_a_recorded_exchange"
 WEBHOOKS = "conformance/test_transcripts.py::test_webhooks_carry_what_was_recorded"
 G = "remote/test_remote_graph.py::"
@@ -128,6 +129,41 @@ ROWS = (
         "Deliveries are signed.",
         ("webhooks/test_retries.py::test_signatures_verify_with_the_library",),
         divergence="As standardwebhooks says, if there is a secret; the official server does not sign.",
+    ),
+    Row(
+        "own_code.app",
+        ISSUE,
+        "`http.app`: a Starlette or FastAPI app with routes, middleware and lifespan stands beside the routes.",
+        (
+            f"{APP}test_an_apps_routes_stand_beside_ours_and_before_them",
+            f"{APP}test_an_apps_middleware_is_around_every_route",
+            f"{APP}test_an_apps_lifespan_starts_before_the_first_request_and_ends_with_the_server",
+            f"{APP}test_a_fastapi_app_works_with_its_dependencies_middleware_and_cors",
+        ),
+    ),
+    Row(
+        "own_code.cors",
+        ISSUE,
+        "`http.cors` replaces the rules for browsers.",
+        (f"{APP}test_cors_rules_replace_ours", f"{APP}test_what_cors_rules_leave_out_is_what_an_sdk_needs"),
+    ),
+    Row(
+        "own_code.headers",
+        ISSUE,
+        "Headers that are named go into the configurable; none can say who somebody is.",
+        (
+            f"{APP}test_headers_that_are_named_go_into_the_configurable",
+            f"{APP}test_a_header_cannot_say_who_somebody_is",
+        ),
+    ),
+    Row(
+        "own_code.switches",
+        ISSUE,
+        "`http.disable_*` turns groups of routes off; a prefix moves them all.",
+        (
+            f"{APP}test_a_switch_turns_its_routes_off_and_no_others",
+            f"{APP}test_everything_is_under_the_prefix_and_locations_say_so",
+        ),
     ),
     Row(
         "own_code.auth",

@@ -325,6 +325,13 @@ ROWS = (
         defect=True,
     ),
     Row(
+        "runs.langsmith_tracer.session",
+        RUN,
+        "`langsmith_session_name` is the tracer's project.",
+        (f"{W}test_a_tracer_names_the_session_of_a_run_and_calls_nobody", f"{SEEN}[feedback_and_tracing_fields]"),
+        divergence="A run shows the session that its tracer names; the official server did not.",
+    ),
+    Row(
         "runs.list",
         CALLS,
         "Lists runs with limit (10), offset and status.",
