@@ -29,8 +29,8 @@ demo: setup  ## an agent's run survives the SIGKILL of its server, before your e
 dev: setup  ## the demo's project under `treadle dev`, restarted when a file changes
 	$(BIN)/treadle dev --config src/treadle/demo/langgraph.json
 
-test: setup $(JS)  ## every test; ARGS="-k name" selects
-	$(BIN)/python -m pytest $(ARGS)
+test: setup $(JS)  ## every test, a file at a time on each core; ARGS="-k name" selects
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # Exact versions stand in package.json; a lock file would name the address they were downloaded from.
 $(JS): tests/js/package.json
