@@ -158,17 +158,24 @@ def test_the_official_sdk_goes_on_at_the_location(start: Start, gates: Gates, en
                 client.runs.wait(waited["thread_id"], "steps", input={"key": "waited", "said": ["hello"]})
             )
             parts: list[Any] = []
+            told = asyncio.Event()
 
             async def read() -> None:
                 given = {"key": "streamed", "said": ["hello"]}
                 stream = client.runs.stream(
                     streamed["thread_id"], "steps", input=given, stream_mode=["values"], stream_resumable=True
                 )
-                parts.extend([part async for part in stream])
+                async for part in stream:
+                    parts.append(part)
+                    if (
+                        len(parts) == 3
+                    ):  # metadata, the input, what the first node said: only what was told must come back
+                        told.set()
 
             reading = asyncio.create_task(read())
             await asyncio.to_thread(gates.reached, "streamed", "b")
             await asyncio.to_thread(gates.reached, "waited", "b")
+            await asyncio.wait_for(told.wait(), 15)
             await asyncio.to_thread(restart)
             async with asyncio.timeout(30):
                 await reading
