@@ -47,7 +47,8 @@ def test_services_end_with_the_process_that_started_them() -> None:
     program = """
         from services import PostgresServer, RedisServer, template
         servers = [PostgresServer(fsync=False).start(), RedisServer().start()]
-        print(*(server.pid for server in servers), *(server.directory for server in servers), template().parent, flush=True)
+        directories = [template().parent, *(server.directory for server in servers)]
+        print(*(server.pid for server in servers), *directories, flush=True)
         input()
     """
     starter = subprocess.Popen(
