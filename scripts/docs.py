@@ -9,7 +9,6 @@ import inspect
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,9 @@ SETTINGS = """\
 # Settings
 
 Each setting can be given as a flag of `treadle serve` and `treadle dev`, or as an environment variable. The flag wins;
-a secret has none, since others on the machine can read a command line. A value of the wrong type or out of range stops
-the server at once, with the name of the setting.
+a secret has none, since others on the machine can read a command line, and for the same reason a URL that holds a
+password belongs into the environment. Neither is ever shown or logged. `treadle worker` takes what concerns it. A value of
+the wrong type or out of range stops the server at once, with the name of the setting.
 
 | setting | flag | environment variable | default | what it is |
 |---|---|---|---|---|
@@ -115,8 +115,7 @@ def http_page() -> str:
 
 
 def _flag(name: str) -> str:
-    secret = any(f.name == name and f.metadata.get("secret") for f in fields(settings.Settings))
-    return "" if secret else f"`--{name.replace('_', '-')}`"
+    return f"`--{name.replace('_', '-')}`" if name in settings.flags() else ""
 
 
 def metrics_page() -> str:

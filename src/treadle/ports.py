@@ -211,6 +211,10 @@ class Transaction(Protocol):
 
     # assistants
     def assistant(self, assistant_id: str) -> Assistant | None: ...
+    def lock_assistant(self, assistant_id: str) -> None:
+        """Until the transaction ends nobody else changes the assistant or its versions."""
+        ...
+
     def put_assistant(self, assistant: Assistant) -> None:
         """Inserts or replaces the assistant, and keeps the row of its version."""
         ...
@@ -350,7 +354,9 @@ class Records(Protocol):
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """Runs ``work`` in one write transaction and returns its result once that is durable.
 
-        What ``work`` raises is raised here and nothing of it is kept. Transactions are serial."""
+        What ``work`` raises is raised here and nothing of it is kept. From the first look at a thread, or at a run of
+        it, nobody else changes either until the transaction ends. ``work`` may be run again after it lost a race, so it
+        changes nothing but the database."""
         ...
 
     async def read(self, work: Callable[[Transaction], T]) -> T:

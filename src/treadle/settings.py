@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -11,6 +12,12 @@ from typing import Any, get_type_hints
 from treadle.errors import ConfigError
 
 _HERE = Path(".treadle")
+
+# What is not well formed would be told by drivers in words that hold parts of a password.
+_HOST = r"(?:\[[\da-fA-F:]+\]|[\w.%-]*)(?::\d+)?"
+_URL = re.compile(rf"[a-z]+://(?:[^@/?]*@)?{_HOST}(?:,{_HOST})*(?:/[^?@]*)?(?:\?.*)?")
+_BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
+_SCHEMES = {"database_url": ("postgresql", "postgres"), "redis_url": ("redis", "rediss", "unix")}
 
 
 def _setting(default: Any, help: str) -> Any:
@@ -22,6 +29,11 @@ def _secret(help: str) -> Any:
     return field(default="", repr=False, metadata={"help": help, "secret": True})
 
 
+def _url(help: str) -> Any:
+    """A secret too, for it may hold a password; but one without can be given as a flag."""
+    return field(default="", repr=False, metadata={"help": help, "secret": True, "flag": True})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What one server runs with. Each field is read from ``TREADLE_<NAME>`` unless the caller gives it."""
@@ -29,6 +41,11 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen on; loopback unless you say otherwise")
     port: int = _setting(2024, "port to listen on; 0 takes a free one")
     data: Path = _setting(_HERE, "directory that holds the SQLite file")
+    database_url: str = _url("postgresql://USER:PASSWORD@HOST:PORT/NAME, shared by many processes; none for SQLite")
+    redis_url: str = _url("redis://HOST:PORT/NUMBER: makes wake-ups and live streams over PostgreSQL faster")
+    database_wait_seconds: float = _setting(30.0, "how long to wait at the start for a database that does not answer")
+    migrate: bool = _setting(True, "bring the database's schema up to date at the start; else `treadle migrate` has to")
+    workers: int = _setting(1, "1: this process executes runs itself; 0: it only serves, and `treadle worker` executes")
     concurrency: int = _setting(16, "runs executed at once by this process")
     max_attempts: int = _setting(3, "attempts a run gets when its process dies under it, before it ends in error")
     lease_seconds: float = _setting(15.0, "how long a worker that stopped answering keeps its runs")
@@ -64,6 +81,11 @@ class Settings:
     def database(self) -> Path:
         return self.data / "treadle.sqlite3"
 
+    @property
+    def slots(self) -> int:
+        """How many runs a serving process executes at once."""
+        return self.concurrency if self.workers else 0
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
         """Settings from the environment, overridden by ``given`` where it is not None. Raises ConfigError."""
@@ -80,6 +102,11 @@ class Settings:
         return settings
 
     def _check(self) -> None:
+        self._check_urls()
+        if self.workers not in (0, 1):
+            raise ConfigError(f"is {self.workers}", key="workers", hint="0 or 1; `treadle worker` starts more of them")
+        if self.database_wait_seconds < 0:
+            raise ConfigError(f"must be at least 0, is {self.database_wait_seconds}", key="database_wait_seconds")
         for name in ("concurrency", "max_attempts", "max_body_bytes"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"must be at least 1, is {getattr(self, name)}", key=name)
@@ -91,6 +118,37 @@ class Settings:
                 raise ConfigError(f"must be above 0, is {getattr(self, name)}", key=name)
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise ConfigError(f"is {self.log_level!r}", key="log_level", hint="one of debug, info, warning, error")
+
+    def _check_urls(self) -> None:
+        for name, schemes in _SCHEMES.items():
+            check_url(name, getattr(self, name), schemes)
+        if self.redis_url and not self.database_url:
+            hint = "set database_url too, or leave redis_url out"
+            raise ConfigError("Redis only makes PostgreSQL faster; it keeps nothing itself", key="redis_url", hint=hint)
+        if not (self.workers or self.database_url):
+            hint = "set database_url, or workers to 1"
+            raise ConfigError("nobody else can execute the runs of an SQLite file", key="workers", hint=hint)
+
+
+def check_url(name: str, url: str, schemes: Sequence[str]) -> None:
+    """Raises ConfigError, in which no part of ``url`` stands, unless it is empty or well formed."""
+    if not url:
+        return
+    found = _URL.fullmatch(url)
+    if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise ConfigError("is of a kind that is not known", key=name, hint=f"begins with {_listed(schemes)}")
+    if found is None or _BAD_ESCAPE.search(url):
+        form = "user:password@host:port/name; in a password write @ as %40, : as %3A, / as %2F, % as %25"
+        raise ConfigError("cannot be read as a URL", key=name, hint=f"{schemes[0]}://{form}")
+
+
+def _listed(schemes: Sequence[str]) -> str:
+    return " or ".join(f"{scheme}://" for scheme in schemes)
+
+
+def flags() -> list[str]:
+    """The settings that can be given on a command line: other users of the machine can read it."""
+    return [f.name for f in fields(Settings) if f.metadata.get("flag") or not f.metadata.get("secret")]
 
 
 def table() -> list[tuple[str, str, Any, str]]:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import Engine
+from treadle.backends.sqlite import SqliteEngine
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = Engine(tmp_path / "test.sqlite3", clock=SystemClock())
+def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
+    engine = SqliteEngine(tmp_path / "test.sqlite3", clock=SystemClock())
     engine.start()
     yield engine
     engine.close()

@@ -11,19 +11,19 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.conformance.capabilities import Capability
 
-from treadle.backends.checkpoints import SqliteCheckpointer
+from treadle.backends.checkpoints import SqlCheckpointer
 from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import Engine
+from treadle.backends.sqlite import SqliteEngine
 
 
 @pytest.mark.parametrize("eager", [False, True], ids=["waiting", "eager"])
 def test_every_capability_is_there_and_conforms(tmp_path: Path, eager: bool) -> None:
-    engine = Engine(tmp_path / "test.sqlite3", clock=SystemClock())
+    engine = SqliteEngine(tmp_path / "test.sqlite3", clock=SystemClock())
     engine.start()
 
-    @checkpointer_test(name=f"SqliteCheckpointer {eager=}")
+    @checkpointer_test(name=f"SqlCheckpointer {eager=}")
     async def savers() -> AsyncGenerator[BaseCheckpointSaver[str], None]:
-        yield SqliteCheckpointer(engine, eager=eager)
+        yield SqlCheckpointer(engine, eager=eager)
 
     report = asyncio.run(validate(savers))
     engine.close()

@@ -16,8 +16,8 @@ from langgraph.graph.message import add_messages
 from langgraph.types import Command, Send, interrupt
 
 from backends.leases import begin, tables
-from treadle.backends.checkpoints import SqliteCheckpointer, delete_runs_checkpoints
-from treadle.backends.sqlite import Engine
+from treadle.backends.checkpoints import SqlCheckpointer, delete_runs_checkpoints
+from treadle.backends.sqlite import SqliteEngine
 
 DURABILITIES = ["sync", "async", "exit"]
 LARGE = "x" * 1000
@@ -54,20 +54,20 @@ def asking() -> Any:
     return graph
 
 
-def take_back(engine: Engine, run_id: str) -> None:
+def take_back(engine: SqliteEngine, run_id: str) -> None:
     engine.submit(lambda conn: delete_runs_checkpoints(conn, "t", run_id)).result(10)
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
 def test_interrupts_in_a_sub_graph_are_answered_run_by_run_and_each_run_can_be_taken_back(
-    engine: Engine, durability: Any
+    engine: SqliteEngine, durability: Any
 ) -> None:
     async def run(run_id: str, given: Any) -> Any:
-        saver = SqliteCheckpointer(engine, lease=begin(engine, run_id), eager=durability != "sync")
+        saver = SqlCheckpointer(engine, lease=begin(engine, run_id), eager=durability != "sync")
         graph = asking().compile(checkpointer=saver)
         await graph.ainvoke(given, CONFIG, durability=durability)
         await saver.settled()
-        reader = asking().compile(checkpointer=SqliteCheckpointer(engine))
+        reader = asking().compile(checkpointer=SqlCheckpointer(engine))
         state = await reader.aget_state(CONFIG, subgraphs=True)
         return state.values, state.next, [one.value for one in state.interrupts], state
 
@@ -97,7 +97,7 @@ class Chat(TypedDict):
     messages: Annotated[list[AnyMessage], add_messages]
 
 
-def test_a_conversation_forks_and_both_branches_go_on(engine: Engine) -> None:
+def test_a_conversation_forks_and_both_branches_go_on(engine: SqliteEngine) -> None:
     def answer(state: Chat) -> Any:
         return {"messages": [AIMessage(f"{len(state['messages'])}: {state['messages'][-1].content}", id=None)]}
 
@@ -106,7 +106,7 @@ def test_a_conversation_forks_and_both_branches_go_on(engine: Engine) -> None:
     builder.add_edge(START, "answer")
 
     async def say(run_id: str, text: str, config: Any) -> Any:
-        saver = SqliteCheckpointer(engine, lease=begin(engine, run_id), eager=True)
+        saver = SqlCheckpointer(engine, lease=begin(engine, run_id), eager=True)
         graph = builder.compile(checkpointer=saver)
         result = await graph.ainvoke({"messages": [HumanMessage(text)]}, config)
         await saver.settled()
@@ -114,7 +114,7 @@ def test_a_conversation_forks_and_both_branches_go_on(engine: Engine) -> None:
 
     async def main() -> None:
         assert await say("r1", "one", CONFIG) == ["one", "1: one"]
-        reader = builder.compile(checkpointer=SqliteCheckpointer(engine))
+        reader = builder.compile(checkpointer=SqlCheckpointer(engine))
         fork = (await reader.aget_state(CONFIG)).config
         assert await say("r2", "two", CONFIG) == ["one", "1: one", "two", "3: two"]
         assert await say("r3", "drei", fork) == ["one", "1: one", "drei", "3: drei"]
@@ -151,16 +151,16 @@ def deltas() -> StateGraph[Any]:
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
-def test_delta_channels_are_rebuilt_and_survive_pruning_and_copying(engine: Engine, durability: Any) -> None:
+def test_delta_channels_are_rebuilt_and_survive_pruning_and_copying(engine: SqliteEngine, durability: Any) -> None:
     async def main() -> None:
         model = deltas().compile(checkpointer=InMemorySaver())
         for number in range(4):
-            saver = SqliteCheckpointer(engine, lease=begin(engine, f"r{number}"), eager=durability != "sync")
+            saver = SqlCheckpointer(engine, lease=begin(engine, f"r{number}"), eager=durability != "sync")
             given: Any = {"items": [f"in{number}"]}
             result = await deltas().compile(checkpointer=saver).ainvoke(given, CONFIG, durability=durability)
             assert result == await model.ainvoke(given, CONFIG, durability=durability)
             await saver.settled()
-        reader = SqliteCheckpointer(engine)
+        reader = SqlCheckpointer(engine)
         graph = deltas().compile(checkpointer=reader)
         expected = (await model.aget_state(CONFIG)).values
         assert (await graph.aget_state(CONFIG)).values == expected
@@ -181,8 +181,8 @@ def test_delta_channels_are_rebuilt_and_survive_pruning_and_copying(engine: Engi
     asyncio.run(main())
 
 
-def test_pruning_a_graph_without_delta_channels_leaves_one_checkpoint(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine)
+def test_pruning_a_graph_without_delta_channels_leaves_one_checkpoint(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine)
     graph = asking().compile(checkpointer=saver)
     asyncio.run(graph.ainvoke({"log": ["in"]}, CONFIG))
     state = asyncio.run(graph.aget_state(CONFIG, subgraphs=True))
@@ -195,7 +195,7 @@ def test_pruning_a_graph_without_delta_channels_leaves_one_checkpoint(engine: En
     assert sorted(blobs) == ["log", "log"]
 
 
-def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: Engine) -> None:
+def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: SqliteEngine) -> None:
     done: list[int] = []
 
     @task
@@ -203,7 +203,7 @@ def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: E
         done.append(number)
         return number * 2
 
-    def flow(saver: SqliteCheckpointer) -> Any:
+    def flow(saver: SqlCheckpointer) -> Any:
         @entrypoint(checkpointer=saver)
         async def work(numbers: list[int], *, previous: Any = None) -> Any:
             doubled = await asyncio.gather(*(double(number) for number in numbers))
@@ -213,7 +213,7 @@ def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: E
         return work
 
     async def run(run_id: str, given: Any) -> Any:
-        saver = SqliteCheckpointer(engine, lease=begin(engine, run_id), eager=True)
+        saver = SqlCheckpointer(engine, lease=begin(engine, run_id), eager=True)
         result = await flow(saver).ainvoke(given, CONFIG)
         await saver.settled()
         return result
@@ -233,14 +233,14 @@ def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: E
 
 
 @pytest.mark.parametrize("eager", [False, True])
-def test_a_sync_graph_runs_in_a_thread_while_a_loop_runs_here(engine: Engine, eager: bool) -> None:
+def test_a_sync_graph_runs_in_a_thread_while_a_loop_runs_here(engine: SqliteEngine, eager: bool) -> None:
     builder = StateGraph(State)
     for name in ("a", "b", "c"):
         builder.add_node(name, lambda _, name=name: {"log": [name, LARGE]})
     builder.add_edge(START, "a")
     builder.add_edge("a", "b")
     builder.add_edge("b", "c")
-    saver = SqliteCheckpointer(engine, lease=begin(engine, "r1"), eager=eager)
+    saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=eager)
     graph = builder.compile(checkpointer=saver)
 
     async def main() -> None:
@@ -254,7 +254,7 @@ def test_a_sync_graph_runs_in_a_thread_while_a_loop_runs_here(engine: Engine, ea
     asyncio.run(main())
 
 
-def test_a_crashed_attempt_goes_on_from_its_last_checkpoint(engine: Engine) -> None:
+def test_a_crashed_attempt_goes_on_from_its_last_checkpoint(engine: SqliteEngine) -> None:
     ran: list[str] = []
 
     def crash(_: State) -> State:
@@ -270,7 +270,7 @@ def test_a_crashed_attempt_goes_on_from_its_last_checkpoint(engine: Engine) -> N
     builder.add_edge("a", "b")
     lease = begin(engine, "r1")
     with pytest.raises(KeyboardInterrupt):
-        builder.compile(checkpointer=SqliteCheckpointer(engine, lease=lease)).invoke({"log": ["in"]}, CONFIG)
-    result = builder.compile(checkpointer=SqliteCheckpointer(engine, lease=lease)).invoke(None, CONFIG)
+        builder.compile(checkpointer=SqlCheckpointer(engine, lease=lease)).invoke({"log": ["in"]}, CONFIG)
+    result = builder.compile(checkpointer=SqlCheckpointer(engine, lease=lease)).invoke(None, CONFIG)
     assert result["log"] == ["in", "a", "b"]
     assert ran == ["a", "b", "b"]

@@ -16,9 +16,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 
 from backends.leases import begin, tables
-from treadle.backends.checkpoints import SqliteCheckpointer, delete_runs_checkpoints
+from treadle.backends.checkpoints import SqlCheckpointer, delete_runs_checkpoints
 from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import Engine
+from treadle.backends.sqlite import SqliteEngine
 from treadle.ports import Lease
 
 THREADS, NAMESPACES, CHANNELS = ("t1", "t2"), ("", "sub:1"), ("a", "b", "c")
@@ -51,11 +51,11 @@ class Savers(RuleBasedStateMachine):
     def open(self, leased: bool, eager: bool) -> None:
         self.stack = ExitStack()
         folder = self.stack.enter_context(tempfile.TemporaryDirectory())
-        self.engine = Engine(Path(folder) / "model.sqlite3", clock=SystemClock())
+        self.engine = SqliteEngine(Path(folder) / "model.sqlite3", clock=SystemClock())
         self.engine.start()
         self.stack.callback(self.engine.close)
         self.lease: Lease | None = begin(self.engine, "r0", "t1") if leased else None
-        self.saver = SqliteCheckpointer(self.engine, lease=self.lease, eager=eager)
+        self.saver = SqlCheckpointer(self.engine, lease=self.lease, eager=eager)
         self.model = InMemorySaver()
         self.count = 0
 
@@ -142,7 +142,7 @@ class Runs(RuleBasedStateMachine):
     def open(self) -> Any:
         self.stack = ExitStack()
         folder = self.stack.enter_context(tempfile.TemporaryDirectory())
-        self.engine = Engine(Path(folder) / "model.sqlite3", clock=SystemClock())
+        self.engine = SqliteEngine(Path(folder) / "model.sqlite3", clock=SystemClock())
         self.engine.start()
         self.stack.callback(self.engine.close)
         self.runs: list[tuple[str, Any]] = []
@@ -158,7 +158,7 @@ class Runs(RuleBasedStateMachine):
     def begin(self) -> None:
         run_id = f"r{next(self.numbers)}"
         before = tables(self.engine)
-        self.saver = SqliteCheckpointer(self.engine, lease=begin(self.engine, run_id))
+        self.saver = SqlCheckpointer(self.engine, lease=begin(self.engine, run_id))
         self.runs.append((run_id, before))
 
     @rule(

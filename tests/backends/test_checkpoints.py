@@ -19,7 +19,7 @@ from langgraph.checkpoint.serde.types import INTERRUPT, RESUME
 
 from backends.leases import begin, tables, take_over
 from treadle.backends.checkpoints import (
-    SqliteCheckpointer,
+    SqlCheckpointer,
     copy_thread_checkpoints,
     delete_loose_writes,
     delete_runs_checkpoints,
@@ -27,7 +27,7 @@ from treadle.backends.checkpoints import (
     has_checkpoints,
 )
 from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import Engine
+from treadle.backends.sqlite import SqliteEngine
 from treadle.errors import LeaseLost
 
 LARGE = "x" * 2000
@@ -47,12 +47,12 @@ def checkpoint(values: dict[str, Any], versions: dict[str, Any] | None = None) -
     }
 
 
-def put(saver: SqliteCheckpointer, values: dict[str, Any], config: Any = None, **metadata: Any) -> Any:
+def put(saver: SqlCheckpointer, values: dict[str, Any], config: Any = None, **metadata: Any) -> Any:
     made = checkpoint(values)
     return saver.put(config or at(), made, {"source": "loop", "step": 1, **metadata}, made["channel_versions"])
 
 
-def got(saver: SqliteCheckpointer, config: Any = None) -> CheckpointTuple:
+def got(saver: SqlCheckpointer, config: Any = None) -> CheckpointTuple:
     found = saver.get_tuple(config or at())
     assert found is not None
     return found
@@ -61,11 +61,11 @@ def got(saver: SqliteCheckpointer, config: Any = None) -> CheckpointTuple:
 # fencing
 
 
-def test_an_attempt_that_lost_its_run_writes_nothing(engine: Engine) -> None:
+def test_an_attempt_that_lost_its_run_writes_nothing(engine: SqliteEngine) -> None:
     lease = begin(engine, "r1")
-    old = SqliteCheckpointer(engine, lease=lease)
+    old = SqlCheckpointer(engine, lease=lease)
     config = put(old, {"a": 1})
-    new = SqliteCheckpointer(engine, lease=take_over(engine, lease))
+    new = SqlCheckpointer(engine, lease=take_over(engine, lease))
     before = tables(engine)
     attempts = (
         lambda: put(old, {"a": LARGE}),
@@ -83,17 +83,17 @@ def test_an_attempt_that_lost_its_run_writes_nothing(engine: Engine) -> None:
     assert got(new).checkpoint["channel_values"] == {"a": 3}
 
 
-def test_an_ended_run_writes_nothing(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine, lease=begin(engine, "r1"))
+def test_an_ended_run_writes_nothing(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     begin(engine, "r2")
     with pytest.raises(LeaseLost):
         put(saver, {"a": 1})
 
 
-def test_an_eager_saver_tells_of_a_lost_lease_in_settled_and_from_then_on(engine: Engine) -> None:
+def test_an_eager_saver_tells_of_a_lost_lease_in_settled_and_from_then_on(engine: SqliteEngine) -> None:
     async def main() -> None:
         lease = begin(engine, "r1")
-        saver = SqliteCheckpointer(engine, lease=lease, eager=True)
+        saver = SqlCheckpointer(engine, lease=lease, eager=True)
         take_over(engine, lease)
         before = tables(engine)
         made = checkpoint({"a": LARGE})
@@ -112,9 +112,9 @@ def test_an_eager_saver_tells_of_a_lost_lease_in_settled_and_from_then_on(engine
 # eager writes
 
 
-def test_an_eager_saver_sees_its_own_writes_and_keeps_their_order(engine: Engine) -> None:
+def test_an_eager_saver_sees_its_own_writes_and_keeps_their_order(engine: SqliteEngine) -> None:
     async def main() -> None:
-        saver = SqliteCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
+        saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
         config: Any = at()
         for step in range(50):
             made = checkpoint({"step": step, "large": LARGE + str(step)})
@@ -131,9 +131,9 @@ def test_an_eager_saver_sees_its_own_writes_and_keeps_their_order(engine: Engine
     asyncio.run(main())
 
 
-def test_an_eager_put_does_not_wait_for_the_writer(engine: Engine) -> None:
+def test_an_eager_put_does_not_wait_for_the_writer(engine: SqliteEngine) -> None:
     async def main() -> None:
-        saver = SqliteCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
+        saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
         release = threading.Event()
         blocked = engine.submit(lambda _: release.wait(10))
         made = checkpoint({"a": [1]})
@@ -150,9 +150,9 @@ def test_an_eager_put_does_not_wait_for_the_writer(engine: Engine) -> None:
     asyncio.run(main())
 
 
-def test_a_failed_write_stops_what_was_queued_behind_it(engine: Engine) -> None:
+def test_a_failed_write_stops_what_was_queued_behind_it(engine: SqliteEngine) -> None:
     async def main() -> None:
-        saver = SqliteCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
+        saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
         engine.submit(lambda conn: conn.execute("ALTER TABLE checkpoints RENAME TO gone")).result(10)
         made = checkpoint({"a": 1})
         await saver.aput(at(), made, {}, made["channel_versions"])
@@ -166,9 +166,9 @@ def test_a_failed_write_stops_what_was_queued_behind_it(engine: Engine) -> None:
     asyncio.run(main())
 
 
-def test_a_reader_that_is_cancelled_does_not_disturb_the_others(engine: Engine) -> None:
+def test_a_reader_that_is_cancelled_does_not_disturb_the_others(engine: SqliteEngine) -> None:
     async def main() -> None:
-        saver = SqliteCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
+        saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
         release = threading.Event()
         engine.submit(lambda _: release.wait(10))
         made = checkpoint({"a": 1})
@@ -186,8 +186,8 @@ def test_a_reader_that_is_cancelled_does_not_disturb_the_others(engine: Engine) 
 # values
 
 
-def test_a_value_is_stored_once_per_version_and_small_ones_in_the_row(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine, lease=begin(engine, "r1"))
+def test_a_value_is_stored_once_per_version_and_small_ones_in_the_row(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     config: Any = at()
     for step in range(5):
         made = checkpoint({"big": LARGE, "n": step}, {"big": "1", "n": str(step)})
@@ -199,14 +199,14 @@ def test_a_value_is_stored_once_per_version_and_small_ones_in_the_row(engine: En
     ]
 
 
-def test_a_saver_that_did_not_see_the_version_stored_stores_it(engine: Engine) -> None:
+def test_a_saver_that_did_not_see_the_version_stored_stores_it(engine: SqliteEngine) -> None:
     made = checkpoint({"big": LARGE, "n": 1})
-    SqliteCheckpointer(engine).put(at(), made, {}, {})
-    assert got(SqliteCheckpointer(engine)).checkpoint["channel_values"] == {"big": LARGE, "n": 1}
+    SqlCheckpointer(engine).put(at(), made, {}, {})
+    assert got(SqlCheckpointer(engine)).checkpoint["channel_values"] == {"big": LARGE, "n": 1}
 
 
-def test_after_a_delete_an_unchanged_value_is_stored_again(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine, lease=begin(engine, "r1"))
+def test_after_a_delete_an_unchanged_value_is_stored_again(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     put(saver, {"big": LARGE})
     saver.delete_thread("t")
     assert tables(engine)["checkpoint_blobs"] == []
@@ -219,8 +219,8 @@ ODD = ["", "a\0b", 'quo"te', "back\\slash", "é\n", "$[0]", "{}", "'"]
 
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("value", [None, "n\0ul", "", LARGE, LARGE + "\0", b"\0" * 600, bytearray(b"x"), {"\0": [1]}])
-def test_odd_names_and_values_come_back(engine: Engine, name: str, value: Any) -> None:
-    saver = SqliteCheckpointer(engine)
+def test_odd_names_and_values_come_back(engine: SqliteEngine, name: str, value: Any) -> None:
+    saver = SqlCheckpointer(engine)
     config = put(saver, {name: value}, at(f"t{name}", ns=name))
     saver.put_writes(config, [(name, value)], f"task{name}", f"path{name}")
     found = got(saver, at(f"t{name}", ns=name))
@@ -228,8 +228,8 @@ def test_odd_names_and_values_come_back(engine: Engine, name: str, value: Any) -
     assert found.pending_writes == [(f"task{name}", name, value)]
 
 
-def test_a_value_of_many_megabytes_comes_back(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine)
+def test_a_value_of_many_megabytes_comes_back(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine)
     value = os.urandom(20_000_000)
     saver.put_writes(put(saver, {"a": value}), [("a", value)], "task")
     found = got(saver)
@@ -237,8 +237,8 @@ def test_a_value_of_many_megabytes_comes_back(engine: Engine) -> None:
     assert found.pending_writes == [("task", "a", value)]
 
 
-def test_a_thread_id_need_not_be_text(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine)
+def test_a_thread_id_need_not_be_text(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine)
     assert put(saver, {"a": 1}, at(7))["configurable"]["thread_id"] == "7"
     assert got(saver, at(7)).checkpoint == got(saver, at("7")).checkpoint
     assert len(list(saver.list(at(7)))) == 1
@@ -246,8 +246,8 @@ def test_a_thread_id_need_not_be_text(engine: Engine) -> None:
     assert saver.get_tuple(at(7)) is None
 
 
-def test_metadata_may_hold_anything(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine)
+def test_metadata_may_hold_anything(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine)
     put(saver, {}, odd=object, big=1 << 80, text="n\0ul", nested={"n\0ul": ["\0"]}, surrogate="\ud800")
     metadata: Any = got(saver).metadata
     assert metadata["big"] == 1 << 80
@@ -258,8 +258,8 @@ def test_metadata_may_hold_anything(engine: Engine) -> None:
     assert got(saver, at("u")).metadata == metadata
 
 
-def test_what_is_missing_is_named(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine)
+def test_what_is_missing_is_named(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine)
     with pytest.raises(ValueError, match="thread_id"):
         saver.get_tuple({"configurable": {}})
     with pytest.raises(ValueError, match="checkpoint_id"):
@@ -268,8 +268,8 @@ def test_what_is_missing_is_named(engine: Engine) -> None:
         saver.prune(["t"], strategy="newest")
 
 
-def test_versions_grow_as_text_and_differ_between_forks(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine)
+def test_versions_grow_as_text_and_differ_between_forks(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine)
     version, seen = saver.get_next_version(None, None), set[str]()
     for _ in range(200):
         fork = saver.get_next_version(version, None)
@@ -283,10 +283,10 @@ def test_versions_grow_as_text_and_differ_between_forks(engine: Engine) -> None:
     assert foreign < saver.get_next_version(foreign, None)
 
 
-def test_a_clone_with_an_allowlist_shares_the_queue_of_writes(engine: Engine) -> None:
+def test_a_clone_with_an_allowlist_shares_the_queue_of_writes(engine: SqliteEngine) -> None:
     async def main() -> None:
         lease = begin(engine, "r1")
-        saver = SqliteCheckpointer(engine, lease=lease, eager=True)
+        saver = SqlCheckpointer(engine, lease=lease, eager=True)
         clone: Any = saver.with_allowlist([("some.module", "Class")])
         made = checkpoint({"a": 1})
         await clone.aput(at(), made, {}, made["channel_versions"])
@@ -302,8 +302,8 @@ def test_a_clone_with_an_allowlist_shares_the_queue_of_writes(engine: Engine) ->
 # lists
 
 
-def test_a_list_longer_than_a_page_is_whole_and_in_order(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine)
+def test_a_list_longer_than_a_page_is_whole_and_in_order(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine)
     ids = [put(saver, {"n": n}, step=n, even=n % 2 == 0)["configurable"]["checkpoint_id"] for n in range(150)]
 
     def listed(**how: Any) -> list[str]:
@@ -320,15 +320,15 @@ def test_a_list_longer_than_a_page_is_whole_and_in_order(engine: Engine) -> None
 # runs
 
 
-def test_rollback_restores_exactly_what_was_there(engine: Engine) -> None:
+def test_rollback_restores_exactly_what_was_there(engine: SqliteEngine) -> None:
     """Two runs after another answer two interrupts that wait on the checkpoint of a first one."""
-    first = SqliteCheckpointer(engine, lease=begin(engine, "r1"))
+    first = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     config = put(first, {"a": LARGE, "n": 1})
     first.put_writes(config, [(INTERRUPT, "ask 1")], "t1", "p1")
     first.put_writes(config, [("n", 5)], "t2", "p2")
     states, writes = [tables(engine)], [got(first).pending_writes]
     for number in (2, 3):
-        saver = SqliteCheckpointer(engine, lease=begin(engine, f"r{number}"))
+        saver = SqlCheckpointer(engine, lease=begin(engine, f"r{number}"))
         saver.put_writes(config, [(RESUME, [f"answer {number}"])], "t1", "p1")
         saver.put_writes(config, [(INTERRUPT, f"ask {number}")], "t1", "p1")
         saver.put_writes(config, [("n", 6), ("m", 7)], "t2", "p2")
@@ -346,7 +346,7 @@ def test_rollback_restores_exactly_what_was_there(engine: Engine) -> None:
             ("t2", "m", 7),
         ]
         assert writes[number - 1] == expected
-    reader = SqliteCheckpointer(engine)
+    reader = SqlCheckpointer(engine)
     for number in (3, 2):
         assert has(engine, f"r{number}")
         engine.submit(lambda conn, run=f"r{number}": delete_runs_checkpoints(conn, "t", run)).result(10)
@@ -355,20 +355,20 @@ def test_rollback_restores_exactly_what_was_there(engine: Engine) -> None:
         assert got(reader, config).pending_writes == writes[number - 2]
 
 
-def has(engine: Engine, run_id: str) -> bool:
+def has(engine: SqliteEngine, run_id: str) -> bool:
     return engine.submit(lambda conn: has_checkpoints(conn, "t", run_id)).result(10)
 
 
-def test_removing_a_run_in_the_middle_keeps_the_values_that_later_runs_hold(engine: Engine) -> None:
+def test_removing_a_run_in_the_middle_keeps_the_values_that_later_runs_hold(engine: SqliteEngine) -> None:
     config: Any = at()
     versions: dict[str, Any] = {}
     for run_id, channel in (("r1", "a"), ("r2", "b"), ("r3", "c")):
-        saver = SqliteCheckpointer(engine, lease=begin(engine, run_id))
+        saver = SqlCheckpointer(engine, lease=begin(engine, run_id))
         versions = versions | {channel: run_id}
         made = checkpoint({name: LARGE + name for name in versions}, versions)
         config = saver.put(config, made, {}, {channel: run_id})
         saver.put_writes(config, [("x", run_id)], "task")
-    reader = SqliteCheckpointer(engine)
+    reader = SqlCheckpointer(engine)
     reader.delete_for_runs(["r1", "r2"])
     assert [one.checkpoint["channel_values"] for one in reader.list(at())] == [{n: LARGE + n for n in "abc"}]
     assert got(reader).pending_writes == [("task", "x", "r3")]
@@ -379,8 +379,8 @@ def test_removing_a_run_in_the_middle_keeps_the_values_that_later_runs_hold(engi
     assert not any(tables(engine).values())
 
 
-def test_a_run_is_removed_from_its_thread_alone(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine)
+def test_a_run_is_removed_from_its_thread_alone(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine)
     for thread_id in ("t", "u"):
         config = put(saver, {"a": LARGE}, at(thread_id), run_id="r1")
         saver.put_writes(config, [("a", 1)], "task")
@@ -391,36 +391,36 @@ def test_a_run_is_removed_from_its_thread_alone(engine: Engine) -> None:
     assert not any(tables(engine).values())
 
 
-def test_loose_writes_are_those_of_the_run_alone(engine: Engine) -> None:
-    config = put(SqliteCheckpointer(engine, lease=begin(engine, "r1")), {"a": 1})
-    SqliteCheckpointer(engine).put_writes(config, [("a", 0)], "t0")
+def test_loose_writes_are_those_of_the_run_alone(engine: SqliteEngine) -> None:
+    config = put(SqlCheckpointer(engine, lease=begin(engine, "r1")), {"a": 1})
+    SqlCheckpointer(engine).put_writes(config, [("a", 0)], "t0")
     before = tables(engine)
-    saver = SqliteCheckpointer(engine, lease=begin(engine, "r2"))
+    saver = SqlCheckpointer(engine, lease=begin(engine, "r2"))
     saver.put_writes(config, [(RESUME, 1)], "t1")
     assert not has(engine, "r2")
     engine.submit(lambda conn: delete_loose_writes(conn, "t", "r2")).result(10)
     assert tables(engine) == before
 
 
-def test_a_run_that_puts_an_earlier_checkpoint_again_does_not_take_it_over(engine: Engine) -> None:
+def test_a_run_that_puts_an_earlier_checkpoint_again_does_not_take_it_over(engine: SqliteEngine) -> None:
     """What durability "exit" does when a resumed run stops where it began: as its own parent, too."""
-    first = SqliteCheckpointer(engine, lease=begin(engine, "r1"))
+    first = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     parent = put(first, {"a": 1})
     made = checkpoint({"a": LARGE}, {"a": "2"})
     config = first.put(parent, made, {"step": 1}, {"a": "2"})
     first.put(config, made, {"step": 2}, {"a": "2"})
     assert got(first).parent_config == parent
     before = tables(engine)
-    second = SqliteCheckpointer(engine, lease=begin(engine, "r2"))
+    second = SqlCheckpointer(engine, lease=begin(engine, "r2"))
     second.put(config, made, {"step": 3}, {})
     assert tables(engine) == before
     engine.submit(lambda conn: delete_runs_checkpoints(conn, "t", "r2")).result(10)
     assert tables(engine) == before
 
 
-def test_runs_on_many_threads_at_once_do_not_mix(engine: Engine) -> None:
+def test_runs_on_many_threads_at_once_do_not_mix(engine: SqliteEngine) -> None:
     async def one(thread_id: str) -> None:
-        saver = SqliteCheckpointer(engine, lease=begin(engine, f"run-{thread_id}", thread_id), eager=True)
+        saver = SqlCheckpointer(engine, lease=begin(engine, f"run-{thread_id}", thread_id), eager=True)
         config: Any = at(thread_id)
         for step in range(20):
             made = checkpoint({"a": f"{thread_id}-{step}", "b": LARGE + thread_id})
@@ -432,7 +432,7 @@ def test_runs_on_many_threads_at_once_do_not_mix(engine: Engine) -> None:
     async def main() -> None:
         names = [f"t{number}" for number in range(16)]
         await asyncio.gather(*map(one, names))
-        reader = SqliteCheckpointer(engine)
+        reader = SqlCheckpointer(engine)
         for name in names:
             found = [item async for item in reader.alist(at(name))]
             assert [item.checkpoint["channel_values"]["a"] for item in found] == [
@@ -447,8 +447,8 @@ def test_runs_on_many_threads_at_once_do_not_mix(engine: Engine) -> None:
 # threads
 
 
-def test_a_copy_is_whole_and_belongs_to_no_run(engine: Engine) -> None:
-    saver = SqliteCheckpointer(engine, lease=begin(engine, "r1"))
+def test_a_copy_is_whole_and_belongs_to_no_run(engine: SqliteEngine) -> None:
+    saver = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     config = put(saver, {"a": LARGE, "n": 1}, thread_id="t")
     saver.put_writes(config, [("n", 2), (INTERRUPT, 3)], "task", "path")
     child = put(saver, {"b": LARGE}, at(ns="sub:1"))
@@ -456,7 +456,7 @@ def test_a_copy_is_whole_and_belongs_to_no_run(engine: Engine) -> None:
         engine.submit(lambda conn: copy_thread_checkpoints(conn, "t", "u")).result(10)
     assert [len(rows) for rows in tables(engine).values()] == [4, 4, 2]
     engine.submit(lambda conn: delete_runs_checkpoints(conn, "t", "r1")).result(10)
-    SqliteCheckpointer(engine).delete_for_runs(["r1"])
+    SqlCheckpointer(engine).delete_for_runs(["r1"])
     copied = got(saver, at("u"))
     assert copied.config["configurable"]["checkpoint_id"] == config["configurable"]["checkpoint_id"]
     assert copied.checkpoint["channel_values"] == {"a": LARGE, "n": 1}
@@ -475,13 +475,13 @@ _CHILD = """
 import itertools, sys
 from pathlib import Path
 from backends.test_checkpoints import LARGE, at, checkpoint
-from treadle.backends.checkpoints import SqliteCheckpointer
+from treadle.backends.checkpoints import SqlCheckpointer
 from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import Engine
+from treadle.backends.sqlite import SqliteEngine
 
-engine = Engine(Path(sys.argv[1]), clock=SystemClock())
+engine = SqliteEngine(Path(sys.argv[1]), clock=SystemClock())
 engine.start()
-saver, config = SqliteCheckpointer(engine), at()
+saver, config = SqlCheckpointer(engine), at()
 for number in itertools.count():
     made = checkpoint({"n": number, "large": LARGE + str(number)}, {"n": str(number), "large": str(number)})
     config = saver.put(config, made, {"step": number}, made["channel_versions"])
@@ -502,9 +502,9 @@ def test_what_was_acknowledged_outlives_a_sigkill(tmp_path: Path) -> None:
     acknowledged += [line.split() for line in child.stdout if line.endswith("\n")]
     child.stdout.close()
     assert child.wait(10) == -signal.SIGKILL
-    engine = Engine(path, clock=SystemClock())
+    engine = SqliteEngine(path, clock=SystemClock())
     engine.start()
-    found = {one.metadata["step"]: one for one in SqliteCheckpointer(engine).list(at())}
+    found = {one.metadata["step"]: one for one in SqlCheckpointer(engine).list(at())}
     for number, checkpoint_id in acknowledged:
         one = found[int(number)]
         assert one.config["configurable"]["checkpoint_id"] == checkpoint_id

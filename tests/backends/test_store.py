@@ -26,8 +26,8 @@ from langgraph.store.base import (
 from langgraph.store.memory import InMemoryStore
 
 from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import Engine
-from treadle.backends.store import SqliteStore
+from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.store import SqlStore
 
 MINUTE = 60_000_000
 
@@ -46,9 +46,9 @@ class Clock:
 
 
 @contextmanager
-def opened(clock: Any = None) -> Iterator[Engine]:
+def opened(clock: Any = None) -> Iterator[SqliteEngine]:
     with tempfile.TemporaryDirectory() as folder:
-        engine = Engine(Path(folder) / "store.sqlite3", clock=clock or SystemClock())
+        engine = SqliteEngine(Path(folder) / "store.sqlite3", clock=clock or SystemClock())
         engine.start()
         try:
             yield engine
@@ -56,15 +56,15 @@ def opened(clock: Any = None) -> Iterator[Engine]:
             engine.close()
 
 
-def rows(engine: Engine, table: str) -> int:
+def rows(engine: SqliteEngine, table: str) -> int:
     return engine.submit(lambda conn: conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]).result(10)
 
 
 # items
 
 
-def test_items_are_put_read_replaced_and_removed(engine: Engine) -> None:
-    store = SqliteStore(engine)
+def test_items_are_put_read_replaced_and_removed(engine: SqliteEngine) -> None:
+    store = SqlStore(engine)
     store.put(("users", "u1"), "k", {"a": 1, "nested": {"ü\0": [1, None, 2.5, "x"]}})
     item = store.get(("users", "u1"), "k")
     assert item is not None
@@ -83,9 +83,9 @@ def test_items_are_put_read_replaced_and_removed(engine: Engine) -> None:
     assert store.list_namespaces() == []
 
 
-def test_a_batch_reads_what_was_there_before_it_and_the_last_put_counts(engine: Engine) -> None:
+def test_a_batch_reads_what_was_there_before_it_and_the_last_put_counts(engine: SqliteEngine) -> None:
     async def main() -> None:
-        store = SqliteStore(engine)
+        store = SqlStore(engine)
         put = [PutOp(("n",), "k", {"v": number}) for number in range(3)]
         assert await store.abatch([put[0], GetOp(("n",), "k"), *put[1:]]) == [None] * 4
         found: Any = await store.abatch(
@@ -100,8 +100,8 @@ def test_a_batch_reads_what_was_there_before_it_and_the_last_put_counts(engine: 
     asyncio.run(main())
 
 
-def test_searches_come_in_order_of_creation_by_pages(engine: Engine) -> None:
-    store = SqliteStore(engine)
+def test_searches_come_in_order_of_creation_by_pages(engine: SqliteEngine) -> None:
+    store = SqlStore(engine)
     store.batch([PutOp((f"n{number % 3}",), f"k{number:03d}", {"n": number}) for number in range(600)])
     store.put(("n0",), "k000", {"n": 0, "changed": True})
     found = store.search((), limit=1000)
@@ -118,8 +118,8 @@ def test_searches_come_in_order_of_creation_by_pages(engine: Engine) -> None:
         store.search((), limit=-1)
 
 
-def test_a_prefix_is_a_prefix_of_labels_not_of_text(engine: Engine) -> None:
-    store = SqliteStore(engine)
+def test_a_prefix_is_a_prefix_of_labels_not_of_text(engine: SqliteEngine) -> None:
+    store = SqlStore(engine)
     names: list[tuple[str, ...]] = [("a",), ("a", "b"), ("ab",), ('a"', "b"), ("a,b",), ("a-",), ("é",), ("%", "_")]
     for name in names:
         store.put(name, "k", {"name": list(name)})
@@ -148,8 +148,8 @@ COMPARED = [
 
 
 @pytest.mark.parametrize(("filter", "keys"), COMPARED)
-def test_filters(engine: Engine, filter: Any, keys: list[str]) -> None:
-    store = SqliteStore(engine)
+def test_filters(engine: SqliteEngine, filter: Any, keys: list[str]) -> None:
+    store = SqlStore(engine)
     items: dict[str, Any] = {
         "int": {"n": 1},
         "float": {"n": 2.5},
@@ -163,8 +163,8 @@ def test_filters(engine: Engine, filter: Any, keys: list[str]) -> None:
     assert [item.key for item in store.search(("n",), filter=filter)] == keys
 
 
-def test_bad_input_is_named(engine: Engine) -> None:
-    store = SqliteStore(engine)
+def test_bad_input_is_named(engine: SqliteEngine) -> None:
+    store = SqlStore(engine)
     store.put(("n",), "k", {"a": 1})
     with pytest.raises(ValueError, match=r"'\$near' is unknown; allowed: \$eq, \$ne, \$gt"):
         store.search(("n",), filter={"a": {"$near": 1}})
@@ -180,8 +180,8 @@ def test_bad_input_is_named(engine: Engine) -> None:
     assert store.search(("n",))[0].value == {"a": 1}
 
 
-def test_numbers_beyond_64_bits_and_moments_are_kept_as_json_can(engine: Engine) -> None:
-    store = SqliteStore(engine)
+def test_numbers_beyond_64_bits_and_moments_are_kept_as_json_can(engine: SqliteEngine) -> None:
+    store = SqlStore(engine)
     store.put(("n",), "k", {"big": 1 << 80, "at": 1})
     store.put(("n",), "moment", {"at": datetime(2024, 1, 1)})
     assert [item.value for item in store.search(("n",))] == [{"big": 1 << 80, "at": 1}, {"at": "2024-01-01T00:00:00"}]
@@ -193,7 +193,7 @@ def test_numbers_beyond_64_bits_and_moments_are_kept_as_json_can(engine: Engine)
 def test_an_item_expires_unless_it_is_read() -> None:
     clock = Clock()
     with opened(clock) as engine:
-        store = SqliteStore(engine)
+        store = SqlStore(engine)
         for key in ("read", "searched", "left", "peeked"):
             store.put(("n", key), key, {"a": 1}, ttl=10)
         store.put(("n", "stays"), "stays", {"a": 1})
@@ -216,7 +216,7 @@ def test_an_item_expires_unless_it_is_read() -> None:
 def test_defaults_of_expiry_and_an_expired_item_put_anew_is_new() -> None:
     clock = Clock()
     with opened(clock) as engine:
-        store = SqliteStore(engine, ttl={"default_ttl": 1, "refresh_on_read": False})
+        store = SqlStore(engine, ttl={"default_ttl": 1, "refresh_on_read": False})
         store.put(("n",), "k", {"a": 1})
         store.put(("n",), "stays", {"a": 1}, ttl=None)
         clock.microseconds += MINUTE // 2
@@ -240,9 +240,9 @@ def embed(texts: list[str]) -> list[list[float]]:
     return [[float(text.count(word)) for word in WORDS] for text in texts]
 
 
-def test_a_query_finds_the_most_similar_items_first(engine: Engine) -> None:
+def test_a_query_finds_the_most_similar_items_first(engine: SqliteEngine) -> None:
     config: Any = {"dims": 3, "embed": embed, "fields": ["text", "more[*]"]}
-    store, model = SqliteStore(engine, index=config), InMemoryStore(index=config)
+    store, model = SqlStore(engine, index=config), InMemoryStore(index=config)
     for one in (store, model):
         one.put(("n",), "cats", {"text": "cat cat dog"})
         one.put(("n",), "dogs", {"text": "dog", "more": ["car", "dog dog cat"]})
@@ -264,17 +264,17 @@ def test_a_query_finds_the_most_similar_items_first(engine: Engine) -> None:
     assert store.search(("n",), query="dog", limit=1)[0].key == "cars"
 
 
-def test_an_async_embedding_and_one_of_the_wrong_size(engine: Engine) -> None:
+def test_an_async_embedding_and_one_of_the_wrong_size(engine: SqliteEngine) -> None:
     async def aembed(texts: list[str]) -> list[list[float]]:
         return embed(texts)
 
     async def main() -> None:
-        store = SqliteStore(engine, index={"dims": 3, "embed": aembed})
+        store = SqlStore(engine, index={"dims": 3, "embed": aembed})
         await store.aput(("n",), "k", {"text": "dog"})
         await store.aput(("n",), "l", {"text": "nothing"})
         found = await store.asearch(("n",), query="dog")
         assert [(item.key, item.score) for item in found] == [("k", pytest.approx(1.0)), ("l", 0.0)]
-        wrong = SqliteStore(engine, index={"dims": 4, "embed": aembed})
+        wrong = SqlStore(engine, index={"dims": 4, "embed": aembed})
         with pytest.raises(ValueError, match=r"index.dims is 4, but index.embed gives vectors of 3"):
             await wrong.aput(("n",), "k", {"text": "cat"})
         assert (await store.asearch(("n",), query="dog"))[0].value == {"text": "dog"}
@@ -289,7 +289,7 @@ class Visits(TypedDict):
     count: int
 
 
-def test_nodes_of_concurrent_runs_use_the_store(engine: Engine) -> None:
+def test_nodes_of_concurrent_runs_use_the_store(engine: SqliteEngine) -> None:
     async def visit(state: Visits, runtime: Runtime[None]) -> Visits:
         assert runtime.store is not None
         mine = await runtime.store.aget(("visits",), str(state["count"]))
@@ -303,7 +303,7 @@ def test_nodes_of_concurrent_runs_use_the_store(engine: Engine) -> None:
         return {"count": len(runtime.store.search(("sync",), limit=100))}
 
     async def main() -> None:
-        store = SqliteStore(engine)
+        store = SqlStore(engine)
         builder = StateGraph(Visits)
         builder.add_node("visit", visit)
         builder.add_node("sync", sync)
@@ -361,7 +361,7 @@ def test_any_operations_give_what_the_store_in_memory_gives() -> None:
         @given(st.lists(st.lists(st.one_of(reads, puts), max_size=5), max_size=6))
         def agree(batches: list[list[Any]]) -> None:
             engine.submit(lambda conn: conn.execute("DELETE FROM store_items")).result(10)
-            store, model = SqliteStore(engine), InMemoryStore()
+            store, model = SqlStore(engine), InMemoryStore()
             for number, batch in enumerate(batches):
                 found = asyncio.run(store.abatch(batch)) if number % 2 else store.batch(batch)
                 for at, expected in _in_memory(model, batch).items():

@@ -11,8 +11,8 @@ import pytest
 from crons.serving import SetClock, eventually, fired, running, runs_of, serve
 from running import Running
 from treadle.backends.hub import Hub
-from treadle.backends.queue import SqliteRecords
-from treadle.backends.sqlite import Engine
+from treadle.backends.queue import SqlRecords
+from treadle.backends.sqlite import SqliteEngine
 from treadle.service.crons import Crons
 from treadle.service.runs import Runs
 from webhooks.receiver import Receiver
@@ -237,10 +237,10 @@ def test_many_schedulers_on_one_file_make_one_run_for_each_date(tmp_path: Path) 
         for thread_id in threads:
             await create(server, thread_id, schedule="* * * * *")
         others: list[Crons] = []
-        engines = [Engine(server.runtime.settings.database, clock=clock) for _ in range(2)]
+        engines = [SqliteEngine(server.runtime.settings.database, clock=clock) for _ in range(2)]
         for engine in engines:
             engine.start()
-            records = SqliteRecords(engine, Hub())
+            records = SqlRecords(engine, Hub())
             runs = Runs(records, services.log, services.assistants, clock)
             others.append(Crons(records, runs, services.assistants, clock))
         try:

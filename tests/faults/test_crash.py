@@ -16,8 +16,8 @@ from faults.gates import Gates
 from server import Server, ServerDied, until
 from treadle.backends.clock import SystemClock
 from treadle.backends.hub import Hub
-from treadle.backends.queue import SqliteQueue
-from treadle.backends.sqlite import Engine
+from treadle.backends.queue import SqlQueue
+from treadle.backends.sqlite import SqliteEngine
 from treadle.sse import Frame
 
 Start = Callable[..., Api]
@@ -183,9 +183,9 @@ def test_killed_between_requeue_and_wake_up(start: Start, gates: Gates) -> None:
     gates.reached("k", "b")
     api.server.kill()
     gates.release("k", "b")
-    engine = Engine(api.server.database, clock=SystemClock())
+    engine = SqliteEngine(api.server.database, clock=SystemClock())
     engine.start()
-    rescue = SqliteQueue(engine, Hub())._rescue  # pyright: ignore[reportPrivateUsage]
+    rescue = SqlQueue(engine, Hub())._rescue  # pyright: ignore[reportPrivateUsage]
     assert engine.submit(lambda conn: rescue(conn, 3, True)).result(10) == [run_id]
     engine.close()
     assert api.rows("SELECT status FROM runs") == [("pending",)]

@@ -16,8 +16,8 @@ from faults.api import Api, check_log, without_rows_of
 from faults.gates import Gates
 from treadle.backends.clock import SystemClock
 from treadle.backends.hub import Hub
-from treadle.backends.queue import SqliteRecords
-from treadle.backends.sqlite import Engine
+from treadle.backends.queue import SqlRecords
+from treadle.backends.sqlite import SqliteEngine
 from treadle.model import CancelAction
 from treadle.ports import NewRun, Transaction
 
@@ -32,12 +32,12 @@ def key() -> str:
 
 
 @contextmanager
-def records(api: Api) -> Iterator[SqliteRecords]:
+def records(api: Api) -> Iterator[SqlRecords]:
     """Another process's way into the file: its hub is not the server's, so nobody hears of what it writes."""
-    engine = Engine(api.server.database, clock=SystemClock())
+    engine = SqliteEngine(api.server.database, clock=SystemClock())
     engine.start()
     try:
-        yield SqliteRecords(engine, Hub())
+        yield SqlRecords(engine, Hub())
     finally:
         engine.close()
 

@@ -19,8 +19,8 @@ from faults.gates import Gates
 from server import until
 from treadle.backends.clock import SystemClock
 from treadle.backends.hub import Hub
-from treadle.backends.queue import SqliteEventLog, SqliteQueue
-from treadle.backends.sqlite import Engine
+from treadle.backends.queue import SqlEventLog, SqlQueue
+from treadle.backends.sqlite import SqliteEngine
 from treadle.model import Event
 from treadle.ports import Claim, Outcome
 
@@ -65,10 +65,10 @@ def test_a_node_that_blocks_for_longer_than_the_lease_is_not_taken_over(start: S
 class Other:
     """Another worker on the same file, past the lock of the directory: as in a cluster."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: SqliteEngine) -> None:
         hub = Hub()
-        self.queue = SqliteQueue(engine, hub)
-        self.log = SqliteEventLog(engine, hub)
+        self.queue = SqlQueue(engine, hub)
+        self.log = SqlEventLog(engine, hub)
 
     async def take_over(self) -> list[Claim]:
         await self.queue.renew("other", 60)
@@ -81,7 +81,7 @@ class Other:
 
 @contextmanager
 def other_worker(api: Api) -> Iterator[Other]:
-    engine = Engine(api.server.database, clock=SystemClock())
+    engine = SqliteEngine(api.server.database, clock=SystemClock())
     engine.start()
     try:
         yield Other(engine)

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from langgraph.checkpoint.base import Checkpoint, empty_checkpoint
 
-from treadle.backends.checkpoints import SqliteCheckpointer
+from treadle.backends.checkpoints import SqlCheckpointer
 from treadle.backends.hub import Hub
-from treadle.backends.queue import SqliteEventLog, SqliteQueue, SqliteRecords
-from treadle.backends.sqlite import Engine
+from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
+from treadle.backends.sqlite import SqliteEngine
 from treadle.errors import LeaseLost
 from treadle.model import ACTIVE, RUN_ARROWS, CancelAction, Event, RunStatus, ThreadStatus
 from treadle.ports import Claim, Lease, NewRun, Outcome, Transaction
@@ -108,13 +108,13 @@ class Walk(RuleBasedStateMachine):
         self._connect()
 
     def _connect(self) -> None:
-        self.engine = Engine(self.file, clock=self.clock)
+        self.engine = SqliteEngine(self.file, clock=self.clock)
         self.engine.start()
         self.reader = sqlite3.connect(self.file)
         hub = Hub()
-        self.records = SqliteRecords(self.engine, hub)
-        self.queue = SqliteQueue(self.engine, hub)
-        self.log = SqliteEventLog(self.engine, hub)
+        self.records = SqlRecords(self.engine, hub)
+        self.queue = SqlQueue(self.engine, hub)
+        self.log = SqlEventLog(self.engine, hub)
 
     def _close(self) -> None:
         self.reader.close()
@@ -277,7 +277,7 @@ class Walk(RuleBasedStateMachine):
         made: list[str] = []
 
         async def put(lease: Lease) -> None:
-            saver = SqliteCheckpointer(self.engine, lease=lease, eager=eager)
+            saver = SqlCheckpointer(self.engine, lease=lease, eager=eager)
             checkpoint: Checkpoint = {**empty_checkpoint(), "channel_values": {"x": "v" * size}}
             version = saver.get_next_version(None, None)
             checkpoint["channel_versions"] = {"x": version}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from treadle.backends.clock import SystemClock
 from treadle.backends.hub import Hub
-from treadle.backends.queue import SqliteEventLog, SqliteQueue, SqliteRecords
-from treadle.backends.sqlite import Engine
+from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
+from treadle.backends.sqlite import SqliteEngine
 from treadle.ports import Chunk, Lease, NewRun, Outcome, Transaction
 from treadle.worker.attempt import Appender
 
@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 class Written:
     """A running run, what appends to its log, and what is in it."""
 
-    def __init__(self, log: SqliteEventLog, queue: SqliteQueue, lease: Lease) -> None:
+    def __init__(self, log: SqlEventLog, queue: SqlQueue, lease: Lease) -> None:
         self.log = log
         self.queue = queue
         self.lease = lease
@@ -47,14 +47,14 @@ class Written:
 
 @asynccontextmanager
 async def written(data: Path) -> AsyncIterator[Written]:
-    engine, hub = Engine(data / "treadle.sqlite3", clock=SystemClock()), Hub()
+    engine, hub = SqliteEngine(data / "treadle.sqlite3", clock=SystemClock()), Hub()
     engine.start()
     try:
-        await SqliteRecords(engine, hub).transact(_insert)
-        queue = SqliteQueue(engine, hub)
+        await SqlRecords(engine, hub).transact(_insert)
+        queue = SqlQueue(engine, hub)
         (claim,) = (await queue.claim("w", 1)).claims
         async with asyncio.timeout(30):
-            yield Written(SqliteEventLog(engine, hub), queue, claim.lease)
+            yield Written(SqlEventLog(engine, hub), queue, claim.lease)
     finally:
         engine.close()
 

@@ -17,8 +17,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from treadle.backends.clock import SystemClock
 from treadle.backends.hub import Hub, Tail, TailFollower
-from treadle.backends.queue import SqliteEventLog, SqliteQueue, SqliteRecords
-from treadle.backends.sqlite import Engine
+from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
+from treadle.backends.sqlite import SqliteEngine
 from treadle.model import Event
 from treadle.ports import Chunk, Lease, NewRun, Outcome, Transaction
 
@@ -29,12 +29,12 @@ class Log:
     """A run that is being written, over real parts."""
 
     def __init__(self, data: Path, **tail: int) -> None:
-        self.engine = Engine(data / "treadle.sqlite3", clock=SystemClock())
+        self.engine = SqliteEngine(data / "treadle.sqlite3", clock=SystemClock())
         self.engine.start()
         hub = Hub(**tail)
-        self.records = SqliteRecords(self.engine, hub)
-        self.queue = SqliteQueue(self.engine, hub)
-        self.log = SqliteEventLog(self.engine, hub)
+        self.records = SqlRecords(self.engine, hub)
+        self.queue = SqlQueue(self.engine, hub)
+        self.log = SqlEventLog(self.engine, hub)
 
     async def begin(self) -> Lease:
         await self.records.transact(_insert)

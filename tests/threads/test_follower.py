@@ -18,8 +18,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, precondition, rul
 from treadle.backends import thread_rows
 from treadle.backends.clock import SystemClock
 from treadle.backends.hub import Hub, ThreadFollower
-from treadle.backends.queue import SqliteEventLog, SqliteQueue, SqliteRecords
-from treadle.backends.sqlite import Engine
+from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
+from treadle.backends.sqlite import SqliteEngine
 from treadle.model import Event
 from treadle.ports import Lease, NewRun, Outcome, Transaction
 
@@ -50,12 +50,12 @@ class Following(RuleBasedStateMachine):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.loop = asyncio.new_event_loop()
-        self.engine = Engine(self.directory / "db", clock=SystemClock())
+        self.engine = SqliteEngine(self.directory / "db", clock=SystemClock())
         self.engine.start()
         hub = Hub(tail_events=6, tail_bytes=300)
-        self.log = SqliteEventLog(self.engine, hub)
-        self.queue = SqliteQueue(self.engine, hub)
-        self.records = SqliteRecords(self.engine, hub)
+        self.log = SqlEventLog(self.engine, hub)
+        self.queue = SqlQueue(self.engine, hub)
+        self.records = SqlRecords(self.engine, hub)
         self.life = 0
         self.count = 0
         self.lease: Lease | None = None

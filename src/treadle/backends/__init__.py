@@ -8,13 +8,14 @@ from pathlib import Path
 
 from langgraph.store.base import IndexConfig, TTLConfig
 
-from treadle.backends.checkpoints import SqliteCheckpointer
+from treadle.backends.checkpoints import SqlCheckpointer
+from treadle.backends.engine import Engine
 from treadle.backends.hub import Hub
-from treadle.backends.queue import SqliteEventLog, SqliteQueue, SqliteRecords
-from treadle.backends.sqlite import Engine
-from treadle.backends.statistics import SqliteStatistics
-from treadle.backends.store import SqliteStore
-from treadle.backends.webhooks import SqliteDeliveries
+from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
+from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.statistics import SqlStatistics
+from treadle.backends.store import SqlStore
+from treadle.backends.webhooks import SqlDeliveries
 from treadle.errors import ConfigError
 from treadle.ports import Backend, Clock, Lease
 
@@ -23,18 +24,18 @@ class DataDirInUse(ConfigError):
     """Another server has this data directory open; one SQLite file has one server."""
 
 
-class SqliteCheckpoints:
+class SqlCheckpoints:
     """ports.Checkpoints."""
 
-    def __init__(self, engine: Engine, store: SqliteStore) -> None:
+    def __init__(self, engine: Engine, store: SqlStore) -> None:
         self._engine = engine
         self.store = store
 
-    def for_run(self, lease: Lease, *, eager: bool) -> SqliteCheckpointer:
-        return SqliteCheckpointer(self._engine, lease=lease, eager=eager)
+    def for_run(self, lease: Lease, *, eager: bool) -> SqlCheckpointer:
+        return SqlCheckpointer(self._engine, lease=lease, eager=eager)
 
-    def for_thread(self) -> SqliteCheckpointer:
-        return SqliteCheckpointer(self._engine)
+    def for_thread(self) -> SqlCheckpointer:
+        return SqlCheckpointer(self._engine)
 
 
 def open_sqlite(path: Path, *, clock: Clock, index: IndexConfig | None = None, ttl: TTLConfig | None = None) -> Backend:
@@ -43,23 +44,23 @@ def open_sqlite(path: Path, *, clock: Clock, index: IndexConfig | None = None, t
     ``index`` and ``ttl`` are the store's, as langgraph.json gives them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = _lock(path)
-    engine = Engine(path, clock=clock)
+    engine = SqliteEngine(path, clock=clock)
     engine.start()
     hub = Hub()
-    store = SqliteStore(engine, index=index, ttl=ttl)
+    store = SqlStore(engine, index=index, ttl=ttl)
 
     def close() -> None:
         engine.close()
         os.close(lock)
 
     return Backend(
-        records=SqliteRecords(engine, hub),
-        queue=SqliteQueue(engine, hub),
-        log=SqliteEventLog(engine, hub),
+        records=SqlRecords(engine, hub),
+        queue=SqlQueue(engine, hub),
+        log=SqlEventLog(engine, hub),
         wakeup=hub,
-        checkpoints=SqliteCheckpoints(engine, store),
-        deliveries=SqliteDeliveries(engine),
-        statistics=SqliteStatistics(engine, hub),
+        checkpoints=SqlCheckpoints(engine, store),
+        deliveries=SqlDeliveries(engine),
+        statistics=SqlStatistics(engine, hub),
         sweep_store=store.asweep,
         close=close,
     )

@@ -6,7 +6,6 @@ Nothing here knows a serialiser: values are ``(type, bytes)`` pairs, as ``dumps_
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -17,12 +16,15 @@ from langgraph.checkpoint.base import writes_sort_key
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
+from treadle.backends.engine import Connection
+
 T = TypeVar("T")
 Typed = tuple[str, bytes]
 Write = tuple[int, str, str, bytes]
 """``(index, channel, type, value)``; special writes have a negative index (``WRITES_IDX_MAP``)."""
 
 _PAGE = 400
+_NO_LIMIT = 2**62
 
 _small_decoder = Decoder(dict[str, Typed])
 _writes_decoder = Decoder(list[Write])
@@ -91,7 +93,7 @@ INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpo
     checkpoint, small)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET
-    parent_checkpoint_id = coalesce(excluded.parent_checkpoint_id, parent_checkpoint_id),
+    parent_checkpoint_id = coalesce(excluded.parent_checkpoint_id, checkpoints.parent_checkpoint_id),
     metadata = excluded.metadata, refs = excluded.refs, type = excluded.type,
     checkpoint = excluded.checkpoint, small = excluded.small
 WHERE checkpoints.run_id = excluded.run_id
@@ -107,7 +109,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
 
-def put(conn: sqlite3.Connection, row: PutRow) -> None:
+def put(conn: Connection, row: PutRow) -> None:
     parent = row.parent_checkpoint_id if row.parent_checkpoint_id != row.checkpoint_id else None
     refs = orjson.dumps(row.refs).decode() if row.refs else None
     key = (row.thread_id, row.checkpoint_ns)
@@ -117,7 +119,7 @@ def put(conn: sqlite3.Connection, row: PutRow) -> None:
     _put_blobs(conn, row, row.known, "NOTHING")
 
 
-def _put_blobs(conn: sqlite3.Connection, row: PutRow, blobs: Mapping[str, Typed], resolution: str) -> None:
+def _put_blobs(conn: Connection, row: PutRow, blobs: Mapping[str, Typed], resolution: str) -> None:
     # One statement for many rows: on the writer thread each statement costs a wait for the interpreter's lock.
     for page in batched(blobs.items(), _PAGE):
         sql = _PUT_BLOBS.format(rows=", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(page)), resolution=resolution)
@@ -128,7 +130,7 @@ def _put_blobs(conn: sqlite3.Connection, row: PutRow, blobs: Mapping[str, Typed]
         conn.execute(sql, tuple(chain.from_iterable(rows)))
 
 
-def put_writes(conn: sqlite3.Connection, row: WritesRow) -> None:
+def put_writes(conn: Connection, row: WritesRow) -> None:
     key = (row.thread_id, row.checkpoint_ns, row.checkpoint_id)
     conn.execute(_PUT_WRITES, (*key, row.run_id, row.task_id, row.task_path, _encode(row.writes)))
 
@@ -147,7 +149,7 @@ _LATEST = """
 SELECT position FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? ORDER BY checkpoint_id DESC LIMIT 1
 """
 _BY_ID = "SELECT position FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?"
-_BY_POSITION = "SELECT value FROM json_each(?)"
+_BY_POSITION = "SELECT CAST(value AS BIGINT) FROM json_each(?)"
 
 # One statement, so one snapshot: the checkpoints at the given positions, their larger values and their writes.
 # CROSS JOIN pins the order of the loops: each step is one index look-up.
@@ -170,9 +172,7 @@ _READ_BY_ID = _READ.format(head=_BY_ID)
 _READ_BY_POSITION = _READ.format(head=_BY_POSITION)
 
 
-def read(
-    conn: sqlite3.Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None = None
-) -> Stored | None:
+def read(conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None = None) -> Stored | None:
     """The checkpoint with that id, or the latest (the greatest id) of the namespace."""
     if checkpoint_id is None:
         rows = conn.execute(_READ_LATEST, (thread_id, checkpoint_ns)).fetchall()
@@ -181,7 +181,7 @@ def read(
     return next(iter(_assemble(rows).values()), None)
 
 
-def read_page(conn: sqlite3.Connection, positions: Sequence[int]) -> list[Stored]:
+def read_page(conn: Connection, positions: Sequence[int]) -> list[Stored]:
     """The checkpoints at these positions that are still there, in the order given."""
     found = _assemble(conn.execute(_READ_BY_POSITION, (json.dumps(positions),)).fetchall())
     return [found[position] for position in positions if position in found]
@@ -237,7 +237,7 @@ def merge_writes(calls: Iterable[tuple[int, str, str, bytes]]) -> list[tuple[str
 
 
 def positions(
-    conn: sqlite3.Connection,
+    conn: Connection,
     *,
     thread_id: str | None,
     checkpoint_ns: str | None,
@@ -255,22 +255,22 @@ def positions(
     given = {condition: value for condition, value in conditions.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
     sql = f"SELECT position FROM checkpoints {where} ORDER BY checkpoint_id DESC, position DESC LIMIT ?"
-    most = -1 if limit is None else max(limit, 0)  # SQLite takes -1 for no limit
+    most = _NO_LIMIT if limit is None else max(limit, 0)
     return [position for (position,) in conn.execute(sql, (*given.values(), most))]
 
 
 # --- the chain of parents ---------------------------------------------------------------------------------------------
 
-# The checkpoint, then its parents, nearest first. Rows come lazily: closing the cursor ends the walk.
+# The checkpoint, then its parents, nearest first.
 _CHAIN = """
-WITH RECURSIVE chain (position, parent) AS (
-    SELECT position, parent_checkpoint_id FROM checkpoints
+WITH RECURSIVE chain (position, checkpoint_id, refs, small, parent) AS (
+    SELECT position, checkpoint_id, refs, small, parent_checkpoint_id FROM checkpoints
     WHERE thread_id = ?1 AND checkpoint_ns = ?2 AND checkpoint_id = ?3
     UNION ALL
-    SELECT c.position, c.parent_checkpoint_id FROM chain CROSS JOIN checkpoints c
+    SELECT c.position, c.checkpoint_id, c.refs, c.small, c.parent_checkpoint_id FROM chain CROSS JOIN checkpoints c
     ON c.thread_id = ?1 AND c.checkpoint_ns = ?2 AND c.checkpoint_id = chain.parent
 )
-SELECT position, checkpoint_id, refs, small FROM chain CROSS JOIN checkpoints USING (position)
+SELECT position, checkpoint_id, refs, small FROM chain LIMIT 64
 """
 _WRITES_OF = """
 SELECT checkpoint_id, position, task_id, task_path, writes FROM checkpoint_writes
@@ -297,7 +297,7 @@ class Ancestry(Struct):
 
 
 def ancestry(
-    conn: sqlite3.Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None, channels: Sequence[str]
+    conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None, channels: Sequence[str]
 ) -> Ancestry:
     """Follows the parents of the checkpoint (None: the latest) until each channel has its value. Needs a snapshot."""
     key = (thread_id, checkpoint_ns)
@@ -323,30 +323,31 @@ def ancestry(
     return Ancestry(writes, seeds)
 
 
-def _latest_id(conn: sqlite3.Connection, thread_id: str, checkpoint_ns: str) -> str | None:
+def _latest_id(conn: Connection, thread_id: str, checkpoint_ns: str) -> str | None:
     sql = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ?"
     return conn.execute(sql, (thread_id, checkpoint_ns)).fetchone()[0]
 
 
 def _ancestors(
-    conn: sqlite3.Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None
+    conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None
 ) -> Generator[_Ancestor, None, None]:
     """The parent, its parent, … A chain that loops ends where it repeats."""
     seen: set[int] = set()
-    cursor = conn.execute(_CHAIN, (thread_id, checkpoint_ns, checkpoint_id))
-    try:
-        for position, ancestor, refs, small in cursor:
+    while True:
+        # Each page begins where the one before ended.
+        page = conn.execute(_CHAIN, (thread_id, checkpoint_ns, checkpoint_id)).fetchall()
+        for position, ancestor, refs, small in page[1:]:
             if position in seen:
                 return
             seen.add(position)
-            if len(seen) > 1:
-                yield _Ancestor(position, ancestor, orjson.loads(refs) if refs else {}, _small_decoder.decode(small))
-    finally:
-        cursor.close()
+            yield _Ancestor(position, ancestor, orjson.loads(refs) if refs else {}, _small_decoder.decode(small))
+            checkpoint_id = ancestor
+        if len(page) < 2:
+            return
 
 
 def _calls(
-    conn: sqlite3.Connection, thread_id: str, checkpoint_ns: str, checkpoint_ids: Sequence[str]
+    conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_ids: Sequence[str]
 ) -> dict[str, list[tuple[int, str, str, bytes]]]:
     calls: defaultdict[str, list[tuple[int, str, str, bytes]]] = defaultdict(list)
     for ids in batched(checkpoint_ids, _PAGE):
@@ -386,7 +387,7 @@ SELECT thread_id FROM checkpoints WHERE run_id = :run UNION SELECT thread_id FRO
 """
 
 
-def delete_runs_checkpoints(conn: sqlite3.Connection, thread_id: str, run_id: str) -> None:
+def delete_runs_checkpoints(conn: Connection, thread_id: str, run_id: str) -> None:
     """Removes what the run added to the thread, in every namespace: its checkpoints with all writes on them, its writes
     on checkpoints of other runs, and the values that no remaining checkpoint holds."""
     (first,) = conn.execute(_FIRST_OF_RUN, (run_id, thread_id)).fetchone()
@@ -395,24 +396,24 @@ def delete_runs_checkpoints(conn: sqlite3.Connection, thread_id: str, run_id: st
     conn.execute(_DELETE_BLOBS_OF_RUN, {"thread": thread_id, "run": run_id, "first": first or 0})
 
 
-def delete_runs(conn: sqlite3.Connection, run_ids: Iterable[str]) -> None:
+def delete_runs(conn: Connection, run_ids: Iterable[str]) -> None:
     """``delete_runs_checkpoints`` on every thread that the runs wrote to."""
     for run_id in run_ids:
         for (thread_id,) in conn.execute(_THREADS_OF_RUN, {"run": run_id}).fetchall():
             delete_runs_checkpoints(conn, thread_id, run_id)
 
 
-def delete_loose_writes(conn: sqlite3.Connection, thread_id: str, run_id: str) -> None:
+def delete_loose_writes(conn: Connection, thread_id: str, run_id: str) -> None:
     """Removes the run's writes, and nothing else."""
     conn.execute(_DELETE_WRITES_BY_RUN, (run_id, thread_id))
 
 
-def delete_thread_checkpoints(conn: sqlite3.Connection, thread_id: str) -> None:
+def delete_thread_checkpoints(conn: Connection, thread_id: str) -> None:
     for table in ("checkpoints", "checkpoint_blobs", "checkpoint_writes"):
         conn.execute(f"DELETE FROM {table} WHERE thread_id = ?", (thread_id,))
 
 
-def has_checkpoints(conn: sqlite3.Connection, thread_id: str, run_id: str) -> bool:
+def has_checkpoints(conn: Connection, thread_id: str, run_id: str) -> bool:
     """Whether the run has come to a checkpoint on the thread; updates that were made on its behalf do not count."""
     sql = (
         "SELECT 1 FROM checkpoints WHERE run_id = ? AND +thread_id = ?"
@@ -430,22 +431,24 @@ WHERE thread_id = :source AND NOT EXISTS (
 ORDER BY position
 """
 _COPY_BLOBS = """
-INSERT OR IGNORE INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, run_id, type, value)
+INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, run_id, type, value)
 SELECT :target, checkpoint_ns, channel, version, '', type, value FROM checkpoint_blobs
 WHERE thread_id = :source ORDER BY position
+ON CONFLICT DO NOTHING
 """
 _COPY_CHECKPOINTS = """
-INSERT OR IGNORE INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, run_id,
+INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, run_id,
     metadata, refs, type, checkpoint, small)
 SELECT :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, '',
     CASE WHEN json_valid(metadata) AND json_extract(metadata, '$.thread_id') = :source
     THEN json_set(metadata, '$.thread_id', :target) ELSE metadata END,
     refs, type, checkpoint, small
 FROM checkpoints WHERE thread_id = :source ORDER BY position
+ON CONFLICT DO NOTHING
 """
 
 
-def copy_thread_checkpoints(conn: sqlite3.Connection, source: str, target: str) -> None:
+def copy_thread_checkpoints(conn: Connection, source: str, target: str) -> None:
     """Gives ``target`` the whole history of ``source``. It belongs to no run there: removing a run of the source leaves
     the copy as it is. Checkpoints that the target has already stay."""
     if source == target:
@@ -454,13 +457,14 @@ def copy_thread_checkpoints(conn: sqlite3.Connection, source: str, target: str) 
         conn.execute(sql, {"source": source, "target": target})
 
 
-# With max(), the other columns are those of the row that has it.
 _HEADS = """
-SELECT checkpoint_ns, max(checkpoint_id), position, metadata, refs, small FROM checkpoints
-WHERE thread_id = ? GROUP BY checkpoint_ns
+SELECT checkpoint_ns, checkpoint_id, position, metadata, refs, small FROM checkpoints
+WHERE thread_id = ?1 AND (checkpoint_ns, checkpoint_id) IN (
+    SELECT checkpoint_ns, max(checkpoint_id) FROM checkpoints WHERE thread_id = ?1 GROUP BY checkpoint_ns)
 """
 _DELETE_OTHERS = """
-DELETE FROM checkpoints WHERE thread_id = :thread AND position NOT IN (SELECT value FROM json_each(:kept))
+DELETE FROM checkpoints
+WHERE thread_id = :thread AND position NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(:kept))
 """
 _DELETE_WRITES_OF_OTHERS = """
 DELETE FROM checkpoint_writes WHERE thread_id = :thread AND (checkpoint_ns, checkpoint_id) NOT IN (
@@ -468,7 +472,7 @@ DELETE FROM checkpoint_writes WHERE thread_id = :thread AND (checkpoint_ns, chec
 """
 
 
-def keep_latest(conn: sqlite3.Connection, thread_id: str) -> None:
+def keep_latest(conn: Connection, thread_id: str) -> None:
     """Keeps of each namespace the latest checkpoint, and the ancestors that its delta channels are rebuilt from."""
     kept: list[int] = []
     for checkpoint_ns, checkpoint_id, position, metadata, refs, small in conn.execute(_HEADS, (thread_id,)).fetchall():
@@ -482,7 +486,7 @@ def keep_latest(conn: sqlite3.Connection, thread_id: str) -> None:
 
 
 def _needed(
-    conn: sqlite3.Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str, wanted: set[str]
+    conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str, wanted: set[str]
 ) -> Iterator[int]:
     """Where the ancestors are, down to the one by which each wanted channel has had a stored value."""
     ancestors = _ancestors(conn, thread_id, checkpoint_ns, checkpoint_id)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -31,12 +29,12 @@ from treadle.backends.checkpoint_rows import (
     delete_thread_checkpoints,
     has_checkpoints,
 )
+from treadle.backends.engine import Connection, Engine
 from treadle.backends.outbox import Outbox
-from treadle.backends.sqlite import Engine
 from treadle.ports import Lease, RunSaver
 
 __all__ = [
-    "SqliteCheckpointer",
+    "SqlCheckpointer",
     "copy_thread_checkpoints",
     "delete_loose_writes",
     "delete_runs_checkpoints",
@@ -71,7 +69,7 @@ class _Known(NamedTuple):
     small: Typed | None
 
 
-class SqliteCheckpointer(RunSaver):
+class SqlCheckpointer(RunSaver):
     """Checkpoints in the engine's file.
 
     With a ``lease`` every write raises LeaseLost unless that attempt still holds its run, and is marked with the run;
@@ -151,13 +149,12 @@ class SqliteCheckpointer(RunSaver):
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         address = _address(config)
         self._outbox.settle(address.namespace)
-        return self._point(address)
+        return self._engine.snapshot(lambda conn: self._point(conn, address))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         address = _address(config)
         await self._outbox.settled(address.namespace)
-        # One indexed statement, cheaper here than a hop to another thread.
-        return self._point(address)
+        return await self._engine.glance(lambda conn: self._point(conn, address))
 
     def list(
         self,
@@ -170,11 +167,9 @@ class SqliteCheckpointer(RunSaver):
         """Newest first. ``filter`` is matched by equality of each key of the metadata; ``before`` is exclusive."""
         self._outbox.settle()
         remaining = limit
-        with _snapshot(self._engine.reader()) as conn:
-            found = _find(conn, config, before, None if filter else limit)
+        found = self._engine.snapshot(lambda conn: _find(conn, config, before, None if filter else limit))
         for positions in rows.batched(found, _page_size(filter, limit)):
-            with _snapshot(self._engine.reader()) as conn:
-                page = self._page(conn, positions, filter, remaining)
+            page = self._engine.snapshot(partial(self._page, positions=positions, filter=filter, limit=remaining))
             yield from page
             remaining = None if remaining is None else remaining - len(page)
             if remaining is not None and remaining <= 0:
@@ -207,8 +202,7 @@ class SqliteCheckpointer(RunSaver):
             return {}
         address = _address(config)
         self._outbox.settle(address.namespace)
-        with _snapshot(self._engine.reader()) as conn:
-            return self._history(conn, address, channels)
+        return self._engine.snapshot(lambda conn: self._history(conn, address, channels))
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -247,29 +241,29 @@ class SqliteCheckpointer(RunSaver):
 
     # inside: writes on their way
 
-    def _save(self, key: tuple[str, str], work: Callable[[sqlite3.Connection], None]) -> None:
+    def _save(self, key: tuple[str, str], work: Callable[[Connection], None]) -> None:
         if self._eager:
             self._outbox.post(key, work)
         else:
             self._commit(work)
 
-    async def _asave(self, key: tuple[str, str], work: Callable[[sqlite3.Connection], None]) -> None:
+    async def _asave(self, key: tuple[str, str], work: Callable[[Connection], None]) -> None:
         if self._eager:
             self._outbox.post(key, work)
         else:
             await self._acommit(work)
 
-    def _commit(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    def _commit(self, work: Callable[[Connection], None]) -> None:
         self._engine.submit(self._outbox.fenced(work)).result()
 
-    async def _acommit(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    async def _acommit(self, work: Callable[[Connection], None]) -> None:
         await self._engine.write(self._outbox.fenced(work))
 
-    def _remove(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    def _remove(self, work: Callable[[Connection], None]) -> None:
         self._known.clear()
         self._commit(work)
 
-    async def _aremove(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    async def _aremove(self, work: Callable[[Connection], None]) -> None:
         self._known.clear()
         await self._acommit(work)
 
@@ -351,8 +345,8 @@ class SqliteCheckpointer(RunSaver):
 
     # inside: unpacking
 
-    def _point(self, address: _Address) -> CheckpointTuple | None:
-        stored = rows.read(self._engine.reader(), *address)
+    def _point(self, conn: Connection, address: _Address) -> CheckpointTuple | None:
+        stored = rows.read(conn, *address)
         if stored is None:
             return None
         found = self._tuple(stored, rows.load_metadata(stored.metadata))
@@ -384,7 +378,7 @@ class SqliteCheckpointer(RunSaver):
         return task_id, channel, self.serde.loads_typed((type, value))
 
     def _page(
-        self, conn: sqlite3.Connection, positions: Sequence[int], filter: dict[str, Any] | None, limit: int | None
+        self, conn: Connection, positions: Sequence[int], filter: dict[str, Any] | None, limit: int | None
     ) -> Sequence[CheckpointTuple]:
         """Those of the checkpoints that match ``filter``, at most ``limit``."""
         found: list[CheckpointTuple] = []
@@ -396,9 +390,7 @@ class SqliteCheckpointer(RunSaver):
                 found.append(self._tuple(stored, metadata))
         return found
 
-    def _history(
-        self, conn: sqlite3.Connection, address: _Address, channels: Sequence[str]
-    ) -> dict[str, DeltaChannelHistory]:
+    def _history(self, conn: Connection, address: _Address, channels: Sequence[str]) -> dict[str, DeltaChannelHistory]:
         found = rows.ancestry(conn, *address, channels)
         history: dict[str, DeltaChannelHistory] = {}
         for channel in channels:
@@ -408,18 +400,8 @@ class SqliteCheckpointer(RunSaver):
         return history
 
 
-@contextmanager
-def _snapshot(conn: sqlite3.Connection) -> Generator[sqlite3.Connection, None, None]:
-    """One read transaction on a connection of this thread."""
-    conn.execute("BEGIN")
-    try:
-        yield conn
-    finally:
-        conn.execute("COMMIT")
-
-
 def _find(
-    conn: sqlite3.Connection, config: RunnableConfig | None, before: RunnableConfig | None, limit: int | None
+    conn: Connection, config: RunnableConfig | None, before: RunnableConfig | None, limit: int | None
 ) -> Sequence[int]:
     place = (config or {}).get("configurable", {})
     return rows.positions(
@@ -436,12 +418,12 @@ def _page_size(filter: dict[str, Any] | None, limit: int | None) -> int:
     return _PAGE if filter or limit is None else max(1, min(limit, _PAGE))
 
 
-def _pruning(thread_ids: Sequence[str], strategy: str) -> Callable[[sqlite3.Connection], None]:
+def _pruning(thread_ids: Sequence[str], strategy: str) -> Callable[[Connection], None]:
     ways = {"keep_latest": rows.keep_latest, "delete": delete_thread_checkpoints}
     if strategy not in ways:
         raise ValueError(f"strategy is {strategy!r}; allowed: {', '.join(ways)}")
 
-    def prune(conn: sqlite3.Connection) -> None:
+    def prune(conn: Connection) -> None:
         for thread_id in thread_ids:
             ways[strategy](conn, str(thread_id))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from treadle.backends import rows
+from treadle.backends.engine import Connection
 from treadle.model import JSON, Cron
 from treadle.ports import CronQuery
 
@@ -16,6 +16,7 @@ _COLUMNS = (
 _DUE = f"""
 SELECT {_COLUMNS} FROM crons
 WHERE enabled = 1 AND next_run_date IS NOT NULL AND next_run_date <= ? ORDER BY next_run_date, cron_id LIMIT ?
+/*pg: FOR UPDATE SKIP LOCKED */
 """
 _PUT = f"""
 INSERT INTO crons ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -30,7 +31,7 @@ class CronVerbs:
     """Mixed into the transaction."""
 
     now: int
-    _conn: sqlite3.Connection
+    _conn: Connection
 
     def cron(self, cron_id: str) -> Cron | None:
         row = self._conn.execute(f"SELECT {_COLUMNS} FROM crons WHERE cron_id = ?", (cron_id,)).fetchone()

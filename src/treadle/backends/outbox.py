@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import TypeVar, cast
 
-from treadle.backends.sqlite import Engine, hold
+from treadle.backends.engine import Connection, Engine, hold
 from treadle.ports import Lease
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
+Work = Callable[[Connection], T]
 
 
 class Outbox:
@@ -38,7 +37,7 @@ class Outbox:
         if lease is None:
             return work
 
-        def guarded(conn: sqlite3.Connection) -> T:
+        def guarded(conn: Connection) -> T:
             hold(conn, lease)
             return work(conn)
 
@@ -50,7 +49,7 @@ class Outbox:
             self._check()
             self._waiting.append(work)
             if started := len(self._waiting) == 1:
-                self._last = self._engine.submit(self._drain)
+                self._last = self._engine.submit(_Drain(self), key=self._lease and self._lease.thread_id)
             last = self._unsettled[key] = cast("Future[None]", self._last)
         if started:
             # Outside the lock: a future that is done already calls back at once.
@@ -79,21 +78,34 @@ class Outbox:
         if self._error is not None:
             raise self._error
 
-    def _drain(self, conn: sqlite3.Connection) -> None:
+    def take(self) -> list[Work[None]]:
+        """Ends the joining of the job that is about to run."""
         with self._lock:
             batch, self._waiting = self._waiting, []
             self._check()
-        try:
-            if self._lease is not None:
-                hold(conn, self._lease)
-            for work in batch:
-                work(conn)
-        except BaseException as error:
-            self._error = error
-            raise
+        return batch
+
+    def write(self, conn: Connection, batch: list[Work[None]]) -> None:
+        if self._lease is not None:
+            hold(conn, self._lease)
+        for work in batch:
+            work(conn)
 
     def _settle(self, future: Future[None]) -> None:
         error = future.exception()
         with self._lock:
             self._error = self._error or error
             self._unsettled = {key: last for key, last in self._unsettled.items() if last is not future}
+
+
+class _Drain:
+    """The job of an outbox. What it has taken it keeps: it may have to be run again."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._batch: list[Work[None]] | None = None
+
+    def __call__(self, conn: Connection) -> None:
+        if self._batch is None:
+            self._batch = self._outbox.take()
+        self._outbox.write(conn, self._batch)

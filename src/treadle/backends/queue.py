@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import orjson
 
 from treadle.backends import checkpoints, rows, sql, thread_rows, webhooks
+from treadle.backends.engine import Connection, Engine, hold
 from treadle.backends.hub import Hub, TailFollower, ThreadFollower
-from treadle.backends.sqlite import Engine, hold
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction, Event
 from treadle.ports import Chunk, Claim, Claimed, Lease, Outcome, Transaction
@@ -22,29 +22,33 @@ _ROLLED_BACK = "UserRollback"
 
 # A due run starts when nothing runs on its thread, no older due run waits there, and nobody holds the thread.
 _DUE = """
-SELECT r.run_id FROM runs r
-WHERE r.status = 'pending' AND r.available_at <= ?1
+SELECT r.run_id FROM runs r JOIN threads t ON t.thread_id = r.thread_id
+WHERE r.status = 'pending' AND r.available_at <= ?1 AND (t.held_until IS NULL OR t.held_until <= ?1)
   AND NOT EXISTS (SELECT 1 FROM runs x WHERE x.thread_id = r.thread_id AND x.status = 'running')
   AND NOT EXISTS (
     SELECT 1 FROM runs y WHERE y.thread_id = r.thread_id AND y.status = 'pending'
     AND y.position < r.position AND y.available_at <= ?1)
-  AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.thread_id = r.thread_id AND t.held_until > ?1)
-ORDER BY r.available_at, r.position LIMIT ?2
+ORDER BY r.available_at, r.position LIMIT ?2 /*pg: FOR NO KEY UPDATE OF r, t SKIP LOCKED */
 """
 _NEXT_DUE = "SELECT min(available_at) FROM runs WHERE status = 'pending' AND available_at > ?"
 _TAKE = """
 UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?1, updated_at = ?2,
     started_at = coalesce(started_at, ?2), event_seq = event_seq + 1
 WHERE run_id = ?3
-RETURNING thread_id, attempt, assistant_id, graph_id, metadata, temporary, event_seq
+RETURNING thread_id, attempt, assistant_id, graph_id, metadata, temporary, event_seq,
+    (SELECT q.kwargs FROM run_requests q WHERE q.run_id = runs.run_id),
+    (SELECT t.error FROM threads t WHERE t.thread_id = runs.thread_id)
 """
 _EXTEND = """
 UPDATE runs SET event_seq = event_seq + ? WHERE run_id = ? AND attempt = ? AND status = 'running' RETURNING event_seq
 """
 _LOST = """
-SELECT run_id, thread_id, crashes, cancel_action FROM runs
-WHERE status = 'running' AND (?1 OR worker_id NOT IN (SELECT worker_id FROM workers WHERE expires_at > ?2))
+SELECT r.run_id, r.thread_id, r.crashes, r.cancel_action FROM runs r JOIN threads t ON t.thread_id = r.thread_id
+WHERE r.status = 'running'
+  AND (?1 <> 0 OR r.worker_id NOT IN (SELECT w.worker_id FROM workers w WHERE w.expires_at > ?2))
+/*pg: FOR NO KEY UPDATE OF r, t SKIP LOCKED */
 """
+_GONE = "SELECT thread_id FROM threads WHERE gone_at < ? LIMIT 500 /*pg: FOR UPDATE SKIP LOCKED */"
 _READ = """
 SELECT first_seq, events FROM event_chunks WHERE run_id = ?1
   AND first_seq >= coalesce((SELECT max(first_seq) FROM event_chunks WHERE run_id = ?1 AND first_seq <= ?2), ?2)
@@ -59,7 +63,7 @@ FROM runs WHERE run_id = ?1
 """
 
 
-class SqliteRecords:
+class SqlRecords:
     """ports.Records."""
 
     def __init__(self, engine: Engine, hub: Hub) -> None:
@@ -72,11 +76,11 @@ class SqliteRecords:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         return await self._engine.read(lambda conn: work(self._transaction(conn)))
 
-    def _transaction(self, conn: sqlite3.Connection) -> sql.SqlTransaction:
+    def _transaction(self, conn: Connection) -> sql.SqlTransaction:
         return sql.SqlTransaction(conn, now=self._engine.clock.now(), hub=self._hub, tell=self._engine.tell)
 
 
-class SqliteQueue:
+class SqlQueue:
     """ports.Queue."""
 
     def __init__(self, engine: Engine, hub: Hub) -> None:
@@ -86,20 +90,17 @@ class SqliteQueue:
     async def claim(self, worker_id: str, limit: int) -> Claimed:
         return await self._engine.write(lambda conn: self._claim(conn, worker_id, limit))
 
-    def _claim(self, conn: sqlite3.Connection, worker_id: str, limit: int) -> Claimed:
+    def _claim(self, conn: Connection, worker_id: str, limit: int) -> Claimed:
         now = self._engine.clock.now()
         due = conn.execute(_DUE, (now, limit)).fetchall()
         claims = [self._take(conn, worker_id, run_id, now) for (run_id,) in due]
         (next_due,) = conn.execute(_NEXT_DUE, (now,)).fetchone()
         return Claimed(claims, next_due)
 
-    def _take(self, conn: sqlite3.Connection, worker_id: str, run_id: str, now: int) -> Claim:
-        thread_id, attempt, assistant_id, graph_id, metadata, temporary, seq = conn.execute(
-            _TAKE, (worker_id, now, run_id)
-        ).fetchone()
-        (kwargs,) = conn.execute("SELECT kwargs FROM run_requests WHERE run_id = ?", (run_id,)).fetchone()
+    def _take(self, conn: Connection, worker_id: str, run_id: str, now: int) -> Claim:
+        taken = conn.execute(_TAKE, (worker_id, now, run_id)).fetchone()
+        thread_id, attempt, assistant_id, graph_id, metadata, temporary, seq, kwargs, error = taken
         request = rows.load(kwargs)
-        (error,) = conn.execute("SELECT error FROM threads WHERE thread_id = ?", (thread_id,)).fetchone()
         started = {"run_id": run_id, "attempt": attempt, "tags": request.get("config", {}).get("tags") or []}
         event = Event(now // 1000, "metadata", "", orjson.dumps(started))
         sql.append_events(conn, run_id, thread_id, attempt, seq, (event,), self._hub, self._engine.tell)
@@ -116,16 +117,14 @@ class SqliteQueue:
         )
 
     async def finish(self, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:
-        await self._engine.write(lambda conn: self._finish(conn, lease, outcome, events))
+        await self._engine.write(lambda conn: self._finish(conn, lease, outcome, events), key=lease.thread_id)
 
-    def _finish(self, conn: sqlite3.Connection, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:
+    def _finish(self, conn: Connection, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:
         hold(conn, lease)
         self._end(conn, lease.run_id, lease.thread_id, outcome, events)
         self._engine.tell(self._hub.queue_changed)
 
-    def _end(
-        self, conn: sqlite3.Connection, run_id: str, thread_id: str, outcome: Outcome, events: Sequence[Event]
-    ) -> None:
+    def _end(self, conn: Connection, run_id: str, thread_id: str, outcome: Outcome, events: Sequence[Event]) -> None:
         """Ends a running run as ``outcome`` says, or as its cancel mark does; the caller has made sure that it may."""
         now, hub, tell = self._engine.clock.now(), self._hub, self._engine.tell
         temporary, action, reason = conn.execute(
@@ -154,9 +153,9 @@ class SqliteQueue:
             sql.retire(conn, thread_id, now)
 
     async def release(self, lease: Lease, events: Sequence[Event] = ()) -> None:
-        await self._engine.write(lambda conn: self._release(conn, lease, events))
+        await self._engine.write(lambda conn: self._release(conn, lease, events), key=lease.thread_id)
 
-    def _release(self, conn: sqlite3.Connection, lease: Lease, events: Sequence[Event]) -> None:
+    def _release(self, conn: Connection, lease: Lease, events: Sequence[Event]) -> None:
         extend(conn, lease, events, self._hub, self._engine.tell)
         marked = conn.execute(
             "SELECT 1 FROM runs WHERE run_id = ? AND cancel_action IS NOT NULL", (lease.run_id,)
@@ -166,7 +165,7 @@ class SqliteQueue:
         else:
             self._requeue(conn, lease.run_id, charge=0)
 
-    def _requeue(self, conn: sqlite3.Connection, run_id: str, *, charge: int) -> None:
+    def _requeue(self, conn: Connection, run_id: str, *, charge: int) -> None:
         conn.execute(
             "UPDATE runs SET status = 'pending', worker_id = NULL, crashes = crashes + ?, updated_at = ?"
             " WHERE run_id = ?",
@@ -175,9 +174,9 @@ class SqliteQueue:
         self._engine.tell(self._hub.queue_changed)
 
     async def reset(self, lease: Lease) -> bool:
-        return await self._engine.write(lambda conn: self._reset(conn, lease))
+        return await self._engine.write(lambda conn: self._reset(conn, lease), key=lease.thread_id)
 
-    def _reset(self, conn: sqlite3.Connection, lease: Lease) -> bool:
+    def _reset(self, conn: Connection, lease: Lease) -> bool:
         hold(conn, lease)
         if checkpoints.has_checkpoints(conn, lease.thread_id, lease.run_id):
             return True
@@ -187,7 +186,7 @@ class SqliteQueue:
     async def renew(self, worker_id: str, seconds: float) -> dict[str, CancelAction]:
         return await self._engine.write(lambda conn: self._renew(conn, worker_id, seconds))
 
-    def _renew(self, conn: sqlite3.Connection, worker_id: str, seconds: float) -> dict[str, CancelAction]:
+    def _renew(self, conn: Connection, worker_id: str, seconds: float) -> dict[str, CancelAction]:
         expires_at = self._engine.clock.now() + int(seconds * 1e6)
         conn.execute(
             "INSERT INTO workers (worker_id, expires_at) VALUES (?, ?)"
@@ -204,7 +203,7 @@ class SqliteQueue:
     async def rescue(self, *, max_attempts: int, exclusive: bool = False) -> list[str]:
         return await self._engine.write(lambda conn: self._rescue(conn, max_attempts, exclusive))
 
-    def _rescue(self, conn: sqlite3.Connection, max_attempts: int, exclusive: bool) -> list[str]:
+    def _rescue(self, conn: Connection, max_attempts: int, exclusive: bool) -> list[str]:
         now = self._engine.clock.now()
         lost = conn.execute(_LOST, (exclusive, now)).fetchall()
         for run_id, thread_id, crashes, cancel_action in lost:
@@ -213,7 +212,7 @@ class SqliteQueue:
             else:
                 outcome, events = _exhausted(crashes + 1, now)
                 self._end(conn, run_id, thread_id, outcome, events)
-        conn.execute("DELETE FROM workers WHERE ?1 OR expires_at <= ?2", (exclusive, now))
+        conn.execute("DELETE FROM workers WHERE ?1 <> 0 OR expires_at <= ?2", (exclusive, now))
         if exclusive:
             thread_rows.release_all(conn)
         return [row[0] for row in lost]
@@ -221,8 +220,8 @@ class SqliteQueue:
     async def sweep(self, *, stateless_before: int, keys_before: int) -> None:
         await self._engine.write(lambda conn: self._sweep(conn, stateless_before, keys_before))
 
-    def _sweep(self, conn: sqlite3.Connection, stateless_before: int, keys_before: int) -> None:
-        gone = conn.execute("SELECT thread_id FROM threads WHERE gone_at < ? LIMIT 500", (stateless_before,)).fetchall()
+    def _sweep(self, conn: Connection, stateless_before: int, keys_before: int) -> None:
+        gone = conn.execute(_GONE, (stateless_before,)).fetchall()
         for (thread_id,) in gone:
             sql.delete_thread(conn, thread_id, self._engine.clock.now(), self._hub, self._engine.tell)
         conn.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (keys_before,))
@@ -230,7 +229,7 @@ class SqliteQueue:
     async def expire_threads(self, limit: int = 100) -> int:
         return await self._engine.write(lambda conn: self._expire_threads(conn, limit))
 
-    def _expire_threads(self, conn: sqlite3.Connection, limit: int) -> int:
+    def _expire_threads(self, conn: Connection, limit: int) -> int:
         now = self._engine.clock.now()
         expired = thread_rows.expired(conn, now, limit)
         for thread_id, strategy in expired:
@@ -259,8 +258,9 @@ def _as_marked(outcome: Outcome, action: CancelAction, reason: str) -> Outcome:
     )
 
 
-def extend(conn: sqlite3.Connection, lease: Lease, events: Sequence[Event], hub: Hub, tell: sql.Tell) -> None:
+def extend(conn: Connection, lease: Lease, events: Sequence[Event], hub: Hub, tell: sql.Tell) -> None:
     """Appends for the holder of ``lease``: one statement fences and numbers. Raises LeaseLost."""
+    conn.lock_thread(lease.thread_id)
     row = conn.execute(_EXTEND, (len(events), lease.run_id, lease.attempt)).fetchone()
     if row is None:
         raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")
@@ -268,7 +268,7 @@ def extend(conn: sqlite3.Connection, lease: Lease, events: Sequence[Event], hub:
         sql.append_events(conn, lease.run_id, lease.thread_id, lease.attempt, row[0], events, hub, tell)
 
 
-class SqliteEventLog:
+class SqlEventLog:
     """ports.EventLog."""
 
     def __init__(self, engine: Engine, hub: Hub, *, poll_seconds: float = 30.0) -> None:
@@ -277,7 +277,8 @@ class SqliteEventLog:
         self._poll_seconds = poll_seconds
 
     async def append(self, lease: Lease, events: Sequence[Event]) -> None:
-        await self._engine.write(lambda conn: extend(conn, lease, events, self._hub, self._engine.tell))
+        work = partial(extend, lease=lease, events=events, hub=self._hub, tell=self._engine.tell)
+        await self._engine.write(work, key=lease.thread_id)
 
     def follow(self, run_id: str, after: int = 0) -> TailFollower:
         return self._hub.follow(run_id, after, self._read, self._poll_seconds)
@@ -301,7 +302,7 @@ class SqliteEventLog:
         return await self._engine.read(lambda conn: thread_rows.locate(conn, thread_id, *event_id))
 
 
-def _read_chunks(conn: sqlite3.Connection, run_id: str, after: int) -> tuple[Sequence[Chunk], bool]:
+def _read_chunks(conn: Connection, run_id: str, after: int) -> tuple[Sequence[Chunk], bool]:
     """Chunks that hold events after ``after``, and whether more may come."""
     active = conn.execute(
         "SELECT 1 FROM runs WHERE run_id = ? AND status IN ('pending', 'running')", (run_id,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import orjson
 
 from treadle.backends import checkpoints, rows, webhooks
 from treadle.backends.crons import CronVerbs
+from treadle.backends.engine import Connection
 from treadle.backends.hub import Hub
 from treadle.backends.thread_rows import ThreadVerbs
 from treadle.errors import LeaseLost
@@ -46,7 +46,7 @@ _THREAD_HEADS = f"SELECT {rows.THREAD}, NULL FROM threads t"
 class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
     """ports.Transaction over one connection. ``tell`` runs a hint once the transaction is durable."""
 
-    def __init__(self, conn: sqlite3.Connection, *, now: int, hub: Hub, tell: Tell) -> None:
+    def __init__(self, conn: Connection, *, now: int, hub: Hub, tell: Tell) -> None:
         self.now = now
         self._conn = conn
         self._hub = hub
@@ -64,6 +64,9 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         row = self._one(f"SELECT {rows.ASSISTANT} FROM assistants WHERE assistant_id = ?", assistant_id)
         return rows.assistant(row) if row else None
 
+    def lock_assistant(self, assistant_id: str) -> None:
+        self._conn.lock_assistant(assistant_id)
+
     def put_assistant(self, assistant: Assistant) -> None:
         a = assistant
         bodies = (rows.dump(a.config), rows.dump(a.context), rows.dump(a.metadata))
@@ -77,8 +80,8 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
             (a.assistant_id, a.graph_id, *bodies, a.name, created_at, updated_at, a.version, a.description),
         )
         self._conn.execute(
-            "INSERT OR IGNORE INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata,"
-            " name, created_at, description) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata,"
+            " name, created_at, description) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (a.assistant_id, a.version, a.graph_id, *bodies, a.name, updated_at, a.description),
         )
 
@@ -95,7 +98,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
 
     def search_assistants(self, query: AssistantQuery) -> list[Assistant]:
         where, parameters = _assistant_filter(query)
-        column = "name COLLATE NOCASE" if query.sort_by == "name" else query.sort_by
+        column = "lower(name)" if query.sort_by == "name" else query.sort_by
         order = f"{column} {'ASC' if query.ascending else 'DESC'}, assistant_id"
         found = self._all(
             f"SELECT {rows.ASSISTANT} FROM assistants{where} ORDER BY {order} LIMIT ? OFFSET ?",
@@ -110,6 +113,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
     # threads
 
     def thread(self, thread_id: str, *, values: bool = True) -> Thread | None:
+        self._conn.lock_thread(thread_id)
         select = _THREADS if values else _THREAD_HEADS
         row = self._one(f"{select} WHERE t.thread_id = ? AND t.gone_at IS NULL", thread_id)
         return rows.thread(row) if row else None
@@ -177,11 +181,12 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
     # runs
 
     def run(self, run_id: str) -> Run | None:
+        self._conn.lock_thread_of(run_id)
         row = self._one(f"{_RUNS} WHERE r.run_id = ?", run_id)
         return rows.run(row) if row else None
 
     def run_is_temporary(self, run_id: str) -> bool:
-        return self._one("SELECT 1 FROM runs WHERE run_id = ? AND temporary = 1", run_id) is not None
+        return self._one("SELECT 1 FROM runs WHERE run_id = ? AND temporary <> 0", run_id) is not None
 
     def insert_run(self, run: NewRun) -> Run:
         metadata, kwargs = rows.dump(run.metadata), orjson.dumps(run.kwargs)
@@ -214,6 +219,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         )
 
     def active_runs(self, thread_id: str) -> list[ActiveRun]:
+        self._conn.lock_thread(thread_id)
         found = self._all(
             "SELECT run_id, status, cancel_action FROM runs WHERE thread_id = ? AND status IN ('pending', 'running')"
             " ORDER BY position",
@@ -244,6 +250,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
             self._tell(lambda: self._hub.cancel_marked(run_id, action))
 
     def end_pending(self, run_id: str, outcome: Outcome) -> None:
+        self._conn.lock_thread_of(run_id)
         row = self._one("SELECT thread_id, temporary FROM runs WHERE run_id = ? AND status = 'pending'", run_id)
         if row is None:
             raise LeaseLost(f"run {run_id} is not pending")
@@ -289,13 +296,13 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
 # --- statements that the queue and the log use too --------------------------------------------------------------------
 
 
-def derive(conn: sqlite3.Connection, thread_id: str, now: int) -> None:
+def derive(conn: Connection, thread_id: str, now: int) -> None:
     """The thread's status, from its runs."""
     conn.execute(_DERIVE, (now, thread_id))
 
 
 def rest(
-    conn: sqlite3.Connection,
+    conn: Connection,
     thread_id: str,
     now: int,
     status: ThreadStatus,
@@ -318,12 +325,12 @@ def rest(
         conn.execute(_DROP_OUTPUT, old)
 
 
-def insert_output(conn: sqlite3.Connection, body: bytes) -> int:
+def insert_output(conn: Connection, body: bytes) -> int:
     return conn.execute("INSERT INTO outputs (body) VALUES (?) RETURNING output_id", (body,)).fetchone()[0]
 
 
 def append_events(
-    conn: sqlite3.Connection,
+    conn: Connection,
     run_id: str,
     thread_id: str,
     attempt: int,
@@ -347,7 +354,7 @@ def append_events(
 
 
 def end_run(
-    conn: sqlite3.Connection,
+    conn: Connection,
     run_id: str,
     thread_id: str,
     now: int,
@@ -374,7 +381,7 @@ def end_run(
     return output_id
 
 
-def delete_run(conn: sqlite3.Connection, run_id: str, hub: Hub, tell: Tell) -> None:
+def delete_run(conn: Connection, run_id: str, hub: Hub, tell: Tell) -> None:
     """Removes a run with its events and its output; what the thread shows stays."""
     conn.execute("DELETE FROM event_chunks WHERE run_id = ?", (run_id,))
     row = conn.execute("DELETE FROM runs WHERE run_id = ? RETURNING output_id, thread_id", (run_id,)).fetchone()
@@ -384,13 +391,13 @@ def delete_run(conn: sqlite3.Connection, run_id: str, hub: Hub, tell: Tell) -> N
     tell(lambda: hub.gone(run_id))
 
 
-def retire(conn: sqlite3.Connection, thread_id: str, now: int) -> None:
+def retire(conn: Connection, thread_id: str, now: int) -> None:
     """The stateless run of a temporary thread has ended: the thread goes, its stream can be joined until the sweep."""
     checkpoints.delete_thread_checkpoints(conn, thread_id)
     conn.execute("UPDATE threads SET gone_at = ? WHERE thread_id = ?", (now, thread_id))
 
 
-def delete_thread(conn: sqlite3.Connection, thread_id: str, now: int, hub: Hub, tell: Tell) -> None:
+def delete_thread(conn: Connection, thread_id: str, now: int, hub: Hub, tell: Tell) -> None:
     outputs = conn.execute(
         "SELECT output_id FROM runs WHERE thread_id = ?1 AND output_id IS NOT NULL"
         " UNION SELECT output_id FROM threads WHERE thread_id = ?1 AND output_id IS NOT NULL",

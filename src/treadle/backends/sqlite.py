@@ -12,65 +12,32 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections import defaultdict
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from treadle import filters
-from treadle.errors import LeaseLost, TreadleError
-from treadle.ports import Clock, Lease
+from treadle.backends.engine import Connection, EngineClosed, Job, Submitting, Work, deliver
+from treadle.errors import TreadleError
+from treadle.ports import Clock
 
 T = TypeVar("T")
 
 _GROUP = 256
 _READERS = 4
 
-_HOLD = "SELECT 1 FROM runs WHERE run_id = ? AND attempt = ? AND status = 'running'"
+
+class SqliteConnection(sqlite3.Connection):
+    """Of the one writer, whose transactions are serial: whatever it touches is locked."""
+
+    def lock_thread(self, thread_id: str) -> None: ...
+    def lock_thread_of(self, run_id: str) -> None: ...
+    def lock_assistant(self, assistant_id: str) -> None: ...
 
 
-def hold(conn: sqlite3.Connection, lease: Lease) -> None:
-    """Raises LeaseLost unless ``lease`` is the current attempt of a running run. The fence of every write of a run."""
-    if conn.execute(_HOLD, (lease.run_id, lease.attempt)).fetchone() is None:
-        raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")
-
-
-class EngineClosed(TreadleError):
-    """A job was given to an engine that has been closed."""
-
-
-class _Job(Generic[T]):
-    """A piece of work on its way to the writer; ``deliver`` takes its outcome to whoever waits."""
-
-    __slots__ = ("error", "future", "loop", "result", "work")
-
-    def __init__(
-        self,
-        work: Callable[[sqlite3.Connection], T],
-        future: Future[T] | asyncio.Future[T],
-        loop: asyncio.AbstractEventLoop | None,
-    ) -> None:
-        self.work = work
-        self.future = future
-        self.loop = loop
-        self.result: T | None = None
-        self.error: BaseException | None = None
-
-    def deliver(self) -> None:
-        # A waiter may have been cancelled meanwhile; a concurrent Future refuses that in set_running_or_notify_cancel.
-        if isinstance(self.future, Future) and not self.future.set_running_or_notify_cancel():
-            return
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)  # type: ignore[arg-type]
-
-
-class Engine:
+class SqliteEngine(Submitting):
     """Opens (and migrates) the file at once; ``start`` starts the writer, ``close`` commits what is queued and ends.
 
     ``commits`` and ``jobs`` count what the writer has done."""
@@ -78,10 +45,10 @@ class Engine:
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self.path = path
         self.clock = clock
-        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
         self._told: list[Callable[[], None]] = []
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: list[SqliteConnection] = []
         self._lock = threading.Lock()
         self._closed = False
         self.commits = 0
@@ -113,44 +80,30 @@ class Engine:
         for connection in self._connections:
             connection.close()
 
-    # writing
-
-    def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Queues a write job from any thread. The future resolves once the job is durable."""
-        future: Future[T] = Future()
-        self._put(_Job(work, future, None))
-        return future
-
-    def enqueue(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """Queues a write job from an event loop. The order of jobs is the order of these calls."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._put(_Job(work, future, loop))
-        return future
-
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs a write job and returns its result once it is durable."""
-        return await self.enqueue(work)
-
     def tell(self, callback: Callable[[], None]) -> None:
-        """For a running job: calls back on the writer thread after the commit, or never if the job does not commit."""
         self._told.append(callback)
 
     # reading
 
-    def reader(self) -> sqlite3.Connection:
+    def reader(self) -> SqliteConnection:
         """This thread's own read connection; outside ``read`` each statement sees what is committed."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        connection: SqliteConnection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect()
             connection.execute("PRAGMA query_only = ON")
         return connection
 
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs ``work`` on a reader thread, on one snapshot."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._snapshot, work)
+    async def read(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.snapshot, work)
 
-    def _snapshot(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _here(self, work: Work[T]) -> T:
+        return work(self.reader())
+
+    def glance(self, work: Work[T]) -> Awaitable[T]:
+        # A statement by an index is cheaper here than the hop to another thread.
+        return self._here(work)
+
+    def snapshot(self, work: Work[T]) -> T:
         connection = self.reader()
         connection.execute("BEGIN")
         try:
@@ -158,21 +111,31 @@ class Engine:
         finally:
             connection.execute("COMMIT")
 
+    def sizes(self, conn: Connection) -> dict[str, int]:
+        files = {"database": self.path, "wal": self.path.with_name(f"{self.path.name}-wal")}
+        return {name: file.stat().st_size if file.exists() else 0 for name, file in files.items()}
+
     # inside
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> SqliteConnection:
         connection = sqlite3.connect(
-            self.path, timeout=10.0, isolation_level=None, check_same_thread=False, cached_statements=512
+            self.path,
+            timeout=10.0,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+            factory=SqliteConnection,
         )
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -16384")
+        connection.create_function("greatest", 2, max, deterministic=True)
         connection.create_function("json_contains", 2, _json_contains, deterministic=True)
         connection.create_function("json_permits", 2, _json_permits, deterministic=True)
         with self._lock:
             self._connections.append(connection)
         return connection
 
-    def _put(self, job: _Job[Any]) -> None:
+    def _put(self, job: Job[Any]) -> None:
         with self._lock:
             if self._closed:
                 raise EngineClosed("the database is closed")
@@ -195,7 +158,7 @@ class Engine:
             if ending:
                 return
 
-    def _commit(self, group: list[_Job[Any]]) -> None:
+    def _commit(self, group: list[Job[Any]]) -> None:
         conn = self._writer
         self._told.clear()
         try:
@@ -213,9 +176,9 @@ class Engine:
             self._told.clear()
         for callback in self._told:
             callback()
-        _deliver(group)
+        deliver(group)
 
-    def _run(self, job: _Job[Any]) -> None:
+    def _run(self, job: Job[Any]) -> None:
         """Runs one job in its savepoint. Raises only if the whole transaction is lost."""
         conn, mark = self._writer, len(self._told)
         conn.execute("SAVEPOINT job")
@@ -230,25 +193,7 @@ class Engine:
         conn.execute("RELEASE job")
 
 
-def _deliver(group: list[_Job[Any]]) -> None:
-    """Resolves the futures of a group, waking each event loop once."""
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Job[Any]]] = defaultdict(list)
-    for job in group:
-        if job.loop is None:
-            job.deliver()
-        else:
-            by_loop[job.loop].append(job)
-    for loop, jobs in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # that loop has been closed: nobody waits any more
-            loop.call_soon_threadsafe(_deliver_all, jobs)
-
-
-def _deliver_all(jobs: list[_Job[Any]]) -> None:
-    for job in jobs:
-        job.deliver()
-
-
-def migrate(conn: sqlite3.Connection) -> None:
+def migrate(conn: SqliteConnection) -> None:
     """Brings the file to the newest schema; each migration is one transaction and is recorded in user_version."""
     (version,) = conn.execute("PRAGMA user_version").fetchone()
     scripts = sorted(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
-from pathlib import Path
 
+from treadle.backends.engine import Connection, Engine
 from treadle.backends.hub import Hub
-from treadle.backends.sqlite import Engine
 from treadle.usage import Figures, Waiting
 
 TABLES = (
@@ -34,7 +32,7 @@ FROM runs r WHERE status = 'pending' AND available_at <= ? ORDER BY available_at
 """
 
 
-class SqliteStatistics:
+class SqlStatistics:
     def __init__(self, engine: Engine, hub: Hub) -> None:
         self._engine = engine
         self._hub = hub
@@ -44,7 +42,7 @@ class SqliteStatistics:
     async def figures(self) -> Figures:
         return await self._engine.read(self._read)
 
-    def _read(self, conn: sqlite3.Connection) -> Figures:
+    def _read(self, conn: Connection) -> Figures:
         now, counts = self._engine.clock.now(), self._hub.counts
         return Figures(
             pending=conn.execute(_PENDING).fetchone()[0],
@@ -57,10 +55,10 @@ class SqliteStatistics:
             commits=self._engine.commits,
             jobs=self._engine.jobs,
             rows=self._count(conn),
-            file_bytes=_file_bytes(self._engine.path),
+            file_bytes=self._engine.sizes(conn),
         )
 
-    def _count(self, conn: sqlite3.Connection) -> Mapping[str, int]:
+    def _count(self, conn: Connection) -> Mapping[str, int]:
         time = self._engine.clock.monotonic()
         if self._counted_at is None or time - self._counted_at >= _COUNT_SECONDS:
             self._rows = {table: conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
@@ -74,8 +72,3 @@ def _waiting(due: list[tuple[int, int]], now: int) -> Waiting:
     if not waits:
         return Waiting(0, None, None, None)
     return Waiting(len(waits), waits[0], waits[len(waits) // 2], free[0] if free else None)
-
-
-def _file_bytes(path: Path) -> dict[str, int]:
-    files = {"database": path, "wal": path.with_name(f"{path.name}-wal")}
-    return {name: file.stat().st_size if file.exists() else 0 for name, file in files.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar, cast
@@ -27,7 +26,7 @@ from langgraph.store.base import (
 )
 
 from treadle.backends import store_rows as rows
-from treadle.backends.sqlite import Engine
+from treadle.backends.engine import Connection, Engine
 from treadle.backends.store_rows import Vectors
 
 T = TypeVar("T")
@@ -35,7 +34,7 @@ Key = tuple[tuple[str, ...], str]
 Read = GetOp | SearchOp | ListNamespacesOp
 
 
-class SqliteStore(BaseStore):
+class SqlStore(BaseStore):
     """Items in the engine's file. Values are JSON objects.
 
     ``index`` (``dims``, ``embed``, ``fields``) turns on semantic search, as for LangGraph's InMemoryStore; without it a
@@ -57,7 +56,7 @@ class SqliteStore(BaseStore):
         refresh: set[int] = set()
         if reads:
             queries = self._index.embed_queries(_queries(reads)) if self._index else {}
-            results, refresh = self._snapshot(partial(self._read, reads=reads, queries=queries))
+            results, refresh = self._engine.snapshot(partial(self._read, reads=reads, queries=queries))
         vectors = self._index.embed_values(puts) if self._index and puts else {}
         if puts or refresh:
             self._engine.submit(partial(self._write, items=_pack(puts, vectors), refresh=refresh)).result()
@@ -86,25 +85,16 @@ class SqliteStore(BaseStore):
 
     # inside
 
-    def _sweep(self, conn: sqlite3.Connection) -> int:
+    def _sweep(self, conn: Connection) -> int:
         return rows.sweep(conn, self._engine.clock.now())
 
-    def _snapshot(self, work: rows.Job[T]) -> T:
-        conn = self._engine.reader()
-        conn.execute("BEGIN")
-        try:
-            return work(conn)
-        finally:
-            conn.execute("COMMIT")
-
     async def _aread(self, work: rows.Job[T], reads: Mapping[int, Read]) -> T:
-        # Looking up a few keys is cheaper here than the hop to another thread.
         if len(reads) <= 4 and all(isinstance(op, GetOp) for op in reads.values()):
-            return self._snapshot(work)
+            return await self._engine.glance(work)
         return await self._engine.read(work)
 
     def _read(
-        self, conn: sqlite3.Connection, reads: Mapping[int, Read], queries: Mapping[str, bytes]
+        self, conn: Connection, reads: Mapping[int, Read], queries: Mapping[str, bytes]
     ) -> tuple[dict[int, Result], set[int]]:
         """The results by number, and the positions of the items whose expiry has to be put off."""
         now = self._engine.clock.now()
@@ -123,7 +113,7 @@ class SqliteStore(BaseStore):
             refresh.update(one.position for one in found if op.refresh_ttl and one.expires)
         return results, refresh
 
-    def _write(self, conn: sqlite3.Connection, items: Iterable[rows.Put], refresh: Iterable[int]) -> None:
+    def _write(self, conn: Connection, items: Iterable[rows.Put], refresh: Iterable[int]) -> None:
         now = self._engine.clock.now()
         rows.refresh(conn, refresh, now)
         for item in items:

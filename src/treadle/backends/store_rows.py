@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,8 +16,10 @@ import orjson
 from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, PutOp, SearchOp
 from msgspec import Struct
 
+from treadle.backends.engine import Connection
+
 T = TypeVar("T")
-Job = Callable[[sqlite3.Connection], T]
+Job = Callable[[Connection], T]
 Vectors = Mapping[str, bytes]
 """Packed embeddings by path."""
 
@@ -43,14 +44,14 @@ _PUT = """
 INSERT INTO store_items (namespace, key, created_at, updated_at, ttl_minutes, expires_at, value)
 VALUES (:namespace, :key, :now, :now, :ttl, :expires, :value)
 ON CONFLICT (namespace, key) DO UPDATE SET
-    created_at = CASE WHEN expires_at <= :now THEN :now ELSE created_at END,
+    created_at = CASE WHEN store_items.expires_at <= :now THEN :now ELSE store_items.created_at END,
     updated_at = :now, ttl_minutes = :ttl, expires_at = :expires, value = :value
 RETURNING position
 """
 _DELETE = "DELETE FROM store_items WHERE namespace = ? AND key = ?"
 _PUT_VECTOR = "INSERT INTO store_vectors (position, path, vector) VALUES (?, ?, ?)"
 _REFRESH = """
-UPDATE store_items SET expires_at = :now + CAST(ttl_minutes * 60000000 AS INTEGER)
+UPDATE store_items SET expires_at = :now + CAST(ttl_minutes * 60000000 AS BIGINT)
 WHERE position = :position AND expires_at > :now
 """
 
@@ -75,7 +76,7 @@ def pack(op: PutOp, vectors: Vectors) -> Put:
     return Put(encode_namespace(op.namespace), op.key, value, op.ttl, vectors)
 
 
-def put(conn: sqlite3.Connection, item: Put, now: int) -> None:
+def put(conn: Connection, item: Put, now: int) -> None:
     """Stores the item with its vectors, or removes it."""
     if item.value is None:
         conn.execute(_DELETE, (item.namespace, item.key))
@@ -94,13 +95,13 @@ def put(conn: sqlite3.Connection, item: Put, now: int) -> None:
         conn.execute(_PUT_VECTOR, (position, path, vector))
 
 
-def refresh(conn: sqlite3.Connection, positions: Iterable[int], now: int) -> None:
+def refresh(conn: Connection, positions: Iterable[int], now: int) -> None:
     """Puts off the expiry of items that were read."""
     for position in positions:
         conn.execute(_REFRESH, {"position": position, "now": now})
 
 
-def sweep(conn: sqlite3.Connection, now: int) -> int:
+def sweep(conn: Connection, now: int) -> int:
     """Removes what has expired; returns how many items that were."""
     return conn.execute("DELETE FROM store_items WHERE expires_at <= ?", (now,)).rowcount
 
@@ -122,17 +123,18 @@ _LIVE = "(expires_at IS NULL OR expires_at > :now)"
 _GET = f"SELECT {_COLUMNS} FROM store_items WHERE namespace = :namespace AND key = :key AND {_LIVE}"
 _POSITIONS = "SELECT position FROM store_items WHERE namespace >= ? AND namespace < ? ORDER BY position"
 _ALL_POSITIONS = "SELECT position FROM store_items ORDER BY position"
-_AT = f"SELECT {_COLUMNS} FROM store_items WHERE position IN (SELECT value FROM json_each(:positions)) AND {_LIVE}"
-_VECTORS = "SELECT position, vector FROM store_vectors WHERE position IN (SELECT value FROM json_each(?))"
+_AMONG = "position IN (SELECT CAST(value AS BIGINT) FROM json_each({}))"
+_AT = f"SELECT {_COLUMNS} FROM store_items WHERE {_AMONG.format(':positions')} AND {_LIVE}"
+_VECTORS = f"SELECT position, vector FROM store_vectors WHERE {_AMONG.format('?')}"
 
 
-def get(conn: sqlite3.Connection, op: GetOp, now: int) -> list[Found]:
+def get(conn: Connection, op: GetOp, now: int) -> list[Found]:
     """The item, if it is there."""
     parameters = {"namespace": encode_namespace(op.namespace), "key": op.key, "now": now}
     return [_found(row) for row in conn.execute(_GET, parameters)]
 
 
-def search(conn: sqlite3.Connection, op: SearchOp, now: int, *, query: bytes | None) -> list[Found]:
+def search(conn: Connection, op: SearchOp, now: int, *, query: bytes | None) -> list[Found]:
     """The items under the prefix that match the filter: in order of creation or, with a query vector, the most similar
     ones first and then those that have no vector."""
     if op.limit < 0 or op.offset < 0:
@@ -153,7 +155,7 @@ def search(conn: sqlite3.Connection, op: SearchOp, now: int, *, query: bytes | N
     return kept + rest[: op.limit - len(kept)]
 
 
-def _pages(conn: sqlite3.Connection, op: SearchOp, now: int) -> Iterator[list[Found]]:
+def _pages(conn: Connection, op: SearchOp, now: int) -> Iterator[list[Found]]:
     bounds = _range(op.namespace_prefix)
     cursor = conn.execute(_POSITIONS, bounds) if bounds else conn.execute(_ALL_POSITIONS)
     while positions := [position for (position,) in cursor.fetchmany(_PAGE)]:
@@ -201,7 +203,7 @@ AND EXISTS (
 _EVERY = ("", "\U0010ffff")
 
 
-def namespaces(conn: sqlite3.Connection, op: ListNamespacesOp, now: int) -> list[tuple[str, ...]]:
+def namespaces(conn: Connection, op: ListNamespacesOp, now: int) -> list[tuple[str, ...]]:
     """The namespaces that hold items and match every condition, cut to ``max_depth``, each once, sorted."""
     conditions = op.match_conditions or ()
     low, high = next(filter(None, map(_plain_range, conditions)), _EVERY)
@@ -302,7 +304,7 @@ def pack_vector(vector: Sequence[float]) -> bytes:
     return _little(array("f", [number / length for number in vector])).tobytes()
 
 
-def _scores(conn: sqlite3.Connection, page: Sequence[Found], query: bytes) -> dict[int, float]:
+def _scores(conn: Connection, page: Sequence[Found], query: bytes) -> dict[int, float]:
     """The best cosine similarity of each item that has vectors."""
     wanted = _unpack(query)
     scores: dict[int, float] = {}

@@ -5,12 +5,12 @@ Plain functions over a connection; times in unix microseconds.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.msgpack import Decoder
 
 from treadle.backends import checkpoint_rows, rows
+from treadle.backends.engine import Connection
 from treadle.backends.hub import Hub
 from treadle.model import Event, ThreadTTL
 from treadle.ports import Chunk
@@ -26,7 +26,7 @@ class ThreadVerbs:
     """Mixed into the transaction."""
 
     now: int
-    _conn: sqlite3.Connection
+    _conn: Connection
     _hub: Hub
     _tell: Tell
 
@@ -63,18 +63,18 @@ AND (held_until IS NULL OR held_until <= :now)
 """
 
 
-def hold(conn: sqlite3.Connection, thread_id: str, now: int, until: int) -> bool:
+def hold(conn: Connection, thread_id: str, now: int, until: int) -> bool:
     """Keeps runs of the thread from being claimed; False if somebody else does so now."""
     return conn.execute(_HOLD, {"until": until, "thread": thread_id, "now": now}).rowcount > 0
 
 
-def release(conn: sqlite3.Connection, thread_id: str, held_until: int) -> bool:
+def release(conn: Connection, thread_id: str, held_until: int) -> bool:
     """Ends that hold and no other."""
     sql = "UPDATE threads SET held_until = NULL WHERE thread_id = ? AND held_until = ?"
     return conn.execute(sql, (thread_id, held_until)).rowcount > 0
 
 
-def release_all(conn: sqlite3.Connection) -> None:
+def release_all(conn: Connection) -> None:
     conn.execute("UPDATE threads SET held_until = NULL WHERE held_until IS NOT NULL")
 
 
@@ -83,16 +83,16 @@ def release_all(conn: sqlite3.Connection) -> None:
 _EXPIRED = """
 SELECT thread_id, ttl_strategy FROM threads
 WHERE expires_at <= :now AND status <> 'busy' AND gone_at IS NULL AND (held_until IS NULL OR held_until <= :now)
-ORDER BY expires_at LIMIT :limit
+ORDER BY expires_at LIMIT :limit /*pg: FOR UPDATE SKIP LOCKED */
 """
 
 
-def expired(conn: sqlite3.Connection, now: int, limit: int) -> list[tuple[str, str]]:
+def expired(conn: Connection, now: int, limit: int) -> list[tuple[str, str]]:
     """``(thread_id, strategy)`` of threads that nothing has changed for as long as their ttl says."""
     return conn.execute(_EXPIRED, {"now": now, "limit": limit}).fetchall()
 
 
-def prune(conn: sqlite3.Connection, thread_id: str, now: int) -> None:
+def prune(conn: Connection, thread_id: str, now: int) -> None:
     """Removes all but the latest checkpoints; the thread expires again once it has changed."""
     checkpoint_rows.keep_latest(conn, thread_id)
     conn.execute("UPDATE threads SET pruned_at = ? WHERE thread_id = ?", (now, thread_id))
@@ -119,7 +119,7 @@ WHERE thread_id = :thread AND first_seq <= :seq AND last_seq >= :seq
 """
 
 
-def append(conn: sqlite3.Connection, thread_id: str, event: Event, hub: Hub, tell: Tell) -> None:
+def append(conn: Connection, thread_id: str, event: Event, hub: Hub, tell: Tell) -> None:
     """Appends an event that belongs to no run, and tells the thread's readers once it is durable."""
     row = conn.execute(_NUMBER, (thread_id,)).fetchone()
     if row is None:
@@ -129,7 +129,7 @@ def append(conn: sqlite3.Connection, thread_id: str, event: Event, hub: Hub, tel
     tell(lambda: hub.published_in_thread(thread_id, Chunk(row[0], (event,))))
 
 
-def read(conn: sqlite3.Connection, thread_id: str, after: int, limit: int = _READ_CHUNKS) -> Sequence[Chunk]:
+def read(conn: Connection, thread_id: str, after: int, limit: int = _READ_CHUNKS) -> Sequence[Chunk]:
     """Chunks, numbered in the thread, that hold events after ``after``; what was removed leaves a hole."""
     chunks: list[Chunk] = []
     size = 0
@@ -141,12 +141,12 @@ def read(conn: sqlite3.Connection, thread_id: str, after: int, limit: int = _REA
     return chunks
 
 
-def last_seq(conn: sqlite3.Connection, thread_id: str) -> int:
+def last_seq(conn: Connection, thread_id: str) -> int:
     row = conn.execute("SELECT event_seq FROM threads WHERE thread_id = ?", (thread_id,)).fetchone()
     return row[0] if row else 0
 
 
-def locate(conn: sqlite3.Connection, thread_id: str, ms: int, seq: int) -> int:
+def locate(conn: Connection, thread_id: str, ms: int, seq: int) -> int:
     """The thread's number of the event ``<ms>-<seq>``, whether ``seq`` counts in the thread or in a run of it.
 
     An event that is not there any more, or not yet, is taken as one of the thread's."""
@@ -170,7 +170,7 @@ FROM checkpoints WHERE thread_id = ?
 _WRITES = "SELECT count(*), coalesce(sum(length(writes)), 0) FROM checkpoint_writes WHERE thread_id = ?"
 
 
-def storage(conn: sqlite3.Connection, thread_id: str) -> ThreadStorage:
+def storage(conn: Connection, thread_id: str) -> ThreadStorage:
     """What the thread's checkpoints take. A value that several checkpoints hold counts once."""
     channels: dict[str, ChannelUsage] = {}
     for channel, versions, size in conn.execute(_BLOBS, (thread_id,)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +11,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from treadle.backends import rows
+from treadle.backends.engine import Connection, Engine
 from treadle.backends.hub import Hub
-from treadle.backends.sqlite import Engine
 from treadle.model import JSON, WebhookDelivery, WebhookDeliveryLog, WebhookTry
 from treadle.outbox import Delivery, DeliveryQuery, Taken, Tried
 from treadle.ports import Outcome
@@ -42,8 +41,9 @@ WHERE d.status = 'pending' AND d.next_try_at <= ?1 AND (d.leased_until IS NULL O
     AND e.receiver = d.receiver AND e.position < d.position)
 ORDER BY d.next_try_at, d.position LIMIT 256
 """
+_DUE_LOCKED = f"{_DUE} /*pg: FOR UPDATE OF d SKIP LOCKED */"
 _NEXT_DUE = """
-SELECT min(max(next_try_at, coalesce(leased_until, 0))) FROM webhook_deliveries
+SELECT min(greatest(next_try_at, coalesce(leased_until, 0))) FROM webhook_deliveries
 WHERE status = 'pending' AND (next_try_at > ?1 OR leased_until > ?1)
 """
 _TAKE = """
@@ -52,7 +52,8 @@ RETURNING delivery_id, tries, url, receiver, payload, since, failures
 """
 _RECORD = """
 UPDATE webhook_deliveries SET status = ?1, leased_until = NULL, next_try_at = ?2,
-    finished_at = CASE WHEN ?1 = 'pending' THEN NULL ELSE ?3 END, failures = failures + (?1 <> 'delivered')
+    finished_at = CASE WHEN ?1 = 'pending' THEN NULL ELSE ?3 END,
+    failures = failures + CASE WHEN ?1 = 'delivered' THEN 0 ELSE 1 END
 WHERE delivery_id = ?4 AND tries = ?5 AND status = 'pending' AND leased_until IS NOT NULL
 """
 _REDELIVER = """
@@ -71,7 +72,7 @@ _SHOWN = "delivery_id, run_id, thread_id, run_status, url, status, tries, create
 # --- writing: inside the transaction that ends a run ------------------------------------------------------------------
 
 
-def enqueue(conn: sqlite3.Connection, run_id: str, now: int, outcome: Outcome, hub: Hub, tell: Tell) -> None:
+def enqueue(conn: Connection, run_id: str, now: int, outcome: Outcome, hub: Hub, tell: Tell) -> None:
     """Puts the ending of a run that has a webhook into the outbox.
 
     Call it after the run's status is written, before the thread's values change, and before a rollback removes the run.
@@ -86,7 +87,7 @@ def enqueue(conn: sqlite3.Connection, run_id: str, now: int, outcome: Outcome, h
     tell(hub.delivery_due)
 
 
-def enqueue_active(conn: sqlite3.Connection, thread_id: str, now: int, hub: Hub, tell: Tell) -> None:
+def enqueue_active(conn: Connection, thread_id: str, now: int, hub: Hub, tell: Tell) -> None:
     """The endings of the runs that go, in mid-flight, with their thread."""
     active = conn.execute(
         "SELECT run_id FROM runs WHERE thread_id = ? AND status IN ('pending', 'running') ORDER BY position",
@@ -145,7 +146,7 @@ def _stamp(microseconds: int | None) -> str | None:
 # --- delivering -------------------------------------------------------------------------------------------------------
 
 
-class SqliteDeliveries:
+class SqlDeliveries:
     """ports.DeliveryQueue."""
 
     def __init__(self, engine: Engine) -> None:
@@ -181,14 +182,14 @@ class SqliteDeliveries:
         )
 
 
-def _waiting(conn: sqlite3.Connection, now: int, busy: str) -> tuple[list[tuple[int, str]], int | None]:
-    found = conn.execute(_DUE, (now, busy)).fetchall()
+def _waiting(conn: Connection, now: int, busy: str, due: str = _DUE) -> tuple[list[tuple[int, str]], int | None]:
+    found = conn.execute(due, (now, busy)).fetchall()
     (next_due,) = conn.execute(_NEXT_DUE, (now,)).fetchone()
     return found, next_due
 
 
 def _take(
-    conn: sqlite3.Connection,
+    conn: Connection,
     now: int,
     busy: str,
     limit: int,
@@ -196,7 +197,7 @@ def _take(
     per_receiver: int,
     until: int,
 ) -> Taken:
-    waiting, next_due = _waiting(conn, now, busy)
+    waiting, next_due = _waiting(conn, now, busy, _DUE_LOCKED)
     counts = Counter(in_flight)
     taken: list[Delivery] = []
     for position, name in waiting:
@@ -206,7 +207,7 @@ def _take(
     return Taken(taken, next_due)
 
 
-def _record(conn: sqlite3.Connection, delivery: Delivery, tried: Tried, now: int) -> None:
+def _record(conn: Connection, delivery: Delivery, tried: Tried, now: int) -> None:
     settled = conn.execute(_RECORD, (tried.status, tried.next_try_at, now, delivery.delivery_id, delivery.number))
     if settled.rowcount:
         conn.execute(
@@ -226,7 +227,7 @@ class DeliveryVerbs:
     """The verbs of a transaction that concern webhooks (ports.Transaction)."""
 
     now: int
-    _conn: sqlite3.Connection
+    _conn: Connection
     _hub: Hub
     _tell: Tell
 

@@ -8,7 +8,7 @@ import inspect
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -17,7 +17,7 @@ import typer
 
 from treadle.cli import app, report
 from treadle.cli.process import READY
-from treadle.settings import Settings, table
+from treadle.settings import Settings, flags, table
 
 T = TypeVar("T")
 
@@ -25,22 +25,29 @@ Config = Annotated[Path, typer.Option("--config", "-c", help="The project's lang
 IN_USE = "choose another with --port, or 0 for a free one"
 
 
-def takes_settings(command: Callable[..., T]) -> Callable[..., T]:
-    """Gives ``command`` a flag for every setting; it is called with the resulting ``settings`` instead of them."""
-    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+def takes(*names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Gives a command a flag for each of these settings; it is called with ``settings`` instead of them."""
 
-    @functools.wraps(command)
-    def call(**arguments: Any) -> T:
-        given = {name: arguments.pop(name) for name in _given_as_flags()}
-        return command(settings=Settings.load(**given), **arguments)
+    def decorate(command: Callable[..., T]) -> Callable[..., T]:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
 
-    parameters = [*own, *_flags()]
-    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    call.__annotations__ = {p.name: p.annotation for p in parameters}
-    return call
+        @functools.wraps(command)
+        def call(**arguments: Any) -> T:
+            given = {name: arguments.pop(name) for name in names}
+            return command(settings=Settings.load(**given), **arguments)
+
+        parameters = [*own, *_flags(names)]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        return call
+
+    return decorate
 
 
-def _flags() -> list[inspect.Parameter]:
+takes_settings = takes(*flags())
+
+
+def _flags(names: Collection[str]) -> list[inspect.Parameter]:
     hints = get_type_hints(Settings)
     return [
         inspect.Parameter(
@@ -49,17 +56,16 @@ def _flags() -> list[inspect.Parameter]:
             default=None,
             annotation=Annotated[
                 hints[name] | None,
-                typer.Option(help=f"{help} ({env}; default {default})", show_default=False, rich_help_panel="Settings"),
+                typer.Option(help=_help(help, env, default), show_default=False, rich_help_panel="Settings"),
             ],
         )
         for name, env, default, help in table()
-        if name in _given_as_flags()
+        if name in names
     ]
 
 
-def _given_as_flags() -> list[str]:
-    """Every setting but the secret ones: a command line can be read by other users of the machine."""
-    return [f.name for f in fields(Settings) if not f.metadata.get("secret")]
+def _help(help: str, env: str, default: Any) -> str:
+    return f"{help} ({env}; default {'none' if default == '' else default})"
 
 
 def as_arguments(settings: Settings) -> list[str]:
@@ -70,7 +76,7 @@ def as_arguments(settings: Settings) -> list[str]:
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """What ``as_arguments`` leaves out because any user of the machine can read a process's flags."""
-    secrets = [f.name for f in fields(settings) if f.metadata.get("secret") and getattr(settings, f.name)]
+    secrets = [f.name for f in fields(settings) if f.metadata.get("secret")]
     return {f"TREADLE_{name.upper()}": getattr(settings, name) for name in secrets}
 
 

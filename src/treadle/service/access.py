@@ -183,6 +183,9 @@ class GuardedTransaction:
         found = self._tx.assistant(assistant_id)
         return found if found is not None and self._sees_assistant(found) else None
 
+    def lock_assistant(self, assistant_id: str) -> None:
+        self._tx.lock_assistant(assistant_id)
+
     def put_assistant(self, assistant: Assistant) -> None:
         known = self._tx.assistant(assistant.assistant_id)
         if known is not None and not self._sees_assistant(known):

@@ -163,6 +163,7 @@ class Assistants:
             require(self._graphs, request.graph_id)
 
         def work(tx: Transaction) -> Assistant:
+            tx.lock_assistant(assistant_id)
             current = _existing(tx, assistant_id)
             version = max(v.version for v in [current, *tx.assistant_versions(assistant_id)]) + 1
             new = msgspec.structs.replace(_patched(current, request), version=version, updated_at=moment(tx.now))
@@ -207,6 +208,7 @@ class Assistants:
         assistant_id = self.identify(reference)
 
         def work(tx: Transaction) -> Assistant:
+            tx.lock_assistant(assistant_id)
             current = _existing(tx, assistant_id)
             for old in tx.assistant_versions(assistant_id):
                 if old.version == version:

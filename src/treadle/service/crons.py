@@ -151,8 +151,8 @@ class Crons:
 
         A run and the cron's next date are one transaction: however many processes do this, and whenever one dies, each
         date makes one run."""
-        due, next_at = await self._records.read(lambda tx: (bool(tx.due_crons(1)), tx.next_cron_at()))
-        if not due:
+        now, next_at = await self._records.read(lambda tx: (tx.now, tx.next_cron_at()))
+        if next_at is None or next_at > now:
             return next_at
 
         def work(tx: Transaction) -> int | None:

@@ -1,0 +1,181 @@
+"""What the verbs need of a database: the connection they speak through, the engine that commits, the fence of a lease.
+
+Statements are written once. They are SQL that SQLite takes as it stands; ``dialect`` says how PostgreSQL comes to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Generic, Protocol, TypeVar
+
+from treadle.errors import LeaseLost, TreadleError
+from treadle.ports import Clock, Lease
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+class Cursor(Protocol):
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchmany(self, size: int, /) -> list[Any]: ...
+    def fetchall(self) -> list[Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def close(self) -> None: ...
+
+
+class Connection(Protocol):
+    """A connection inside a transaction. Parameters are ``?``, ``?1`` or ``:name``.
+
+    ``lock_*`` in a transaction that writes: from here to its end no other one changes the thread (its runs, their
+    events and checkpoints included) or the assistant. In one that reads they do nothing."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Cursor: ...
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> object: ...
+    def lock_thread(self, thread_id: str) -> None: ...
+    def lock_thread_of(self, run_id: str) -> None: ...
+    def lock_assistant(self, assistant_id: str) -> None: ...
+
+
+Work = Callable[[Connection], T]
+
+
+class Engine(Protocol):
+    """Runs jobs: plain functions over a connection, each in a transaction of its own or as if it were.
+
+    A job may be run again when what it did was undone (a connection that broke, a race that was lost), so it changes
+    nothing but the database. ``commits`` and ``jobs`` count what was written."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def commits(self) -> int: ...
+    @property
+    def jobs(self) -> int: ...
+    def close(self) -> None:
+        """Idempotent. Jobs given before are committed; later ones are refused."""
+        ...
+
+    def submit(self, work: Work[T], *, key: str | None = None) -> Future[T]:
+        """Queues a write job from any thread. The future resolves once the job is durable. Jobs with the same ``key``
+        are run in the order they were given."""
+        ...
+
+    def enqueue(self, work: Work[T], *, key: str | None = None) -> asyncio.Future[T]:
+        """``submit`` from an event loop."""
+        ...
+
+    async def write(self, work: Work[T], *, key: str | None = None) -> T:
+        """Runs a write job and returns its result once it is durable."""
+        ...
+
+    def tell(self, callback: Callable[[], None]) -> None:
+        """For a running job: calls back on the writer's thread after the commit, or never if the job does not
+        commit."""
+        ...
+
+    async def read(self, work: Work[T]) -> T:
+        """Runs ``work`` on one snapshot, off the loop."""
+        ...
+
+    def glance(self, work: Work[T]) -> Awaitable[T]:
+        """``read`` for one or two look-ups by key, wherever that is cheapest."""
+        ...
+
+    def snapshot(self, work: Work[T]) -> T:
+        """``read`` on the calling thread, which waits."""
+        ...
+
+    def sizes(self, conn: Connection) -> dict[str, int]:
+        """Bytes on the disk, by what takes them."""
+        ...
+
+
+_HOLD = "SELECT 1 FROM runs WHERE run_id = ? AND attempt = ? AND status = 'running'"
+
+
+def hold(conn: Connection, lease: Lease) -> None:
+    """Raises LeaseLost unless ``lease`` is the current attempt of a running run. The fence of every write of a run."""
+    conn.lock_thread(lease.thread_id)
+    if conn.execute(_HOLD, (lease.run_id, lease.attempt)).fetchone() is None:
+        raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")
+
+
+class EngineClosed(TreadleError):
+    """A job was given to an engine that has been closed."""
+
+
+class Job(Generic[T]):
+    """A piece of work on its way to the writer; ``deliver`` takes its outcome to whoever waits."""
+
+    __slots__ = ("error", "future", "key", "loop", "result", "work")
+
+    def __init__(
+        self,
+        work: Work[T],
+        key: str | None,
+        future: Future[T] | asyncio.Future[T],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self.work = work
+        self.key = key
+        self.future = future
+        self.loop = loop
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def deliver(self) -> None:
+        # A waiter may have been cancelled meanwhile; a concurrent Future refuses that in set_running_or_notify_cancel.
+        if isinstance(self.future, Future) and not self.future.set_running_or_notify_cancel():
+            return
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type]
+
+
+def deliver(group: Iterable[Job[Any]]) -> None:
+    """Resolves the futures of a group, waking each event loop once."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[Job[Any]]] = defaultdict(list)
+    for job in group:
+        if job.loop is None:
+            job.deliver()
+        else:
+            by_loop[job.loop].append(job)
+    for loop, jobs in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # that loop has been closed: nobody waits any more
+            loop.call_soon_threadsafe(_deliver_all, jobs)
+
+
+def _deliver_all(jobs: list[Job[Any]]) -> None:
+    for job in jobs:
+        job.deliver()
+
+
+class Submitting:
+    """The queueing half of an engine: each way in is ``_put`` with a future of its kind."""
+
+    def submit(self, work: Work[T], *, key: str | None = None) -> Future[T]:
+        future: Future[T] = Future()
+        self._put(Job(work, key, future, None))
+        return future
+
+    def enqueue(self, work: Work[T], *, key: str | None = None) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._put(Job(work, key, future, loop))
+        return future
+
+    async def write(self, work: Work[T], *, key: str | None = None) -> T:
+        return await self.enqueue(work, key=key)
+
+    def _put(self, job: Job[Any]) -> None:
+        raise NotImplementedError
