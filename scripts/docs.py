@@ -26,9 +26,9 @@ SETTINGS = """\
 
 # Settings
 
-Each setting can be given as a flag of `treadle serve` and `treadle dev`, or as an environment variable. The flag wins;
-a secret has none, since others on the machine can read a command line, and for the same reason a URL that holds a
-password belongs into the environment. Neither is ever shown or logged. `treadle worker` takes what concerns it. A value of
+Each setting can be given as a flag of `treadle serve` and `treadle dev`, or as an environment variable; `treadle worker`
+takes those that concern it. The flag wins; a secret has none, since others on the machine can read a command line, and
+for the same reason a URL that holds a password belongs into the environment. Neither is ever shown or logged. A value of
 the wrong type or out of range stops the server at once, with the name of the setting.
 
 | setting | flag | environment variable | default | what it is |
