@@ -26,10 +26,10 @@ SETTINGS = """\
 
 # Settings
 
-Each setting can be given as a flag of `treadle serve` and `treadle dev`, or as an environment variable; `treadle worker`
-takes those that concern it. The flag wins; a secret has none, since others on the machine can read a command line, and
-for the same reason a URL that holds a password belongs into the environment. Neither is ever shown or logged. A value of
-the wrong type or out of range stops the server at once, with the name of the setting.
+Each setting can be given as a flag of `treadle serve` and `treadle dev`, or as an environment variable; the flag wins.
+`treadle worker` takes those that concern it. A secret has no flag, since others on the machine can read a command line,
+and for the same reason a URL that holds a password belongs into the environment. Neither is ever shown or logged. A
+value of the wrong type or out of range stops the server at once, with the name of the setting.
 
 | setting | flag | environment variable | default | what it is |
 |---|---|---|---|---|
