@@ -502,8 +502,13 @@ class GraphLoop(Protocol):
 
 
 class Backend(Struct, frozen=True):
-    """The coherent set of parts that one URL picks."""
+    """The coherent set of parts that one URL picks.
 
+    ``exclusive``: no other process can be alive on it (else leases decide what was left behind). ``clock`` is the one
+    that its rows follow, and whoever reckons with their times has to."""
+
+    exclusive: bool
+    clock: Clock
     records: Records
     queue: Queue
     log: EventLog

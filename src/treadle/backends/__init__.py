@@ -9,6 +9,7 @@ from pathlib import Path
 from langgraph.store.base import IndexConfig, TTLConfig
 
 from treadle.backends.checkpoints import SqlCheckpointer
+from treadle.backends.clock import SystemClock
 from treadle.backends.engine import Engine
 from treadle.backends.hub import Hub
 from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
@@ -38,6 +39,20 @@ class SqlCheckpoints:
         return SqlCheckpointer(self._engine)
 
 
+def open_backend(
+    *,
+    data: Path,
+    database_url: str,
+    redis_url: str,
+    clock: Clock | None,
+    index: IndexConfig | None,
+    ttl: TTLConfig | None,
+    serves: bool,
+) -> Backend:
+    """The parts that ``database_url`` picks; the SQLite file in ``data`` if it is empty."""
+    return open_sqlite(data / "treadle.sqlite3", clock=clock or SystemClock(), index=index, ttl=ttl)
+
+
 def open_sqlite(path: Path, *, clock: Clock, index: IndexConfig | None = None, ttl: TTLConfig | None = None) -> Backend:
     """The embedded shape: everything in one SQLite file, held by this process alone. Raises DataDirInUse.
 
@@ -54,6 +69,8 @@ def open_sqlite(path: Path, *, clock: Clock, index: IndexConfig | None = None, t
         os.close(lock)
 
     return Backend(
+        exclusive=True,
+        clock=clock,
         records=SqlRecords(engine, hub),
         queue=SqlQueue(engine, hub),
         log=SqlEventLog(engine, hub),

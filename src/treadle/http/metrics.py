@@ -17,19 +17,23 @@ from treadle.http.access import PUBLIC
 from treadle.http.responses import json_response
 from treadle.http.routing import Operation, Parameter, Requests, Services
 from treadle.model import JSON
-from treadle.usage import Figures
+from treadle.usage import Figures, Statistics
 
 Format = Literal["prometheus", "json"]
 FORMATS: tuple[Format, ...] = ("prometheus", "json")
 
 
 async def metrics(request: Request, services: Services) -> Response:
+    slots, streams = services.settings.slots, len(services.streams.open)
+    return await answer(request, services.statistics, slots=slots, streams=streams, requests=services.requests)
+
+
+async def answer(request: Request, statistics: Statistics, *, slots: int, streams: int, requests: Requests) -> Response:
     wanted = parse.query(request).choice("format", FORMATS)
-    figures = await services.statistics.figures()
-    slots, streams = services.settings.concurrency, len(services.streams.open)
+    figures = await statistics.figures()
     if wanted == "json":
-        return json_response(_as_json(figures, slots, streams, services.requests))
-    return Response(_as_text(families(figures, slots, streams, services.requests)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return json_response(_as_json(figures, slots, streams, requests))
+    return Response(_as_text(families(figures, slots, streams, requests)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def families(figures: Figures, slots: int, streams: int, requests: Requests) -> Iterator[Metric]:

@@ -1,0 +1,33 @@
+"""What a process answers that serves no API: whether it is up, and its figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from treadle.errors import APIError
+from treadle.http import metrics
+from treadle.http.responses import json_response
+from treadle.http.routing import on_http_error
+from treadle.http.system import Ok
+from treadle.usage import Statistics
+
+
+def build(statistics: Statistics, *, slots: int) -> ASGIApp:
+    """``/ok`` and ``/metrics``. ``slots`` are the runs that the process executes at once."""
+
+    async def ok(request: Request) -> Response:
+        return json_response(Ok())
+
+    async def figures(request: Request) -> Response:
+        return await metrics.answer(request, statistics, slots=slots, streams=0, requests=Counter())
+
+    handlers: dict[Any, Any] = {APIError: on_http_error, HTTPException: on_http_error}
+    return Starlette(routes=[Route("/ok", ok), Route("/metrics", figures)], exception_handlers=handlers)

@@ -1,0 +1,212 @@
+"""One server: its backend, services and app, what it does beside serving, and the runs it executes itself."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from starlette.types import ASGIApp
+
+from treadle.graph.auth import AuthConfig, UserAuth, auth_config
+from treadle.graph.calls import GraphCalls
+from treadle.graph.load import Graphs, load_config, load_graphs
+from treadle.graph.loop import GraphThread, SameLoop
+from treadle.graph.storage import StorageConfig, storage_config
+from treadle.graph.webhooks import WebhookConfig, webhook_config
+from treadle.http.access import Gate
+from treadle.http.app import Services, build
+from treadle.http.custom import HttpConfig, Lifespan, http_config
+from treadle.http.sse import Streams
+from treadle.ports import Clock
+from treadle.runtime.process import Web, configure_logging, listen, live
+from treadle.runtime.storage import chores, open_storage
+from treadle.runtime.working import Working
+from treadle.service.access import GuardedRecords, internally
+from treadle.service.assistants import Assistants
+from treadle.service.crons import Crons
+from treadle.service.runs import Runs
+from treadle.service.store import Store
+from treadle.service.threads import Threads
+from treadle.service.webhooks import Targets, Webhooks
+from treadle.settings import Settings
+from treadle.worker.post import LocalPost, NetworkPost, Resolver
+from treadle.worker.schedule import Schedule
+from treadle.worker.side import Side
+from treadle.worker.sweep import Sweeper
+from treadle.worker.webhook import Courier, Means, Signer
+
+logger = structlog.get_logger("treadle")
+
+_STOP_SECONDS = 5.0
+_STUCK_SECONDS = 0.5
+
+
+class Runtime:
+    """One server without its socket: ``app`` serves it. Two may live in one process, on two directories or on one
+    database.
+
+    ``start`` takes back the runs that a dead process left, ``drain`` ends or hands back what runs, ``stop`` closes all.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        graphs: Graphs,
+        *,
+        clock: Clock | None = None,
+        webhooks: WebhookConfig | None = None,
+        storage: StorageConfig | None = None,
+        auth: AuthConfig | None = None,
+        http: HttpConfig | None = None,
+    ) -> None:
+        self.settings = settings
+        self._webhooks = webhooks or WebhookConfig()
+        self._targets = Targets(self._webhooks, settings.webhook_allow_private)
+        self._signer = Signer(settings.webhook_secret)
+        self._storage = storage = storage or StorageConfig()
+        self.backend = open_storage(settings, storage, clock=clock)
+        self.clock = self.backend.clock
+        self._graph_loop = SameLoop() if settings.graphs_on_serving_loop else GraphThread()
+        self._auth = self._user_auth(auth)
+        self.services = self._services(graphs, http or HttpConfig())
+        self.app: ASGIApp = build(self.services, settings)
+        self._lifespan: Lifespan | None = None
+        if self.services.http.app is not None:
+            self.app = self._lifespan = Lifespan(self.app)
+        self.working = Working(self.backend, graphs, settings, self._graph_loop) if settings.workers else None
+        self._resolver = Resolver()
+        self._side: Side | None = None
+        self._sweeper = Sweeper(chores(self.backend, settings, storage, rescues=self.working is None))
+
+    def _services(self, graphs: Graphs, http: HttpConfig) -> Services:
+        backend, clock, ttl = self.backend, self.clock, self._storage.thread_ttl
+        calls = GraphCalls(graphs, backend.checkpoints, self._graph_loop)
+        records = GuardedRecords(backend.records) if self._auth else backend.records
+        assistants = Assistants(records, calls, clock)
+        targets, webhooks = self._targets, http.sends_webhooks
+        runs = Runs(records, backend.log, assistants, clock, targets, thread_ttl=ttl, webhooks=webhooks)
+        return Services(
+            settings=self.settings,
+            assistants=assistants,
+            threads=Threads(records, calls, clock, ttl=ttl),
+            runs=runs,
+            crons=Crons(records, runs, assistants, clock),
+            webhooks=Webhooks(records),
+            store=Store(backend.checkpoints.store, self._graph_loop, indexed=self._storage.index is not None),
+            statistics=backend.statistics,
+            log=backend.log,
+            streams=Streams(),
+            gate=self._gate(assistants),
+            http=http,
+        )
+
+    def _user_auth(self, config: AuthConfig | None) -> UserAuth | None:
+        if config is None:
+            return None
+        same_loop = self.settings.graphs_on_serving_loop
+        return UserAuth(config, seconds=self.settings.auth_seconds, same_loop=same_loop)
+
+    def _gate(self, assistants: Assistants) -> Gate | None:
+        if self._auth is None:
+            return None
+        return Gate(self._auth, assistants, self.backend.records, max_body_bytes=self.settings.max_body_bytes)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether user code did not let go of its thread."""
+        return self.working is not None and self.working.stuck
+
+    async def start(self) -> None:
+        self._graph_loop.start()
+        if self._auth is not None:
+            self._auth.start()
+        if self._lifespan is not None:
+            await self._lifespan.start()
+        await self._take_back()
+        await internally(self.services.assistants.ensure_system_assistants)()
+        if self.working is not None:
+            await self.working.start()
+        self._side = Side(self._courier(), self._schedule())
+        self._side.start()
+        self._sweeper.start()
+
+    async def _take_back(self) -> None:
+        """What processes left that are gone: all there is where no other can be alive, else what no lease holds."""
+        alone = self.backend.exclusive
+        orphans = await self.backend.queue.rescue(max_attempts=self.settings.max_attempts, exclusive=alone)
+        if orphans:
+            logger.info("took back the runs of a process that is gone", runs=len(orphans))
+        if alone:
+            await self.backend.deliveries.recover()
+
+    def _courier(self) -> Courier:
+        means = Means(
+            queue=self.backend.deliveries,
+            wakeup=self.backend.wakeup,
+            clock=self.clock,
+            settings=self.settings,
+            signer=self._signer,
+            post=NetworkPost(self._targets, resolve=self._resolver),
+            local=LocalPost(self.app, asyncio.get_running_loop()),
+            headers=dict(self._webhooks.headers),
+        )
+        return Courier(means)
+
+    def _schedule(self) -> Schedule:
+        return Schedule(internally(self.services.crons.fire), self.clock, poll_seconds=self.settings.poll_seconds)
+
+    async def drain(self) -> None:
+        """Stops claiming, gives running runs their time, hands the rest back, and breaks the streams that are open."""
+        if self._side is not None:
+            self._side.stop_firing()
+        if self.working is not None:
+            await self.working.drain()
+        self.services.streams.break_all()
+
+    async def stop(self) -> None:
+        await self._sweeper.stop()
+        if self.working is not None:
+            await self.working.stop()
+        if self._side is not None:
+            await self._side.stop()
+        self._resolver.close()
+        if self._lifespan is not None:
+            await self._lifespan.stop(_STOP_SECONDS)
+        if self._auth is not None:
+            self._auth.stop()
+        self._graph_loop.stop(_STUCK_SECONDS if self.stuck else _STOP_SECONDS)
+        self.backend.close()
+
+    async def __aenter__(self) -> Runtime:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.drain()
+        await self.stop()
+
+
+def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]) -> int:
+    """Serves until SIGTERM or SIGINT and returns the exit code. ``ready`` gets the address once requests are accepted.
+
+    Raises ConfigError for a bad configuration or a data directory in use, Unreachable when the database does not
+    answer, OSError when the address cannot be had.
+    """
+    configure_logging(settings)
+    others = frozenset(threading.enumerate())
+    with listen(settings.host, settings.port) as listener:
+        project = load_config(config_path)
+        runtime = Runtime(
+            settings,
+            load_graphs(project),
+            webhooks=webhook_config(project),
+            storage=storage_config(project),
+            auth=auth_config(project),
+            http=http_config(project),
+        )
+        web = Web(runtime.app, listener, websockets=runtime.services.http.app is not None)
+        live(runtime, web, lambda: ready(web.url), others=others)
+    return 0

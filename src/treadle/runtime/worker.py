@@ -1,0 +1,94 @@
+"""``treadle worker`` as a process: claims and executes, and serves nothing but whether it is well."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from treadle.errors import ConfigError
+from treadle.graph.load import Graphs, load_config, load_graphs
+from treadle.graph.loop import GraphThread, SameLoop
+from treadle.graph.storage import StorageConfig, storage_config
+from treadle.http import health
+from treadle.runtime.process import Web, configure_logging, listen, live
+from treadle.runtime.storage import chores, open_storage
+from treadle.runtime.working import Working
+from treadle.settings import Settings
+from treadle.worker.sweep import Sweeper
+
+logger = structlog.get_logger("treadle")
+
+_STOP_SECONDS = 5.0
+_STUCK_SECONDS = 0.5
+
+
+class WorkerRuntime:
+    """One worker over a database that it shares. Several may live in one process."""
+
+    def __init__(self, settings: Settings, graphs: Graphs, *, storage: StorageConfig | None = None) -> None:
+        storage = storage or StorageConfig()
+        self.settings = settings
+        self.backend = open_storage(settings, storage, serves=False)
+        self._loop = SameLoop() if settings.graphs_on_serving_loop else GraphThread()
+        self.working = Working(self.backend, graphs, settings, self._loop)
+        self._sweeper = Sweeper(chores(self.backend, settings, storage))
+
+    @property
+    def stuck(self) -> bool:
+        return self.working.stuck
+
+    @property
+    def worker_id(self) -> str:
+        return self.working.worker.worker_id
+
+    async def start(self) -> None:
+        self._loop.start()
+        if taken := await self.backend.queue.rescue(max_attempts=self.settings.max_attempts):
+            logger.warning("took runs from lost workers", run_ids=taken)
+        await self.working.start()
+        self._sweeper.start()
+
+    async def drain(self) -> None:
+        """Stops claiming, gives running runs their time, and hands the rest back."""
+        await self.working.drain()
+
+    async def stop(self) -> None:
+        await self._sweeper.stop()
+        await self.working.stop()
+        self._loop.stop(_STUCK_SECONDS if self.stuck else _STOP_SECONDS)
+        self.backend.close()
+
+    async def __aenter__(self) -> WorkerRuntime:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.drain()
+        await self.stop()
+
+
+def work(settings: Settings, config_path: Path, *, port: int | None, ready: Callable[[str], None]) -> int:
+    """Claims and executes until SIGTERM or SIGINT and returns the exit code. ``ready`` is told what works.
+
+    With a ``port`` it answers ``/ok`` and ``/metrics`` there. Raises ConfigError, Unreachable and OSError as ``serve``.
+    """
+    if not settings.database_url:
+        hint = "treadle worker --database-url postgresql://…; over SQLite `treadle serve` executes runs itself"
+        raise ConfigError("is not set, and an SQLite file has one process", key="database_url", hint=hint)
+    configure_logging(settings)
+    others = frozenset(threading.enumerate())
+    with contextlib.ExitStack() as opened:
+        listener = None if port is None else opened.enter_context(listen(settings.host, port))
+        project = load_config(config_path)
+        graphs = load_graphs(project)
+        runtime = WorkerRuntime(settings, graphs, storage=storage_config(project))
+        app = health.build(runtime.backend.statistics, slots=settings.concurrency)
+        web = None if listener is None else Web(app, listener)
+        said = f"{runtime.worker_id}, {settings.concurrency} runs at once of {', '.join(graphs)}"
+        told = said if web is None else f"{said}; {web.url}"
+        live(runtime, web, lambda: ready(told), others=others)
+    return 0
