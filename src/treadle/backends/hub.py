@@ -2,7 +2,8 @@
 
 Writers publish what they have just committed; a reader takes it from memory while it keeps up, and from the log when
 it does not. Publishing happens on the writer thread, reading on any number of event loops; a lock guards the few shared
-fields.
+fields. What other processes committed comes by a relay (relay.py), on its thread, and may be lost, repeated, late or
+out of order: a tail never passes on what does not connect, it sends its readers to the log.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _HELD_EVENTS = 64
 """Of how many new runs the tail is held for a reader to come, and for how many events."""
 
 ReadLog = Callable[[str, int], Awaitable[tuple[Sequence[Chunk], bool]]]
-"""``(run id, after seq) -> (chunks, whether the run still exists)``."""
+"""``(run id, after seq) -> (chunks, whether the run still exists)``; of a thread, whether its numbers reach as far as
+the reader's: if not, it is one made anew under the id."""
 
 
 class Counts:
@@ -85,7 +87,7 @@ class Hub:
 
     def created(self, run_id: str) -> None:
         """A run is there, its log empty. Mostly a reader follows at once: its tail is held for that one, who then need
-        not read the log."""
+        not read the log. Whatever the run says must be published here from now on."""
         with self._lock:
             oldest = next(iter(self._held)) if len(self._held) >= _HELD else None
         if oldest is not None:
@@ -104,6 +106,9 @@ class Hub:
     def published(self, run_id: str, chunk: Chunk) -> None:
         """The chunk is in the log now."""
         self.counts.events += len(chunk.events)
+        self._push(run_id, chunk)
+
+    def _push(self, run_id: str, chunk: Chunk) -> None:
         if tail := self._tails.get(run_id):
             tail.push(chunk)
             if run_id in self._held and (chunk.ends or chunk.last >= _HELD_EVENTS):
@@ -120,10 +125,24 @@ class Hub:
         if tail := self._threads.get(thread_id):
             tail.push(chunk)
 
+    def appended(self, run_id: str, thread_id: str, chunk: Chunk, thread_first: int, blob: bytes = b"") -> None:
+        """The chunk of a run is in the log now, its first event as the thread's ``thread_first``. ``blob`` is the
+        chunk as the log keeps it, if that is at hand."""
+        self.published(run_id, chunk)
+        self.published_in_thread(thread_id, Chunk(thread_first, chunk.events))
+
     def thread_cut(self, thread_id: str, *, whole: bool = False) -> None:
         """Events of the thread have been removed: those of a run, or all with the thread itself."""
         if tail := self._threads.get(thread_id):
             tail.clear(new_life=whole)
+
+    def interrupted(self) -> None:
+        """What was published elsewhere may have been lost: every reader goes on from the log."""
+        for tails in (self._tails, self._threads):
+            with self._lock:
+                open_now = list(tails.values())
+            for tail in open_now:
+                tail.clear(new_life=False)
 
     def follow(self, run_id: str, after: int, read_log: ReadLog, poll_seconds: float) -> TailFollower:
         tail = self._enter(self._tails, run_id)
@@ -151,7 +170,9 @@ class Hub:
 
 class Tail:
     """The newest chunks of one run or thread that has readers: as many as fit into ``most_events`` and ``most_bytes``,
-    and one. ``leave`` takes a reader off; ``life`` tells a thread from an earlier one of its id."""
+    and one. ``leave`` takes a reader off; ``life`` tells a thread from an earlier one of its id.
+
+    What it holds is dense: a chunk that it has is ignored, one behind a gap makes it forget what came before."""
 
     def __init__(self, most_events: int, most_bytes: int, *, leave: Callable[[], None] = lambda: None) -> None:
         self._most_events = most_events
@@ -164,62 +185,106 @@ class Tail:
         self._chunks: deque[Chunk] = deque()
         self._events = 0
         self._bytes = 0
+        self._last = 0  # of the newest chunk it holds
+        self._told = 0  # seq up to which the log is said to reach
         # Seq up to which the log was seen to be complete while this tail was already listening.
         self._floor: int | None = None
         self._waiting: set[TailFollower] = set()
 
     def push(self, chunk: Chunk) -> None:
         with self._lock:
-            self._chunks.append(chunk)
-            self._count(chunk, 1)
-            while len(self._chunks) > 1 and (self._events > self._most_events or self._bytes > self._most_bytes):
-                self._count(self._chunks.popleft(), -1)
-            waiting, self._waiting = self._waiting, set()
+            waiting = self._take(chunk)
         _wake(waiting)
+
+    def _take(self, chunk: Chunk) -> set[TailFollower]:
+        if self._chunks and chunk.first != self._last + 1:
+            if chunk.first <= self._last:
+                return self._hear_of(chunk.last)
+            self._forget()
+        self._chunks.append(chunk)
+        self._last = chunk.last
+        self._count(chunk, 1)
+        while len(self._chunks) > 1 and (self._events > self._most_events or self._bytes > self._most_bytes):
+            self._count(self._chunks.popleft(), -1)
+        return self._release()
+
+    def behind(self, last: int) -> None:
+        """The log reaches to ``last``: readers that have less, and find no more here, read it."""
+        with self._lock:
+            waiting = self._hear_of(last)
+        _wake(waiting)
+
+    def _hear_of(self, last: int) -> set[TailFollower]:
+        if last <= self._reach():
+            return set()
+        self._told = last
+        return self._release()
+
+    def _release(self) -> set[TailFollower]:
+        """The readers that wait, who are to be woken once the lock is free."""
+        waiting, self._waiting = self._waiting, set()
+        return waiting
 
     def _count(self, chunk: Chunk, sign: int) -> None:
         self._events += sign * len(chunk.events)
         self._bytes += sign * chunk.size
 
+    def _forget(self) -> None:
+        self._chunks.clear()
+        self._events = self._bytes = 0
+
     def clear(self, *, new_life: bool) -> None:
         """Forgets what it holds: it may not be in the log any more. Readers go on from the log."""
         with self._lock:
-            self._chunks.clear()
-            self._events = self._bytes = 0
+            self._forget()
+            self._told = 0
             self._floor = None
             self.life += new_life
-            waiting, self._waiting = self._waiting, set()
+            waiting = self._release()
         _wake(waiting)
 
     def finish(self) -> None:
         with self._lock:
             self.gone = True
-            waiting, self._waiting = self._waiting, set()
+            waiting = self._release()
         _wake(waiting)
 
     def since(self, cursor: int) -> Sequence[Chunk] | None:
-        """What follows ``cursor``; None when the tail does not reach back that far."""
+        """What follows ``cursor``; None when only the log can tell."""
         with self._lock:
-            if not self._chunks:
-                return () if self._floor is not None and cursor >= self._floor else None
-            if self._chunks[0].first > cursor + 1:
-                return None
-            return [chunk for chunk in self._chunks if chunk.last > cursor]
+            if self._chunks and self._last > cursor:
+                if self._chunks[0].first > cursor + 1:
+                    return None
+                return [chunk for chunk in self._chunks if chunk.last > cursor]
+            newest = bool(self._chunks) and cursor == self._last
+            complete = newest or (self._floor is not None and cursor >= self._floor)
+            return () if complete and cursor >= self._told else None
 
     def ended_by(self, cursor: int) -> bool:
         """Whether the end of the run is here and not after ``cursor``."""
         with self._lock:
-            return bool(self._chunks) and self._chunks[-1].ends and self._chunks[-1].last <= cursor
+            return bool(self._chunks) and self._chunks[-1].ends and self._last <= cursor
 
-    def caught_up(self, cursor: int) -> None:
-        """The log held nothing after ``cursor`` when it was read; what comes now is pushed."""
+    def heard(self) -> int:
+        """The seq up to which the log is known to have reached."""
+        with self._lock:
+            return self._reach()
+
+    def _reach(self) -> int:
+        return max(self._told, self._last) if self._chunks else self._told
+
+    def caught_up(self, cursor: int, heard: int = 0) -> None:
+        """The log held nothing after ``cursor`` when it was read, ``heard`` known already; what comes now is pushed."""
         with self._lock:
             self._floor = cursor if self._floor is None else min(self._floor, cursor)
+            if cursor < self._reach() <= heard:  # what was told of has been removed since
+                self._forget()
+                self._told = 0
 
     def park(self, follower: TailFollower) -> bool:
         """Registers a reader to be woken by the next push; False if there is something for it already."""
         with self._lock:
-            if self.gone or (self._chunks and self._chunks[-1].last > follower.cursor):
+            if self.gone or self._reach() > follower.cursor:
                 return False
             self._waiting.add(follower)
             return True
@@ -293,12 +358,13 @@ class TailFollower:
         return tail.gone or tail.ended_by(self.cursor)
 
     async def _from_log(self, tail: Tail) -> Sequence[Chunk]:
+        heard = tail.heard()
         chunks, active = await self._read_log(self._key, self.cursor)
         self._checked = self.loop.time()
         if not chunks:
             self.ended = not active
             if active:  # nothing will be pushed after the end: every reader that comes to it finds it in the log
-                tail.caught_up(self.cursor)
+                tail.caught_up(self.cursor, heard)
         return chunks
 
     def _advance(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
@@ -352,6 +418,13 @@ class ThreadFollower(TailFollower):
 
     def _is_over(self, tail: Tail) -> bool:
         return False
+
+    async def _from_log(self, tail: Tail) -> Sequence[Chunk]:
+        chunks = await super()._from_log(tail)
+        if self.ended:  # made anew, unheard
+            self.ended, self.cursor = False, 0
+            chunks = await super()._from_log(tail)
+        return chunks
 
     def _advance(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
         if self._tail is None or self._tail.life != self._life:
