@@ -1,0 +1,196 @@
+"""What the processes of a cluster tell each other: small values, and how many of them become few.
+
+None of it is truth. A process that hears nothing finds the same in the database when it next looks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from treadle.model import CancelAction
+
+
+class QueueChanged(Struct, frozen=True, array_like=True, tag=1):
+    """A run may be claimable."""
+
+
+class DeliveryDue(Struct, frozen=True, array_like=True, tag=2):
+    """A webhook may be due."""
+
+
+class Cancel(Struct, frozen=True, array_like=True, tag=3):
+    """A running run got a cancel mark."""
+
+    run_id: str
+    action: CancelAction
+
+
+class Gone(Struct, frozen=True, array_like=True, tag=4):
+    """The run has been removed."""
+
+    run_id: str
+
+
+class Cut(Struct, frozen=True, array_like=True, tag=5):
+    """Events of the thread have been removed, or the ``whole`` thread."""
+
+    thread_id: str
+    whole: bool
+
+
+class RunAt(Struct, frozen=True, array_like=True, tag=6):
+    """The log of the run reaches to ``last``."""
+
+    run_id: str
+    last: int
+
+
+class ThreadAt(Struct, frozen=True, array_like=True, tag=7):
+    """The log of the thread reaches to ``last``."""
+
+    thread_id: str
+    last: int
+
+
+class Appended(Struct, frozen=True, array_like=True, tag=8):
+    """``count`` events, as the log keeps them, numbered from ``first`` in the run and from ``thread_first`` in the
+    thread. Without a run or a thread its id is empty."""
+
+    run_id: str
+    first: int
+    thread_id: str
+    thread_first: int
+    count: int
+    blob: bytes
+
+
+class Missed(Struct, frozen=True, array_like=True, tag=9):
+    """There was more to tell than could be told: anything may have happened."""
+
+
+class Deaf(Struct, frozen=True, array_like=True, tag=10):
+    """The sender cannot hear what is sent by the first relay (relay.FallbackRelay)."""
+
+
+Hint: TypeAlias = (
+    QueueChanged | DeliveryDue | Cancel | Gone | Cut | RunAt | ThreadAt | Appended | Missed | Deaf
+)  # fmt: skip
+
+_OF_LOGS = (Gone, Cut, RunAt, ThreadAt, Appended)
+
+
+def of_logs(hint: Hint) -> bool:
+    """Whether only a process with readers has a use for it."""
+    return isinstance(hint, _OF_LOGS)
+
+
+def size(hint: Hint) -> int:
+    """About how many bytes it takes, and rather more."""
+    return 192 + len(hint.blob) if isinstance(hint, Appended) else 192
+
+
+def without_events(hints: Iterable[Hint]) -> list[Hint]:
+    """The same, saying only that there are events."""
+    return [bare for hint in hints for bare in (_bare(hint) if isinstance(hint, Appended) else (hint,))]
+
+
+def _bare(appended: Appended) -> Iterable[Hint]:
+    if appended.run_id:
+        yield RunAt(appended.run_id, appended.first + appended.count - 1)
+    if appended.thread_id:
+        yield ThreadAt(appended.thread_id, appended.thread_first + appended.count - 1)
+
+
+def gathered(hints: Iterable[Hint]) -> list[Hint]:
+    """Each thing said once, where it was said last; of how far a log reaches only the last word."""
+    newest: dict[object, Hint] = {}
+    for hint in hints:
+        key = _subject(hint)
+        newest.pop(key, None)
+        newest[key] = hint
+    return list(newest.values())
+
+
+def _subject(hint: Hint) -> object:
+    if isinstance(hint, RunAt):
+        return RunAt, hint.run_id
+    if isinstance(hint, ThreadAt):
+        return ThreadAt, hint.thread_id
+    return id(hint) if isinstance(hint, Appended) else hint
+
+
+def messages(hints: Sequence[Hint], most: int, size: Callable[[Hint], int] = size) -> list[list[Hint]]:
+    """The hints in order, in as few messages of at most ``most`` bytes as that takes. Events too large for any are
+    only told of; what is too large even so becomes ``Missed``."""
+    made: list[list[Hint]] = []
+    room = 0
+    for hint in hints:
+        for part in (hint,) if size(hint) <= most else _small(hint, most, size):
+            room -= size(part)
+            if room < 0:
+                made.append([])
+                room = most - size(part)
+            made[-1].append(part)
+    return made
+
+
+def _small(hint: Hint, most: int, size: Callable[[Hint], int]) -> list[Hint]:
+    return [part if size(part) <= most else Missed() for part in without_events([hint])]
+
+
+class Waiting:
+    """Hints on their way to the thread that sends them. ``put`` never waits for that thread: when it does not keep up,
+    events are only told of, and in the end only that something was missed. So the memory is bounded."""
+
+    def __init__(self, *, most: int = 20_000, most_bytes: int = 16 * 1024 * 1024) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._changed = threading.Condition()
+        self._hints: list[Hint] = []
+        self._bytes = 0
+        self._closed = False
+
+    def put(self, hints: Iterable[Hint]) -> None:
+        with self._changed:
+            for hint in hints:
+                self._hints.append(hint)
+                self._bytes += size(hint)
+            if len(self._hints) > self._most or self._bytes > self._most_bytes:
+                self._shrink()
+            self._changed.notify()
+
+    def put_back(self, hints: Iterable[Hint]) -> None:
+        """What could not be sent comes first again, without its events: it is late by now."""
+        with self._changed:
+            self._hints = [*without_events(hints), *self._hints]
+            self._shrink()
+
+    def take(self) -> list[Hint]:
+        """All that is there, once there is something; nothing only when closed and empty."""
+        with self._changed:
+            while not self._hints and not self._closed:
+                self._changed.wait()
+            return self._drain()
+
+    def drain(self) -> list[Hint]:
+        with self._changed:
+            return self._drain()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _drain(self) -> list[Hint]:
+        hints, self._hints, self._bytes = self._hints, [], 0
+        return hints
+
+    def _shrink(self) -> None:
+        self._hints = gathered(without_events(self._hints))
+        if len(self._hints) > self._most // 2:
+            self._hints = [Missed()]
+        self._bytes = sum(map(size, self._hints))
