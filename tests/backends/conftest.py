@@ -5,13 +5,24 @@ from pathlib import Path
 
 import pytest
 
+from databases import drop_schema, fresh_schema
 from treadle.backends.clock import SystemClock
+from treadle.backends.engine import Engine
+from treadle.backends.postgres import PostgresEngine
 from treadle.backends.sqlite import SqliteEngine
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
-    engine = SqliteEngine(tmp_path / "test.sqlite3", clock=SystemClock())
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    if request.param == "sqlite":
+        engine = SqliteEngine(tmp_path / "test.sqlite3", clock=SystemClock())
+        engine.start()
+        yield engine
+        engine.close()
+        return
+    url = fresh_schema()
+    engine = PostgresEngine(url)
     engine.start()
     yield engine
     engine.close()
+    drop_schema(url)

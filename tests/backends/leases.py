@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.engine import Engine
 from treadle.ports import Lease
 
 _THREAD = """
-INSERT OR IGNORE INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata) VALUES (?, 0, 0, 0, '{}')
+INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata) VALUES (?, 0, 0, 0, '{}')
+ON CONFLICT DO NOTHING
 """
 _RUN = """
 INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, status, multitask_strategy, created_at, updated_at,
@@ -21,7 +22,7 @@ _END = (
 TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
 
 
-def begin(engine: SqliteEngine, run_id: str, thread_id: str = "t") -> Lease:
+def begin(engine: Engine, run_id: str, thread_id: str = "t") -> Lease:
     """Starts a run on the thread; one that was running there ends."""
 
     def work(conn: Any) -> None:
@@ -33,13 +34,13 @@ def begin(engine: SqliteEngine, run_id: str, thread_id: str = "t") -> Lease:
     return Lease(run_id=run_id, thread_id=thread_id, attempt=1, worker_id="w")
 
 
-def take_over(engine: SqliteEngine, lease: Lease) -> Lease:
+def take_over(engine: Engine, lease: Lease) -> Lease:
     """The next attempt of a run: the one before holds it no more."""
     engine.submit(lambda conn: conn.execute("UPDATE runs SET attempt = 2 WHERE run_id = ?", (lease.run_id,))).result(10)
     return Lease(run_id=lease.run_id, thread_id=lease.thread_id, attempt=2, worker_id="w")
 
 
-def tables(engine: SqliteEngine) -> dict[str, list[tuple[Any, ...]]]:
+def tables(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that is stored of checkpoints, in order of arrival."""
 
     def work(conn: Any) -> dict[str, list[tuple[Any, ...]]]:

@@ -8,35 +8,18 @@ from pathlib import Path
 
 from langgraph.store.base import IndexConfig, TTLConfig
 
-from treadle.backends.checkpoints import SqlCheckpointer
 from treadle.backends.clock import SystemClock
-from treadle.backends.engine import Engine
 from treadle.backends.hub import Hub
-from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
+from treadle.backends.parts import assemble
 from treadle.backends.sqlite import SqliteEngine
-from treadle.backends.statistics import SqlStatistics
-from treadle.backends.store import SqlStore
-from treadle.backends.webhooks import SqlDeliveries
 from treadle.errors import ConfigError
-from treadle.ports import Backend, Clock, Lease
+from treadle.ports import Backend, Clock
+
+_POLL_SECONDS = 30.0
 
 
 class DataDirInUse(ConfigError):
     """Another server has this data directory open; one SQLite file has one server."""
-
-
-class SqlCheckpoints:
-    """ports.Checkpoints."""
-
-    def __init__(self, engine: Engine, store: SqlStore) -> None:
-        self._engine = engine
-        self.store = store
-
-    def for_run(self, lease: Lease, *, eager: bool) -> SqlCheckpointer:
-        return SqlCheckpointer(self._engine, lease=lease, eager=eager)
-
-    def for_thread(self) -> SqlCheckpointer:
-        return SqlCheckpointer(self._engine)
 
 
 def open_backend(
@@ -50,7 +33,12 @@ def open_backend(
     serves: bool,
 ) -> Backend:
     """The parts that ``database_url`` picks; the SQLite file in ``data`` if it is empty."""
-    return open_sqlite(data / "treadle.sqlite3", clock=clock or SystemClock(), index=index, ttl=ttl)
+    if not database_url:
+        return open_sqlite(data / "treadle.sqlite3", clock=clock or SystemClock(), index=index, ttl=ttl)
+    # Loaded where it is used: an embedded server starts sooner without a driver.
+    from treadle.backends.cluster import open_postgres
+
+    return open_postgres(database_url, redis_url=redis_url, clock=clock, index=index, ttl=ttl, serves=serves)
 
 
 def open_sqlite(path: Path, *, clock: Clock, index: IndexConfig | None = None, ttl: TTLConfig | None = None) -> Backend:
@@ -61,26 +49,12 @@ def open_sqlite(path: Path, *, clock: Clock, index: IndexConfig | None = None, t
     lock = _lock(path)
     engine = SqliteEngine(path, clock=clock)
     engine.start()
-    hub = Hub()
-    store = SqlStore(engine, index=index, ttl=ttl)
 
     def close() -> None:
         engine.close()
         os.close(lock)
 
-    return Backend(
-        exclusive=True,
-        clock=clock,
-        records=SqlRecords(engine, hub),
-        queue=SqlQueue(engine, hub),
-        log=SqlEventLog(engine, hub),
-        wakeup=hub,
-        checkpoints=SqlCheckpoints(engine, store),
-        deliveries=SqlDeliveries(engine),
-        statistics=SqlStatistics(engine, hub),
-        sweep_store=store.asweep,
-        close=close,
-    )
+    return assemble(engine, Hub(), index=index, ttl=ttl, exclusive=True, poll_seconds=_POLL_SECONDS, close=close)
 
 
 def _lock(path: Path) -> int:

@@ -155,15 +155,15 @@ _BY_POSITION = "SELECT CAST(value AS BIGINT) FROM json_each(?)"
 # CROSS JOIN pins the order of the loops: each step is one index look-up.
 _READ = """
 WITH head (position) AS MATERIALIZED ({head})
-SELECT 0, position,
-    thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, metadata, refs, type, checkpoint, small
-FROM head CROSS JOIN checkpoints USING (position)
+SELECT 0, c.position, c.thread_id, c.checkpoint_ns, c.checkpoint_id, c.parent_checkpoint_id, c.metadata, c.refs, c.type,
+    c.checkpoint, c.small
+FROM head CROSS JOIN checkpoints c USING (position)
 UNION ALL
-SELECT 1, c.position, b.channel, b.type, b.value, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 1, c.position, b.channel, NULL, NULL, NULL, NULL, NULL, b.type, b.value, NULL
 FROM head CROSS JOIN checkpoints c USING (position) CROSS JOIN json_each(c.refs) ref CROSS JOIN checkpoint_blobs b
     ON b.thread_id = c.thread_id AND b.checkpoint_ns = c.checkpoint_ns AND b.channel = ref.key AND b.version = ref.value
 UNION ALL
-SELECT 2, c.position, w.position, w.task_id, w.task_path, w.writes, NULL, NULL, NULL, NULL, NULL
+SELECT 2, w.position, w.task_id, w.task_path, CAST(c.position AS TEXT), NULL, NULL, NULL, NULL, w.writes, NULL
 FROM head CROSS JOIN checkpoints c USING (position) CROSS JOIN checkpoint_writes w
     ON w.thread_id = c.thread_id AND w.checkpoint_ns = c.checkpoint_ns AND w.checkpoint_id = c.checkpoint_id
 """
@@ -193,10 +193,10 @@ def _assemble(rows: Iterable[tuple[Any, ...]]) -> dict[int, Stored]:
         if part == 0:
             found[position] = _stored(row)
         elif part == 1:
-            channel, type, value = row[:3]
-            found[position].blobs[channel] = (type, value)
+            found[position].blobs[row[0]] = (row[6], row[7])
         else:
-            found[position].calls.append((row[0], row[1], row[2], row[3]))
+            task_id, task_path, checkpoint = row[:3]
+            found[int(checkpoint)].calls.append((position, task_id, task_path, row[7]))
     return found
 
 

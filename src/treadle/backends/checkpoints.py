@@ -290,7 +290,7 @@ class SqlCheckpointer(RunSaver):
             metadata=rows.dump_metadata(merged),
             checkpoint=self.serde.dumps_typed(bare),
             small={channel: one.small for channel, one in stored.items() if one.small is not None},
-            refs={channel: one.version for channel, one in stored.items() if one.small is None},
+            refs={channel: str(one.version) for channel, one in stored.items() if one.small is None},
             fresh=fresh,
             known=late,
         )
@@ -357,7 +357,7 @@ class SqlCheckpointer(RunSaver):
     def _remember_stored(self, address: _Address, stored: rows.Stored, found: CheckpointTuple) -> None:
         versions = found.checkpoint["channel_versions"]
         small = {channel: _Known(versions[channel], typed) for channel, typed in stored.small.items()}
-        large = {channel: _Known(version, None) for channel, version in stored.refs.items()}
+        large = {channel: _Known(versions[channel], None) for channel in stored.refs}
         self._remember(address, small | large)
 
     def _tuple(self, stored: rows.Stored, metadata: dict[str, Any]) -> CheckpointTuple:

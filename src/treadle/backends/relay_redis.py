@@ -50,11 +50,11 @@ class RedisRelay(Link):
 
 class _Connection:
     def __init__(self, url: str) -> None:
-        self._pool: Any = ConnectionPool.from_url(url, **_CONNECT)
-        self._conn: Any = self._pool.get_connection()
+        self._conn: Any = ConnectionPool.from_url(url, **_CONNECT).make_connection()
+        self._conn.connect()
 
     def close(self) -> None:
-        self._pool.disconnect()
+        self._conn.disconnect()
 
 
 class _Speaker(_Connection):
