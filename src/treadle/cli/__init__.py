@@ -40,6 +40,7 @@ def main() -> None:
         app()
 
 
-from treadle.cli import demo, dev, doctor, run, runs, serve, webhooks  # noqa: E402  the commands add themselves to the app
+# The commands add themselves to the app.
+from treadle.cli import demo, dev, doctor, migrate, run, runs, serve, webhooks, worker  # noqa: E402
 
-__all__ = ["app", "demo", "dev", "doctor", "main", "run", "runs", "serve", "webhooks"]
+__all__ = ["app", "demo", "dev", "doctor", "main", "migrate", "run", "runs", "serve", "webhooks", "worker"]

@@ -43,7 +43,7 @@ def dev(settings: Settings, config: Config = Path("langgraph.json")) -> None:
     """Serve, and restart the server when a .py file, langgraph.json or .env changes."""
     settings = replace(settings, port=settings.port or free_port(settings.host))
     if not port_is_free(settings):
-        report.fail(port_in_use(settings))
+        report.fail(port_in_use(settings.host, settings.port))
     os.environ.update(as_environment(settings))
     server = ServerProcess([f"--config={config}", *as_arguments(settings)])
     raise typer.Exit(Reloader(server, config, settings).run())

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from treadle.cli import app, report
 from treadle.cli.serve import Config, port_in_use, port_is_free, takes_settings
-from treadle.errors import ConfigError
+from treadle.errors import ConfigError, TreadleError
 from treadle.settings import Settings
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 @app.command()
 @takes_settings
 def doctor(settings: Settings, config: Config = Path("langgraph.json")) -> None:
-    """Check Python, packages, the project, the data directory, the port and the disk. Exits with 1 on a failure."""
+    """Check Python, packages, the project, where its data goes, and the port. Exits with 1 on a failure."""
     findings = list(examine(settings, config))
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
@@ -58,9 +58,7 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
         _packages,
         _tracing,
         _project,
-        _data,
-        _disk,
-        _sqlite,
+        *((_database, _redis) if settings.database_url else (_data, _disk, _sqlite)),
         _port,
     )
     for check in checks:
@@ -149,7 +147,42 @@ def _journal_mode(directory: Path) -> str:
             connection.close()
 
 
+def _database(settings: Settings, config: Path) -> Iterator[Finding]:
+    from treadle.runtime import database
+
+    try:
+        version, newest = database.versions(settings)
+    except TreadleError as error:
+        yield Finding("database", "fail", error.detail)
+    else:
+        yield Finding("database", "ok", "answers")
+        yield _schema(settings, version, newest)
+
+
+def _schema(settings: Settings, version: int, newest: int) -> Finding:
+    if version >= newest:
+        ahead = f", newer than this treadle's {newest}" if version > newest else ", current"
+        return Finding("schema", "ok" if version == newest else "warn", f"{version}{ahead}")
+    if settings.migrate:
+        return Finding("schema", "ok", f"{version}; a server or worker that starts brings it to {newest}")
+    return Finding("schema", "fail", f"{version}, this treadle needs {newest}: run `treadle migrate`")
+
+
+def _redis(settings: Settings, config: Path) -> Iterator[Finding]:
+    if not settings.redis_url:
+        return
+    import redis
+
+    try:
+        with redis.Redis.from_url(settings.redis_url, socket_timeout=5.0, socket_connect_timeout=5.0) as client:
+            client.ping()
+    except redis.RedisError as error:
+        yield Finding("redis", "warn", f"{error}; runs go on without it, their streams a little later")
+    else:
+        yield Finding("redis", "ok", "answers")
+
+
 def _port(settings: Settings, config: Path) -> Iterator[Finding]:
     free = port_is_free(settings)
     where = f"{settings.port} on {settings.host} is free" if settings.port else "any free one"
-    yield Finding("port", "ok" if free else "fail", where if free else port_in_use(settings))
+    yield Finding("port", "ok" if free else "fail", where if free else port_in_use(settings.host, settings.port))

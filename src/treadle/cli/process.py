@@ -17,6 +17,9 @@ from treadle.errors import TreadleError
 
 READY = "treadle is ready at "
 
+EMBEDDED = ("--database-url=", "--redis-url=", "--workers=1")
+"""For servers of a command's own: whatever the environment says, they stay on a file and to themselves."""
+
 
 class ServerDied(TreadleError):
     """The server process ended, or did not get ready in time. ``log`` is what it wrote to stderr."""

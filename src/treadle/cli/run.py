@@ -20,7 +20,7 @@ from rich.console import Console
 from treadle.cli import app, report
 from treadle.cli.connect import connected
 from treadle.cli.live import LiveView
-from treadle.cli.process import ServerDied, ServerProcess
+from treadle.cli.process import EMBEDDED, ServerDied, ServerProcess
 from treadle.cli.serve import Config
 from treadle.errors import TreadleError
 from treadle.model import JSON, STREAM_MODES, StreamMode
@@ -81,7 +81,8 @@ def _server(url: str | None, config: Path, data: Path | None) -> Generator[Place
         return
     directory = data or Path(tempfile.mkdtemp(prefix="treadle-"))
     place = Place("", ["--config", str(config), "--data", str(directory)])
-    server = ServerProcess([f"--config={config}", f"--data={directory}", "--port=0", "--log-level=warning"])
+    where = [f"--config={config}", f"--data={directory}", *EMBEDDED]
+    server = ServerProcess([*where, "--port=0", "--log-level=warning"])
     try:
         place.url = server.start()
         yield place

@@ -8,7 +8,8 @@ import inspect
 import os
 import socket
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -92,19 +93,27 @@ def serve(settings: Settings, config: Config = Path("langgraph.json")) -> None:
     """Serve the project's graphs. Prints one line when requests are accepted; logs go to stderr."""
     from treadle import runtime
 
-    stdout = _keep_stdout()
+    stdout = keep_stdout()
     try:
-        code = runtime.serve(settings, config, ready=lambda url: _announce(url, stdout))
+        with listening_told(settings.host, settings.port):
+            code = runtime.serve(settings, config, ready=lambda url: announce(f"{READY}{url}", stdout))
     except runtime.DataDirInUse as error:
         report.fail(str(error), hint=error.hint, code=3)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            report.fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
-        report.fail(port_in_use(settings))
     raise typer.Exit(code)
 
 
-def _keep_stdout() -> int:
+@contextmanager
+def listening_told(host: str, port: int) -> Generator[None]:
+    """Says what is wrong with an address, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            report.fail(f"cannot listen on {host}:{port}: {error.strerror or error}")
+        report.fail(port_in_use(host, port))
+
+
+def keep_stdout() -> int:
     """Sends whatever graphs print to stderr, and returns a descriptor of the real stdout.
 
     Programs that start a server wait for its one line there and need not read on; a full pipe would stop the server.
@@ -115,13 +124,14 @@ def _keep_stdout() -> int:
     return stdout
 
 
-def _announce(url: str, stdout: int) -> None:
+def announce(line: str, stdout: int) -> None:
+    """Writes the one line and closes the descriptor."""
     with os.fdopen(stdout, "w") as stream:
-        print(f"{READY}{url}", file=stream)
+        print(line, file=stream)
 
 
-def port_in_use(settings: Settings) -> str:
-    return f"port {settings.port} on {settings.host} is in use; {IN_USE}"
+def port_in_use(host: str, port: int) -> str:
+    return f"port {port} on {host} is in use; {IN_USE}"
 
 
 def port_is_free(settings: Settings) -> bool:

@@ -20,7 +20,7 @@ from rich.text import Text
 from treadle import demo as project
 from treadle.cli import report
 from treadle.cli.live import LiveView, text_of
-from treadle.cli.process import ServerDied, ServerProcess, free_port
+from treadle.cli.process import EMBEDDED, ServerDied, ServerProcess, free_port
 from treadle.client import Client
 from treadle.client.calls import EVENTS_HEADER, FROM_START
 from treadle.client.events import (
@@ -56,7 +56,7 @@ class Show:
         self.console = console
         self.view = LiveView(console)
         self.server = ServerProcess(
-            [f"--config={CONFIG}", f"--data={data}", f"--port={free_port()}", "--log-level=warning"],
+            [f"--config={CONFIG}", f"--data={data}", *EMBEDDED, f"--port={free_port()}", "--log-level=warning"],
             log=data / "server.log",
         )
         self.thread_id = ""

@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 from treadle.backends import DataDirInUse
-from treadle.runtime.process import listen
+from treadle.runtime.process import configure_logging, listen
 from treadle.runtime.server import Runtime, serve
-from treadle.runtime.storage import SchemaFound, Unreachable, migrate, schema
 from treadle.runtime.worker import WorkerRuntime, work
 
-__all__ = [
-    "DataDirInUse",
-    "Runtime",
-    "SchemaFound",
-    "Unreachable",
-    "WorkerRuntime",
-    "listen",
-    "migrate",
-    "schema",
-    "serve",
-    "work",
-]
+__all__ = ["DataDirInUse", "Runtime", "WorkerRuntime", "configure_logging", "listen", "serve", "work"]

@@ -21,6 +21,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from treadle.errors import UnavailableError
 from treadle.settings import Settings
 
 _BACKLOG = 2048
@@ -111,7 +112,7 @@ async def _live(runtime: Living, web: Web | None, ready: Callable[[], None]) -> 
     asked = loop.create_task(ending.wait())
     lives: list[asyncio.Task[Any]] = [asked]
     try:
-        await runtime.start()
+        await _start(runtime)
         if web is None:
             ready()
         else:
@@ -123,6 +124,15 @@ async def _live(runtime: Living, web: Web | None, ready: Callable[[], None]) -> 
     finally:
         asked.cancel()
         await runtime.stop()
+
+
+async def _start(runtime: Living) -> None:
+    try:
+        await runtime.start()
+    except UnavailableError as error:  # it speaks to clients; here nobody is served yet
+        from treadle.runtime.database import DatabaseUnusable
+
+        raise DatabaseUnusable(error.detail) from error
 
 
 def _spare_the_collector() -> None:

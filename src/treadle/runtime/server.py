@@ -192,7 +192,7 @@ class Runtime:
 def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]) -> int:
     """Serves until SIGTERM or SIGINT and returns the exit code. ``ready`` gets the address once requests are accepted.
 
-    Raises ConfigError for a bad configuration or a data directory in use, Unreachable when the database does not
+    Raises ConfigError for a bad configuration or a data directory in use, DatabaseUnusable when the database does not
     answer, OSError when the address cannot be had.
     """
     configure_logging(settings)

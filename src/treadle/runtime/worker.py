@@ -74,7 +74,7 @@ class WorkerRuntime:
 def work(settings: Settings, config_path: Path, *, port: int | None, ready: Callable[[str], None]) -> int:
     """Claims and executes until SIGTERM or SIGINT and returns the exit code. ``ready`` is told what works.
 
-    With a ``port`` it answers ``/ok`` and ``/metrics`` there. Raises ConfigError, Unreachable and OSError as ``serve``.
+    With a ``port`` it answers ``/ok`` and ``/metrics`` there. Raises as ``serve`` does.
     """
     if not settings.database_url:
         hint = "treadle worker --database-url postgresql://…; over SQLite `treadle serve` executes runs itself"

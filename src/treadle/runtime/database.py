@@ -1,0 +1,96 @@
+"""A PostgreSQL database before it is opened: waits until it answers, and sees to its schema.
+
+Loaded where it is used: an embedded server starts sooner without a driver.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg
+import structlog
+
+from treadle.backends import postgres_schema as schema
+from treadle.errors import TreadleError
+from treadle.settings import Settings
+
+logger = structlog.get_logger("treadle")
+
+T = TypeVar("T")
+
+_RETRY_SECONDS = 0.5
+_TELL_SECONDS = 5.0
+_CONNECT_SECONDS = 5
+
+
+class DatabaseUnusable(TreadleError):
+    """The database does not answer, or refuses what has to be asked of it."""
+
+
+def opened(settings: Settings, open: Callable[[], T]) -> T:
+    """What ``open`` returns, called once the database answers and its schema is current."""
+
+    def fitted() -> T:
+        _fit(settings)
+        return open()
+
+    return _reached(settings.database_url, fitted, settings.database_wait_seconds)
+
+
+def _fit(settings: Settings) -> None:
+    if not settings.migrate:
+        schema.require_current(settings.database_url)
+        return
+    before, after = schema.migrate(settings.database_url)
+    if before != after:
+        logger.info("the database's schema is up to date", before=before, after=after)
+
+
+def migrate(settings: Settings) -> tuple[int, int]:
+    """Brings the database to the newest schema: versions before and after. Raises ConfigError and DatabaseUnusable."""
+    url = settings.database_url
+    return _reached(url, lambda: schema.migrate(url), settings.database_wait_seconds)
+
+
+def require_current(settings: Settings) -> int:
+    """The version of the database's schema. Raises ConfigError if it has to be migrated, and as ``migrate`` does."""
+
+    def look() -> int:
+        schema.require_current(settings.database_url)
+        return schema.schema_version(settings.database_url)
+
+    return _reached(settings.database_url, look, settings.database_wait_seconds)
+
+
+def versions(settings: Settings) -> tuple[int, int]:
+    """Those of the schema: the database's, now, and the newest that this treadle knows. Raises DatabaseUnusable."""
+    url = settings.database_url
+    return _reached(url, lambda: schema.schema_version(url), 0.0), schema.newest_version()
+
+
+def _reached(url: str, work: Callable[[], T], seconds: float) -> T:
+    """What ``work`` returns, once the database answers; that is waited for so long. Raises DatabaseUnusable."""
+    began = time.monotonic()
+    told: float | None = None
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=_CONNECT_SECONDS).close()
+            return work()
+        except psycopg.OperationalError as error:
+            now, why = time.monotonic(), _line(error)
+            left = began + seconds - now
+            if left < _RETRY_SECONDS:
+                raise DatabaseUnusable(f"the database cannot be reached: {why}") from error
+            if told is None or now - told >= _TELL_SECONDS:
+                told = now
+                logger.warning("the database does not answer yet", error=why, seconds_left=round(left, 1))
+        except psycopg.Error as error:
+            raise DatabaseUnusable(f"the database cannot be used: {_line(error)}") from error
+        time.sleep(_RETRY_SECONDS)
+
+
+def _line(error: Exception) -> str:
+    """The driver's words. The settings have seen to it that they hold no part of a password."""
+    return " ".join(str(error).split()) or type(error).__name__
