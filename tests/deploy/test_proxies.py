@@ -1,0 +1,138 @@
+"""Streams through real proxies, as deploy/proxy configures them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from deploy.proxies import ALL, Address, Proxy
+from faults.gates import Gates
+from server import Server
+from services import free_port
+
+GRAPHS = Path(__file__).parents[1] / "faults" / "langgraph.json"
+_IDS = re.compile(rb"^id: (\S+)\r\n", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def gates(tmp_path_factory: pytest.TempPathFactory) -> Gates:
+    return Gates(tmp_path_factory.mktemp("proxies") / "gates")
+
+
+@pytest.fixture(scope="module")
+def server(gates: Gates) -> Iterator[Server]:
+    # Heartbeats come so late that nothing but events can bring bytes.
+    with Server(GRAPHS, gates.directory.parent / "data", env=gates.env, heartbeat_seconds=60, drain_seconds=1) as server:
+        yield server
+        gates.release_all()
+
+
+def address(server: Server) -> Address:
+    place = urlsplit(server.url)
+    return (place.hostname or "", place.port or 0)
+
+
+@pytest.fixture(params=ALL, ids=lambda kind: kind.program)
+def proxy(request: pytest.FixtureRequest, server: Server) -> Iterator[Proxy]:
+    """In front of one process that lives and one that is gone."""
+    with request.param([address(server), ("127.0.0.1", free_port())]) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def http(proxy: Proxy) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=proxy.url, timeout=20, trust_env=False) as http:
+        yield http
+
+
+class Stream:
+    """What has been read of one open response."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        assert answer.status_code == 200, answer.read()
+        self.answer = answer
+        self.body = b""
+        self._pieces = answer.iter_raw()
+
+    def until(self, text: bytes) -> bytes:
+        while text not in self.body:
+            self.body += next(self._pieces)
+        return self.body
+
+    def rest(self) -> bytes:
+        for piece in self._pieces:
+            self.body += piece
+        return self.body
+
+
+@contextmanager
+def begun(http: httpx.Client, key: str, way: str = "stream") -> Iterator[Stream]:
+    body = {"assistant_id": "steps", "input": {"key": key}, "stream_mode": ["custom"], "if_not_exists": "create"}
+    thread = http.post("/threads", json={}).json()["thread_id"]
+    with http.stream("POST", f"/threads/{thread}/runs/{way}", json=body) as answer:
+        yield Stream(answer)
+
+
+def key_of(proxy: Proxy, name: str) -> str:
+    return f"{proxy.program}-{name}"
+
+
+def test_an_event_is_there_before_the_run_goes_on(proxy: Proxy, http: httpx.Client, gates: Gates):
+    key = key_of(proxy, "first")
+    gates.hold(key, "b")
+    with begun(http, key) as stream:
+        # The node waits at its gate, so nothing else can push these bytes out of a buffer.
+        assert b"event: end" not in stream.until(b'"at":"b"')
+        gates.release(key, "b")
+        events = _IDS.findall(stream.rest())
+    assert [int(id.rpartition(b"-")[2]) for id in events] == list(range(1, len(events) + 1))
+
+
+def test_a_stream_that_was_cut_goes_on_after_its_last_event(proxy: Proxy, http: httpx.Client, gates: Gates):
+    key = key_of(proxy, "cut")
+    gates.hold(key, "b")
+    with begun(http, key) as stream:
+        beginning = stream.until(b'"at":"b"')
+        location = stream.answer.headers["location"]
+        proxy.kill()
+    proxy.start()
+    gates.release(key, "b")
+    seen = _IDS.findall(beginning)[-1].decode()
+    rest = http.get(location, headers={"last-event-id": seen}).content
+    whole = http.get(location, headers={"last-event-id": "0"}).content
+    assert whole.endswith(rest)
+    cut = beginning[: beginning.index(b"id: " + seen.encode()) + len(seen) + 8]
+    assert cut + rest == whole
+
+
+def test_a_stream_says_that_it_is_not_to_be_buffered(server: Server, gates: Gates):
+    with httpx.Client(base_url=server.url, trust_env=False) as http, begun(http, "direct") as stream:
+        headers = stream.answer.headers
+        stream.rest()
+    assert headers["x-accel-buffering"] == "no"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_a_wait_is_answered_in_chunks(proxy: Proxy, http: httpx.Client):
+    with begun(http, key_of(proxy, "wait"), way="wait") as answer:
+        assert json.loads(answer.rest())["trail"] == ["a", "b", "c"]
+
+
+def test_no_request_meets_the_process_that_is_gone(proxy: Proxy, http: httpx.Client):
+    def created() -> Any:
+        return http.post("/threads", json={}, headers={"connection": "close"})
+
+    assert [answer.status_code for answer in (created() for _ in range(20))] == [200] * 20
+
+
+def test_a_large_input_passes(proxy: Proxy, http: httpx.Client):
+    answer = http.post("/threads", json={"metadata": {"text": "x" * 5_000_000}})
+    assert answer.status_code == 200, answer.text[:500]
