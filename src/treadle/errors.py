@@ -12,6 +12,7 @@
     │   ├── RateLimitError          429
     │   └── ServerError             5xx
     │       └── UnavailableError    503  the server is draining
+    │           └── DatabaseUnavailable  it cannot be reached or written now; trying again may well help
     ├── ConnectionFailed            no server there, or the connection broke and the retries ran out
     ├── StreamTruncated             a stream ended before its terminal event (a ConnectionFailed)
     ├── StreamAborted               the caller's AbortSignal stopped the reading
@@ -118,6 +119,11 @@ class ServerError(APIError):
 class UnavailableError(ServerError):
     status = 503
     code = "unavailable"
+
+
+class DatabaseUnavailable(UnavailableError):
+    """The database cannot be reached, or its disk cannot be written, now. A run does not fail of it: it waits, or is
+    handed back and goes on when the database does."""
 
 
 class ConnectionFailed(TreadleError):

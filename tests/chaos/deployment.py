@@ -19,7 +19,7 @@ import psycopg
 
 from chaos.programs import Program
 from chaos.proxy import Proxy
-from services import PostgresServer, RedisServer, free_port
+from services import PostgresServer, RedisServer, free_port, postgres_program
 
 Backend = Literal["sqlite", "postgres", "redis"]
 BACKENDS: tuple[Backend, ...] = ("sqlite", "postgres", "redis")
@@ -124,6 +124,16 @@ class Deployment:
             found = self.rows("SELECT tablename FROM pg_tables WHERE schemaname = ?", (SCHEMA,))
         return sorted(name for (name,) in found)
 
+    def keep(self) -> Path:
+        """Copies the database to where it outlives the deployment, for whoever looks into a violation."""
+        kept = self.root / "kept"
+        if self.postgres is None:
+            shutil.copytree(self.data, kept)
+            return kept
+        command = [postgres_program("pg_dump"), f"--dbname={self.postgres.url}", f"--schema={SCHEMA}", f"--file={kept}"]
+        subprocess.run(command, check=True, capture_output=True)
+        return kept
+
     # inside
 
     def _start_services(self) -> None:
@@ -138,34 +148,34 @@ class Deployment:
 
     async def _add_api(self, number: int) -> None:
         port = free_port()
-        arguments = ["serve", f"--config={PROJECT}", f"--port={port}", *await self._connections(), *self._flags()]
+        arguments = ["serve", f"--config={PROJECT}", f"--port={port}", f"--data={self.data}", *self._flags()]
         if self.shape.workers:
             arguments.append("--workers=0")
-        self.apis.append(self._program(f"api-{number}", arguments, port))
+        self.apis.append(self._program(f"api-{number}", arguments, port, await self._connections()))
         self.doors.append(await Proxy(port).start())
 
     async def _add_worker(self, number: int) -> None:
-        arguments = ["worker", f"--config={PROJECT}", *await self._connections(), *self._flags()]
-        self.workers.append(self._program(f"worker-{number}", arguments, 0))
+        port = free_port()
+        arguments = ["worker", f"--config={PROJECT}", f"--port={port}", *self._flags(but="heartbeat_seconds")]
+        self.workers.append(self._program(f"worker-{number}", arguments, port, await self._connections()))
 
-    def _program(self, name: str, arguments: list[str], port: int) -> Program:
-        env = {"CHAOS_DIR": str(self.gates)}
+    def _program(self, name: str, arguments: list[str], port: int, connections: dict[str, str]) -> Program:
+        env = {"CHAOS_DIR": str(self.gates), **connections}
         return Program(name, arguments, log=self.root / f"{name}.log", env=env, port=port)
 
-    async def _connections(self) -> list[str]:
+    async def _connections(self) -> dict[str, str]:
+        """Where a process finds its services: through proxies of its own."""
         if self.postgres is None:
-            return [f"--data={self.data}"]
-        link = await Proxy(self.postgres.port).start()
-        self.database_links.append(link)
-        arguments = [f"--database-url={self.postgres.url_at(link.port, SCHEMA)}"]
+            return {}
+        self.database_links.append(await Proxy(self.postgres.port).start())
+        found = {"TREADLE_DATABASE_URL": self.postgres.url_at(self.database_links[-1].port, SCHEMA)}
         if self.redis is not None:
-            other = await Proxy(self.redis.port).start()
-            self.redis_links.append(other)
-            arguments.append(f"--redis-url={self.redis.url_at(other.port)}")
-        return arguments
+            self.redis_links.append(await Proxy(self.redis.port).start())
+            found["TREADLE_REDIS_URL"] = self.redis.url_at(self.redis_links[-1].port)
+        return found
 
-    def _flags(self) -> list[str]:
-        return [f"--{name.replace('_', '-')}={value}" for name, value in self.shape.settings.items()]
+    def _flags(self, but: str = "") -> list[str]:
+        return [f"--{name.replace('_', '-')}={value}" for name, value in self.shape.settings.items() if name != but]
 
 
 def mount_disk(directory: Path) -> Path | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
-from chaos.deployment import DISK_BYTES, Deployment
+from chaos.deployment import Deployment
 from chaos.history import History
 from chaos.points import NAMES
 from chaos.programs import NotReady, Program
@@ -253,15 +255,9 @@ class Faults:
             await self._growth_ends()
             return
         filler = self.deployment.disk / "filler"
-        with filler.open("wb") as file:
-            try:
-                for _ in range(DISK_BYTES // 65536):
-                    file.write(bytes(65536))
-                    file.flush()
-            except OSError:
-                pass
+        await asyncio.to_thread(_fill, filler)
         await self._pause(self._chance.uniform(0.5, 4.0))
-        filler.unlink()
+        filler.unlink(missing_ok=True)
 
     async def _growth_ends(self) -> None:
         """Where no small disk can be mounted, files may not grow instead."""
@@ -302,3 +298,10 @@ class Faults:
     def _some(self, things: Sequence[T]) -> list[T]:
         """One of them or all."""
         return list(things) if self._chance.random() < 0.5 else [self._one(things)]
+
+
+def _fill(file: Path) -> None:
+    """Takes all the room there is."""
+    with suppress(OSError), file.open("wb", buffering=0) as filler:
+        while filler.write(bytes(65536)):
+            pass

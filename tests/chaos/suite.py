@@ -68,6 +68,8 @@ async def run(asked: Round, root: Path) -> Report:
         with suppress(asyncio.CancelledError):
             await watch
         report = _report(asked, deployment, history)
+        if report.violations:
+            report.notes.append(f"the database is in {await asyncio.to_thread(deployment.keep)}")
     report.seconds = time.monotonic() - began
     return report
 

@@ -26,7 +26,7 @@ from psycopg import errors
 
 from treadle.backends.engine import Connection, EngineClosed, Job, Submitting, Work, deliver
 from treadle.backends.postgres_connection import PostgresConnection
-from treadle.errors import UnavailableError, UnprocessableError
+from treadle.errors import DatabaseUnavailable, UnprocessableError
 from treadle.ports import Clock
 
 T = TypeVar("T")
@@ -39,7 +39,6 @@ _ASIDE = 4
 _TRIES = 5
 _PATIENCE_SECONDS = 15.0
 """How long a job that belongs to no run waits for a database that cannot be reached; those of runs wait on."""
-_STALLED_SECONDS = 25.0
 _CLOSE_SECONDS = 10.0
 _LOCKED = (errors.LockNotAvailable, errors.DeadlockDetected)
 _RACED = (*_LOCKED, errors.SerializationFailure, errors.UniqueViolation, errors.ForeignKeyViolation)
@@ -77,8 +76,12 @@ class DatabaseClock:
             self.synced_at = time.monotonic()
 
 
+class _Undone(psycopg.InternalError):
+    """A job of the group raised after it had changed something: the group is undone, to be run one by one."""
+
+
 class _Session:
-    """A connection that is made anew when it is broken, and knows since when somebody waits for its answer."""
+    """A connection that is made anew when it is broken."""
 
     def __init__(self, url: str, name: str, *, lock_ms: int, writes: bool) -> None:
         self._url = url
@@ -86,7 +89,6 @@ class _Session:
         self._settings = _SETTINGS.format(lock=lock_ms)
         self._writes = writes
         self._connection: PostgresConnection | None = None
-        self.busy_since: float | None = None
 
     def connection(self) -> PostgresConnection:
         """Raises psycopg.OperationalError if the database cannot be reached now."""
@@ -100,10 +102,6 @@ class _Session:
     def is_lost_by(self, error: psycopg.OperationalError) -> bool:
         """Whether the connection is gone, and not only a statement refused."""
         return self._connection is None or self._connection.broken or (error.sqlstate or "").startswith(("08", "57P"))
-
-    def cut_if_stalled(self, now: float) -> None:
-        if self.busy_since is not None and now - self.busy_since > _STALLED_SECONDS and self._connection is not None:
-            self._connection.cut()
 
     def close(self) -> None:
         if self._connection is not None:
@@ -129,7 +127,6 @@ class PostgresEngine(Submitting):
         self.commits = 0
         self.jobs = 0
         self._thread = threading.Thread(target=self._write_jobs, name="treadle-writer", daemon=True)
-        self._watch = threading.Thread(target=self._watch_sessions, name="treadle-watch", daemon=True)
         self._ended = threading.Event()
         self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="treadle-reader")
         self._aside = ThreadPoolExecutor(_ASIDE, thread_name_prefix="treadle-aside")
@@ -143,7 +140,6 @@ class PostgresEngine(Submitting):
         if self._shared_clock is not None:
             self._shared_clock.sync(self._session("reader", lock_ms=0, writes=False).connection())
         self._thread.start()
-        self._watch.start()
 
     def close(self) -> None:
         with self._lock:
@@ -173,14 +169,6 @@ class PostgresEngine(Submitting):
                 self._sessions.append(session)
         return session
 
-    def _watch_sessions(self) -> None:
-        """Notices connections that neither answer nor break."""
-        while not self._ended.wait(1.0):
-            with self._lock:
-                sessions = tuple(self._sessions)
-            for session in sessions:
-                session.cut_if_stalled(time.monotonic())
-
     # reading
 
     async def read(self, work: Work[T]) -> T:
@@ -202,11 +190,9 @@ class PostgresEngine(Submitting):
                 if not session.is_lost_by(error):
                     raise _mapped(error) from error
                 if not self._may_wait(deadline):
-                    raise UnavailableError("the database cannot be reached now") from error
+                    raise DatabaseUnavailable("the database cannot be reached now") from error
             except psycopg.Error as error:
                 raise _mapped(error) from error
-            finally:
-                session.busy_since = None
 
     def _may_wait(self, deadline: float) -> bool:
         return time.monotonic() < deadline and not self._ended.wait(0.1)
@@ -322,7 +308,6 @@ class PostgresEngine(Submitting):
             xid: str | None = None
             try:
                 conn = session.connection()
-                session.busy_since = time.monotonic()
                 self._run(conn, group)
                 xid = conn.xid
                 conn.commit()
@@ -336,7 +321,7 @@ class PostgresEngine(Submitting):
                     try:
                         if self._is_committed(session, xid):
                             return
-                    except UnavailableError as unknown:
+                    except DatabaseUnavailable as unknown:
                         for job in group:
                             job.error = unknown
                         return
@@ -345,8 +330,6 @@ class PostgresEngine(Submitting):
             except psycopg.Error:
                 self._undo(session)
                 raise
-            finally:
-                session.busy_since = None
 
     def _run(self, conn: PostgresConnection, group: list[Job[Any]]) -> None:
         self._local.told.clear()
@@ -354,33 +337,23 @@ class PostgresEngine(Submitting):
         if self._shared_clock is not None and time.monotonic() - self._shared_clock.synced_at > 10.0:
             self._shared_clock.sync(conn)
         for job in group:
-            mark = len(self._local.told)
-            job.error = None
-            if len(group) > 1:
-                conn.savepoint()
+            mark, sent, job.error = len(self._local.told), conn.sent, None
             try:
                 job.result = job.work(conn)
-            except psycopg.Error as error:
-                if isinstance(error, psycopg.DataError) and error.sqlstate is None:
-                    job.error = _mapped(error)  # a value that cannot be sent: nothing was
-                    self._take_back(conn, group, mark)
-                    continue
+            except psycopg.Error:
                 raise
             except BaseException as error:  # it belongs to whoever gave the job
                 job.error = error
-                self._take_back(conn, group, mark)
-            else:
-                if len(group) > 1:
-                    conn.release()
+                del self._local.told[mark:]
+                if conn.sent > sent:
+                    self._take_back(conn, group)
 
-    def _take_back(self, conn: PostgresConnection, group: list[Job[Any]], mark: int) -> None:
-        """Undoes a job that raised."""
-        del self._local.told[mark:]
+    def _take_back(self, conn: PostgresConnection, group: list[Job[Any]]) -> None:
+        """Undoes a job that raised after it had changed something."""
         if len(group) > 1:
-            conn.undo()
-        else:
-            conn.rollback()
-            conn.begin()
+            raise _Undone
+        conn.rollback()
+        conn.begin()
 
     def _undo(self, session: _Session) -> None:
         try:
@@ -405,14 +378,14 @@ class PostgresEngine(Submitting):
                     return status == "committed"
             self._ended.wait(pause)
             pause = min(1.0, pause * 2)
-        raise UnavailableError("the server stopped before the database said what became of a commit")
+        raise DatabaseUnavailable("the server stopped before the database said what became of a commit")
 
     def _wait(self, group: list[Job[Any]], began: float) -> bool:
         """A pause before the next connection. Jobs of no run give up after a while; False if none is left."""
         if self._closed or time.monotonic() - began > _PATIENCE_SECONDS:
             for job in group:
                 if self._closed or job.key is None:
-                    job.error = UnavailableError("the database cannot be reached now")
+                    job.error = DatabaseUnavailable("the database cannot be reached now")
             deliver([job for job in group if job.error is not None])
             group[:] = [job for job in group if job.error is None]
         time.sleep(min(1.0, 0.05 + (time.monotonic() - began) / 10))
@@ -430,7 +403,6 @@ class PostgresEngine(Submitting):
 
 def _look(session: _Session, work: Work[T], snapshot: bool) -> T:
     conn = session.connection()
-    session.busy_since = time.monotonic()
     if snapshot:
         conn.begin(_SNAPSHOT)
     try:
@@ -448,5 +420,5 @@ def _mapped(error: psycopg.Error) -> Exception:
     if isinstance(error, psycopg.DataError):
         return UnprocessableError(f"a text holds what the database cannot store: {error}")
     if isinstance(error, psycopg.OperationalError):
-        return UnavailableError(f"the database is too busy: {error}")
+        return DatabaseUnavailable(f"the database is too busy: {error}")
     return error

@@ -3,6 +3,8 @@
 A job is a plain function over the connection. The writer takes whatever jobs are waiting, runs each in a savepoint of
 its own inside one transaction, commits once, tells (``tell``) and only then resolves the futures: so a single fsync
 serves every run of the moment, and nothing is told that is not durable. Jobs run in the order they were given.
+
+While the disk takes no writes, jobs with a key (those of runs) wait for it; the others fail with DatabaseUnavailable.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -20,13 +22,23 @@ from typing import Any, TypeVar
 
 from treadle import filters
 from treadle.backends.engine import Connection, EngineClosed, Job, Submitting, Work, deliver
-from treadle.errors import TreadleError
+from treadle.errors import DatabaseUnavailable, TreadleError
 from treadle.ports import Clock
 
 T = TypeVar("T")
 
 _GROUP = 256
 _READERS = 4
+_PAUSE_SECONDS = 0.2
+"""Between two tries to write what waits for a disk that takes no writes."""
+_DISK = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+}
+"""What may pass without anybody changing the statement; the low byte of SQLite's extended codes."""
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -105,11 +117,12 @@ class SqliteEngine(Submitting):
 
     def snapshot(self, work: Work[T]) -> T:
         connection = self.reader()
-        connection.execute("BEGIN")
-        try:
-            return work(connection)
-        finally:
-            connection.execute("COMMIT")
+        with _disk_told():
+            connection.execute("BEGIN")
+            try:
+                return work(connection)
+            finally:
+                connection.execute("COMMIT")
 
     def sizes(self, conn: Connection) -> dict[str, int]:
         files = {"database": self.path, "wal": self.path.with_name(f"{self.path.name}-wal")}
@@ -142,24 +155,30 @@ class SqliteEngine(Submitting):
             self._jobs.put(job)
 
     def _write_jobs(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            group = [job]
-            ending = False
-            while len(group) < _GROUP:
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-                if job is None:
-                    ending = True
-                    break
-                group.append(job)
-            self._commit(group)
-            if ending:
-                return
+        held: list[Job[Any]] = []
+        ending = False
+        while not ending:
+            group, ending = self._gather(held)
+            held = self._commit(group) if group else []
+        _refuse(held, EngineClosed("the database was closed before its disk took writes again"))
 
-    def _commit(self, group: list[Job[Any]]) -> None:
-        conn = self._writer
+    def _gather(self, held: list[Job[Any]]) -> tuple[list[Job[Any]], bool]:
+        """What is to be written next: what is still held, and what waits. The second value: no more will come."""
+        group = list(held)
+        try:
+            job = self._jobs.get(timeout=_PAUSE_SECONDS if held else None)
+            while job is not None:
+                group.append(job)
+                if len(group) >= _GROUP + len(held):
+                    return group, False
+                job = self._jobs.get_nowait()
+        except queue.Empty:
+            return group, False
+        return group, True
+
+    def _commit(self, group: list[Job[Any]]) -> list[Job[Any]]:
+        """Returns the jobs that wait for the disk: those of runs, when it took nothing."""
+        conn, held = self._writer, list[Job[Any]]()
         self._told.clear()
         try:
             conn.execute("BEGIN IMMEDIATE")
@@ -168,29 +187,65 @@ class SqliteEngine(Submitting):
             conn.execute("COMMIT")
             self.commits += 1
             self.jobs += len(group)
-        except BaseException as error:  # the disk is full or broken: the whole group failed, and each waiter hears it
+        except BaseException as error:  # the whole group failed, and each waiter hears it, or waits on
             with contextlib.suppress(sqlite3.Error):
                 conn.execute("ROLLBACK")
-            for job in group:
-                job.error = job.error or error
             self._told.clear()
+            group, held = _sorted_out(group, error)
         for callback in self._told:
             callback()
         deliver(group)
+        return held
 
     def _run(self, job: Job[Any]) -> None:
         """Runs one job in its savepoint. Raises only if the whole transaction is lost."""
         conn, mark = self._writer, len(self._told)
+        job.error = None
         conn.execute("SAVEPOINT job")
         try:
             job.result = job.work(conn)
         except BaseException as error:  # it belongs to whoever gave the job
+            if not conn.in_transaction or _is_of_disk(error):
+                raise
             job.error = error
             del self._told[mark:]
-            if not conn.in_transaction:
-                raise
             conn.execute("ROLLBACK TO job")
         conn.execute("RELEASE job")
+
+
+def _is_of_disk(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK
+
+
+@contextlib.contextmanager
+def _disk_told() -> Generator[None]:
+    """Raises DatabaseUnavailable for what may pass."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if not _is_of_disk(error):
+            raise
+        raise DatabaseUnavailable(f"the database cannot be read now: {error}") from error
+
+
+def _sorted_out(group: list[Job[Any]], error: BaseException) -> tuple[list[Job[Any]], list[Job[Any]]]:
+    """Of a group that came to nothing: the jobs that have failed, and those that are to be run again."""
+    if not _is_of_disk(error):
+        _fail(group, error)
+        return group, []
+    failed = [job for job in group if job.key is None]
+    _fail(failed, DatabaseUnavailable(f"the database cannot be written now: {error}"))
+    return failed, [job for job in group if job.key is not None]
+
+
+def _fail(jobs: list[Job[Any]], error: BaseException) -> None:
+    for job in jobs:
+        job.error = job.error or error
+
+
+def _refuse(jobs: list[Job[Any]], error: BaseException) -> None:
+    _fail(jobs, error)
+    deliver(jobs)
 
 
 def migrate(conn: SqliteConnection) -> None:

@@ -14,7 +14,7 @@ import structlog
 from langchain_core.runnables import RunnableConfig
 from msgspec import Struct
 
-from treadle.errors import LeaseLost, TreadleError
+from treadle.errors import DatabaseUnavailable, LeaseLost, TreadleError
 from treadle.graph.auth import USER, with_user
 from treadle.graph.encode import describe_error
 from treadle.graph.internals import AnyGraph
@@ -103,13 +103,21 @@ async def _outcome(run: Execution) -> Outcome | None:
         return succeeded(ending)
     except LeaseLost:
         raise
+    except DatabaseUnavailable as error:
+        logger.warning(
+            "a run is handed back: its state could not be read or written",
+            run_id=run.attempt.lease.run_id,
+            error=str(error),
+        )
+        return None
     except Exception as error:  # closing what a factory opened, or the saver, failed: the run ends all the same
         return failed(run, error, Ending())
 
 
 def _cause(attempt: Attempt, error: BaseException) -> BaseException:
-    """A cancellation that the worker asked for becomes Stopped. Raises LeaseLost, and a cancellation from outside."""
-    if isinstance(error, LeaseLost):
+    """A cancellation that the worker asked for becomes Stopped. Raises what is no failure of the run's: LeaseLost,
+    DatabaseUnavailable and a cancellation from outside."""
+    if isinstance(error, LeaseLost | DatabaseUnavailable):
         raise error
     task = asyncio.current_task()
     if not isinstance(error, asyncio.CancelledError) or task is None:
