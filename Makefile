@@ -1,6 +1,6 @@
 # One word each: `make demo` and `make test` are all a newcomer needs; both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check fix docs bench clean
+.PHONY: help setup demo dev test check fix docs bench chaos soak clean
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -60,6 +60,12 @@ docs: setup  ## the generated pages of docs/
 
 bench: setup  ## speed as ratios to bare LangGraph, one table; ARGS="--help" for more
 	$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: setup  ## runs while things are killed, and the check of all that happened; ARGS="--backend all --seed 1"
+	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
+soak: setup  ## a steady load, after which memory, descriptors and rows must be back; ARGS="--minutes 10"
+	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(ARGS)
 
 clean:  ## removes the virtual environment and what tools left behind
 	rm -rf $(VENV) tests/js/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build

@@ -36,6 +36,7 @@ class Shape:
     apis: int = 1
     workers: int = 0
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    project: Path = PROJECT
 
     @classmethod
     def of(cls, backend: Backend, **settings: Any) -> Shape:
@@ -148,7 +149,7 @@ class Deployment:
 
     async def _add_api(self, number: int) -> None:
         port = free_port()
-        arguments = ["serve", f"--config={PROJECT}", f"--port={port}", f"--data={self.data}", *self._flags()]
+        arguments = ["serve", f"--config={self.shape.project}", f"--port={port}", f"--data={self.data}", *self._flags()]
         if self.shape.workers:
             arguments.append("--workers=0")
         self.apis.append(self._program(f"api-{number}", arguments, port, await self._connections()))
@@ -156,7 +157,12 @@ class Deployment:
 
     async def _add_worker(self, number: int) -> None:
         port = free_port()
-        arguments = ["worker", f"--config={PROJECT}", f"--port={port}", *self._flags(but="heartbeat_seconds")]
+        arguments = [
+            "worker",
+            f"--config={self.shape.project}",
+            f"--port={port}",
+            *self._flags(but="heartbeat_seconds"),
+        ]
         self.workers.append(self._program(f"worker-{number}", arguments, port, await self._connections()))
 
     def _program(self, name: str, arguments: list[str], port: int, connections: dict[str, str]) -> Program:

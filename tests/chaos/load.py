@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from chaos.client import Client
@@ -53,12 +53,14 @@ class Actor:
         *,
         told: Callable[[str], None],
         patience: float,
+        mishaps: Sequence[str] = MISHAPS,
     ) -> None:
         self.name = name
         self.history = history
         self.budget = budget
         self.chance = chance
         self.client = Client(urls, history, chance, told=told, patience=patience)
+        self._mishaps = mishaps
         self._number = 0
         self._open: list[asyncio.Task[None]] = []
 
@@ -161,8 +163,8 @@ class Actor:
         size = 20_000 if self.chance.random() < 0.03 else self.chance.choice((0, 100, 1000))
         pause = self.chance.choice((0.0, 0.0, 0.02, 0.1, 0.3))
         work: dict[str, Any] = {"token": token, "events": events, "size": size, "pause": pause}
-        if self.chance.random() < 0.12:
-            work |= {"mishap": self.chance.choice(MISHAPS), "at": self.chance.choice(NODES[graph])}
+        if self._mishaps and self.chance.random() < 0.12:
+            work |= {"mishap": self.chance.choice(self._mishaps), "at": self.chance.choice(NODES[graph])}
         return work
 
     def _body(self, asked: Asked) -> dict[str, Any]:

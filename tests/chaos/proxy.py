@@ -35,6 +35,7 @@ class Proxy:
         self.port = 0
         self.seen = 0
         self._links: set[Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._swallow = self._refuse = False
         self._delay = 0.0
@@ -48,6 +49,9 @@ class Proxy:
         if self._server is not None:
             self._server.close()
         self.cut()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self) -> None:
         """Resets every open connection; new ones pass."""
@@ -75,7 +79,12 @@ class Proxy:
             if link.lossy:
                 link.cut()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._join(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.seen += 1
         if self._refuse:
             writer.transport.abort()
