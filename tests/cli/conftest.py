@@ -15,6 +15,8 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
+from databases import drop_schema, fresh_schema
+
 TIMEOUT = 60
 
 GRAPH = """
@@ -173,15 +175,28 @@ class Treadle:
             timeout=TIMEOUT,
         )
 
-    def start(self, *arguments: str) -> Program:
-        program = Program(*arguments, cwd=self.cwd, env=environment())
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Program:
+        program = Program(*arguments, cwd=self.cwd, env=environment(**(env or {})))
         self.started.append(program)
         return program
 
-    def serve(self, *arguments: str) -> tuple[Program, str]:
+    def serve(self, *arguments: str, env: Mapping[str, str] | None = None) -> tuple[Program, str]:
         """A server on a free port, and its address."""
-        program = self.start("serve", "--port=0", *arguments)
+        program = self.start("serve", "--port=0", *arguments, env=env)
         return program, program.ready()
+
+    def work(self, *arguments: str, env: Mapping[str, str] | None = None) -> tuple[Program, str]:
+        """A worker, and what it says of itself."""
+        program = self.start("worker", *arguments, env=env)
+        return program, program.wait_for("treadle worker is ready: ").removeprefix("treadle worker is ready: ")
+
+
+@pytest.fixture
+def empty_database() -> Iterator[str]:
+    """The URL of a PostgreSQL database that holds nothing yet."""
+    url = fresh_schema(migrated=False)
+    yield url
+    drop_schema(url)
 
 
 @pytest.fixture
