@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from server import until
 from treadle.backends.hub import TailFollower
 from treadle.backends.relay import ClusterHub, FallbackRelay, Relay
 from treadle.backends.relay_postgres import PostgresRelay
@@ -61,11 +62,12 @@ class Peer:
             pass
 
     def begin(self) -> None:
-        """Returns once it listens, and was told so."""
+        """Returns once it listens, was told so, and is heard."""
         self.hub.start()
         relays = getattr(self.relay, "both", (self.relay,))
         assert all(relay.await_listening(SECONDS) for relay in relays)
         assert sorted(self.hears() for _ in relays * 2) == ["delivery"] * len(relays) + ["queue"] * len(relays)
+        until(lambda: all(relay.speaking for relay in relays))
 
     def follow(self, log: Log, run_id: str = "r") -> TailFollower:
         return self.hub.follow(run_id, 0, log.read, NEVER)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from backends import relay_peers
 from backends.relay_peers import NEVER, RELAYS, SECONDS, Both, Log, Peer, read_all
 from services import PostgresServer, RedisServer, free_port
 from treadle.backends.relay import ClusterHub
-from treadle.backends.relay_link import delay
+from treadle.backends.relay_link import Link, delay
 from treadle.backends.relay_postgres import PostgresRelay
 from treadle.backends.relay_redis import RedisRelay
 from treadle.ports import Chunk
@@ -268,17 +268,29 @@ def test_after_a_cut_readers_go_on_from_the_log_and_listeners_look_again(
     asyncio.run(main())
 
 
-def test_what_is_said_while_the_server_is_away_is_heard_when_it_is_back(own_redis: RedisServer) -> None:
-    here, there = (Peer(RedisRelay(own_redis.url, namespace="away")) for _ in range(2))
-    here.begin()
-    there.begin()
-    own_redis.kill()
-    here.hub.cancel_marked("r", "interrupt")
-    here.hub.published("r", Log().commit(1))
-    own_redis.start()
-    there.hears_at_last(("r", "interrupt"))
-    here.hub.close()
-    there.hub.close()
+def test_what_is_said_while_the_server_is_away_is_made_up_for_when_it_is_back(own_redis: RedisServer) -> None:
+    async def main() -> None:
+        here, there = (Peer(RedisRelay(own_redis.url, namespace="away")) for _ in range(2))
+        here.begin()
+        there.begin()
+        log = Log()
+        there.hub.created("r")
+        follower = there.follow(log)
+        reading = asyncio.ensure_future(read_all(follower, 3))
+        await asyncio.sleep(0)
+        own_redis.kill()
+        here.hub.queue_changed()
+        here.hub.published("r", log.commit(3))
+        own_redis.start()
+        assert await reading == [1, 2, 3]
+        assert [there.hears(), there.hears()] == ["queue", "delivery"]
+        here.hub.cancel_marked("r", "interrupt")
+        there.hears_at_last(("r", "interrupt"))
+        follower.close()
+        here.hub.close()
+        there.hub.close()
+
+    asyncio.run(main())
 
 
 @contextmanager
@@ -382,6 +394,37 @@ def test_starting_and_closing_again_changes_nothing(join: Join) -> None:
     here.hub.start()
     here.hub.queue_changed()
     assert threading.active_count() == threads - 2
+
+
+@pytest.mark.parametrize("relay", [PostgresRelay, RedisRelay])
+def test_a_quiet_connection_shows_that_it_lives_when_asked(
+    relay: Callable[..., Link], postgres: PostgresServer, shared_redis: RedisServer
+) -> None:
+    url = postgres.url if relay is PostgresRelay else shared_redis.url
+    with closing(relay(url, namespace="quiet")._listener()) as listener:
+        for _ in range(3):
+            assert listener.hear(0) is None
+            listener.ping()
+            assert listener.hear(SECONDS) == ([] if relay is PostgresRelay else ())
+
+
+def test_a_server_that_hangs_is_noticed_and_heard_again_afterwards() -> None:
+    with PostgresServer(fsync=False) as server:
+        here, there = (Peer(PostgresRelay(server.url, namespace="hang")) for _ in range(2))
+        lost = threading.Event()
+        there.hub.lost = lambda was_live: lost.set()
+        here.begin()
+        there.begin()
+        server.pause()
+        here.hub.queue_changed()
+        assert lost.wait(SECONDS)
+        assert not there.relay.listening
+        server.resume()
+        there.hears_at_last("delivery")
+        here.hub.cancel_marked("r", "interrupt")
+        there.hears_at_last(("r", "interrupt"))
+        here.hub.close()
+        there.hub.close()
 
 
 def test_a_message_that_is_not_understood_is_passed_over(shared_redis: RedisServer) -> None:
