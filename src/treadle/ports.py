@@ -5,7 +5,7 @@ Times inside a backend are integers: unix microseconds, from the Clock that the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -48,7 +48,9 @@ class Clock(Protocol):
 
 
 class NewRun(Struct, kw_only=True, frozen=True):
-    """A run to insert as pending. ``temporary`` marks a stateless run whose thread goes when it ends."""
+    """A run to insert as pending. ``temporary`` marks a stateless run whose thread goes when it ends.
+
+    Runs of higher ``priority`` start first; those of one ``concurrency_key`` share its slots."""
 
     run_id: str
     thread_id: str
@@ -59,6 +61,8 @@ class NewRun(Struct, kw_only=True, frozen=True):
     multitask_strategy: MultitaskStrategy
     available_at: int
     temporary: bool
+    priority: int = 0
+    concurrency_key: str | None = None
 
 
 class ActiveRun(Struct, frozen=True):
@@ -76,6 +80,16 @@ class Lease(Struct, frozen=True):
     thread_id: str
     attempt: int
     worker_id: str
+
+
+class Limits(Struct, frozen=True):
+    """How many runs may run at once: of each graph named in ``graphs``, and of any one concurrency key."""
+
+    graphs: Mapping[str, int] = {}
+    key: int = 1
+
+
+DEFAULT_LIMITS = Limits()
 
 
 class Claim(Struct, frozen=True):
@@ -96,7 +110,7 @@ class Claim(Struct, frozen=True):
 
 
 class Claimed(Struct, frozen=True):
-    """``next_due`` is when the next delayed run becomes due, in unix microseconds."""
+    """``next_due`` is when to claim again (a delayed run becomes due then), in unix microseconds."""
 
     claims: list[Claim]
     next_due: int | None
@@ -284,6 +298,10 @@ class Transaction(Protocol):
         ...
 
     def active_runs(self, thread_id: str) -> list[ActiveRun]: ...
+    def pending_runs(self, most: int) -> int:
+        """How many runs are pending, counted up to ``most``."""
+        ...
+
     def active_run_ids(self, status: Literal["pending", "running", "all"]) -> list[tuple[str, str]]:
         """``(thread_id, run_id)`` over all threads."""
         ...
@@ -367,8 +385,12 @@ class Records(Protocol):
 class Queue(Protocol):
     """What a worker may do to runs. Every write for a run needs its Lease and raises LeaseLost without it."""
 
-    async def claim(self, worker_id: str, limit: int) -> Claimed:
-        """Takes up to ``limit`` due pending runs, oldest first, at most one a thread; appends their metadata event."""
+    async def claim(self, worker_id: str, limit: int, limits: Limits = DEFAULT_LIMITS) -> Claimed:
+        """Takes up to ``limit`` due pending runs, at most one a thread, and appends their metadata event.
+
+        Those of higher priority come first, then those that became due first; on one thread the order of creation
+        rules. Over all processes that claim, no graph and no key runs more than ``limits`` says, and a run that may
+        run is not kept from it by others that may not."""
         ...
 
     async def finish(self, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:

@@ -11,36 +11,34 @@ import orjson
 from treadle.backends import checkpoints, rows, sql, thread_rows, webhooks
 from treadle.backends.engine import Connection, Engine, hold
 from treadle.backends.hub import Hub, TailFollower, ThreadFollower
+from treadle.backends.limits import Turns, leave, wake_behind, wake_limited, wake_thread
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction, Event
-from treadle.ports import Chunk, Claim, Claimed, Lease, Outcome, Transaction
+from treadle.ports import DEFAULT_LIMITS, Chunk, Claim, Claimed, Lease, Limits, Outcome, Transaction
 
 T = TypeVar("T")
 
 _INTERRUPTED = "UserInterrupt"
 _ROLLED_BACK = "UserRollback"
 
-# A due run starts when nothing runs on its thread, no older due run waits there, and nobody holds the thread.
-_DUE = """
-SELECT r.run_id FROM runs r JOIN threads t ON t.thread_id = r.thread_id
-WHERE r.status = 'pending' AND r.available_at <= ?1 AND (t.held_until IS NULL OR t.held_until <= ?1)
-  AND NOT EXISTS (SELECT 1 FROM runs x WHERE x.thread_id = r.thread_id AND x.status = 'running')
-  AND NOT EXISTS (
-    SELECT 1 FROM runs y WHERE y.thread_id = r.thread_id AND y.status = 'pending'
-    AND y.position < r.position AND y.available_at <= ?1)
-ORDER BY r.available_at, r.position LIMIT ?2 /*pg: FOR NO KEY UPDATE OF r, t SKIP LOCKED */
-"""
-_NEXT_DUE = "SELECT min(available_at) FROM runs WHERE status = 'pending' AND available_at > ?"
 _TAKE = """
 UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?1, updated_at = ?2,
-    started_at = coalesce(started_at, ?2), event_seq = event_seq + 1
+    started_at = coalesce(started_at, ?2), event_seq = event_seq + 1, limited = ?4, blocked_by = NULL
 WHERE run_id = ?3
 RETURNING thread_id, attempt, assistant_id, graph_id, metadata, temporary, event_seq,
     (SELECT q.kwargs FROM run_requests q WHERE q.run_id = runs.run_id),
     (SELECT t.error FROM threads t WHERE t.thread_id = runs.thread_id)
 """
 _EXTEND = """
-UPDATE runs SET event_seq = event_seq + ? WHERE run_id = ? AND attempt = ? AND status = 'running' RETURNING event_seq
+UPDATE runs SET event_seq = event_seq + ? WHERE run_id = ? AND attempt = ? AND worker_id IS NOT NULL
+RETURNING event_seq
+"""
+_ENDING = """
+SELECT temporary, cancel_action, cancel_reason, graph_id, concurrency_key, limited FROM runs WHERE run_id = ?
+"""
+_REQUEUE = """
+UPDATE runs SET status = 'pending', worker_id = NULL, crashes = crashes + ?, updated_at = ? WHERE run_id = ?
+RETURNING thread_id, graph_id, concurrency_key, limited
 """
 _LOST = """
 SELECT r.run_id, r.thread_id, r.crashes, r.cancel_action FROM runs r JOIN threads t ON t.thread_id = r.thread_id
@@ -55,6 +53,9 @@ SELECT first_seq, events FROM event_chunks WHERE run_id = ?1
   AND last_seq >= ?2
 ORDER BY first_seq LIMIT 64
 """
+_RECONSIDERED = 4096
+"""How many of those that wait for slots are looked at anew when the limits are others."""
+_LOOKED_AFTER = 64
 _READ_BYTES = 4 * 1024 * 1024
 """How much one reading of the log takes into memory: the chunk that goes beyond it is the last."""
 _BOUNDS = """
@@ -86,19 +87,25 @@ class SqlQueue:
     def __init__(self, engine: Engine, hub: Hub) -> None:
         self._engine = engine
         self._hub = hub
+        self._limits: Limits | None = None
 
-    async def claim(self, worker_id: str, limit: int) -> Claimed:
-        return await self._engine.write(lambda conn: self._claim(conn, worker_id, limit))
+    async def claim(self, worker_id: str, limit: int, limits: Limits = DEFAULT_LIMITS) -> Claimed:
+        claimed = await self._engine.write(lambda conn: self._claim(conn, worker_id, limit, limits))
+        self._limits = limits
+        return claimed
 
-    def _claim(self, conn: Connection, worker_id: str, limit: int) -> Claimed:
+    def _claim(self, conn: Connection, worker_id: str, limit: int, limits: Limits) -> Claimed:
+        if limits != self._limits:
+            wake_limited(conn, _RECONSIDERED)
         now = self._engine.clock.now()
-        due = conn.execute(_DUE, (now, limit)).fetchall()
-        claims = [self._take(conn, worker_id, run_id, now) for (run_id,) in due]
-        (next_due,) = conn.execute(_NEXT_DUE, (now,)).fetchone()
-        return Claimed(claims, next_due)
+        turns = Turns(conn, now, limits)
+        claims = [
+            self._take(conn, worker_id, each.run_id, now, turns.is_limited(each.graph_id)) for each in turns.take(limit)
+        ]
+        return Claimed(claims, turns.next_due)
 
-    def _take(self, conn: Connection, worker_id: str, run_id: str, now: int) -> Claim:
-        taken = conn.execute(_TAKE, (worker_id, now, run_id)).fetchone()
+    def _take(self, conn: Connection, worker_id: str, run_id: str, now: int, limited: bool) -> Claim:
+        taken = conn.execute(_TAKE, (worker_id, now, run_id, limited)).fetchone()
         thread_id, attempt, assistant_id, graph_id, metadata, temporary, seq, kwargs, error = taken
         request = rows.load(kwargs)
         started = {"run_id": run_id, "attempt": attempt, "tags": request.get("config", {}).get("tags") or []}
@@ -127,9 +134,7 @@ class SqlQueue:
     def _end(self, conn: Connection, run_id: str, thread_id: str, outcome: Outcome, events: Sequence[Event]) -> None:
         """Ends a running run as ``outcome`` says, or as its cancel mark does; the caller has made sure that it may."""
         now, hub, tell = self._engine.clock.now(), self._hub, self._engine.tell
-        temporary, action, reason = conn.execute(
-            "SELECT temporary, cancel_action, cancel_reason FROM runs WHERE run_id = ?", (run_id,)
-        ).fetchone()
+        temporary, action, reason, *slots = conn.execute(_ENDING, (run_id,)).fetchone()
         if action is not None:
             outcome, events = _as_marked(outcome, action, reason), [e for e in events if e.mode != "error"]
         if outcome.rollback:
@@ -151,6 +156,7 @@ class SqlQueue:
             sql.rest(conn, thread_id, now, outcome.thread_status, output_id, interrupts, outcome.error)
         if temporary:
             sql.retire(conn, thread_id, now)
+        leave(conn, *slots)
 
     async def release(self, lease: Lease, events: Sequence[Event] = ()) -> None:
         await self._engine.write(lambda conn: self._release(conn, lease, events), key=lease.thread_id)
@@ -166,11 +172,10 @@ class SqlQueue:
             self._requeue(conn, lease.run_id, charge=0)
 
     def _requeue(self, conn: Connection, run_id: str, *, charge: int) -> None:
-        conn.execute(
-            "UPDATE runs SET status = 'pending', worker_id = NULL, crashes = crashes + ?, updated_at = ?"
-            " WHERE run_id = ?",
-            (charge, self._engine.clock.now(), run_id),
-        )
+        thread_id, *slots = conn.execute(_REQUEUE, (charge, self._engine.clock.now(), run_id)).fetchone()
+        leave(conn, *slots)
+        # An older run of the thread may have come due while this one was running.
+        wake_thread(conn, thread_id)
         self._engine.tell(self._hub.queue_changed)
 
     async def reset(self, lease: Lease) -> bool:
@@ -225,6 +230,8 @@ class SqlQueue:
         for (thread_id,) in gone:
             sql.delete_thread(conn, thread_id, self._engine.clock.now(), self._hub, self._engine.tell)
         conn.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (keys_before,))
+        wake_limited(conn, _LOOKED_AFTER)
+        wake_behind(conn, _LOOKED_AFTER)
 
     async def expire_threads(self, limit: int = 100) -> int:
         return await self._engine.write(lambda conn: self._expire_threads(conn, limit))

@@ -11,9 +11,10 @@ from treadle.backends import checkpoints, rows, webhooks
 from treadle.backends.crons import CronVerbs
 from treadle.backends.engine import Connection
 from treadle.backends.hub import Hub
+from treadle.backends.limits import leave, wake_thread
 from treadle.backends.thread_rows import ThreadVerbs
 from treadle.errors import LeaseLost
-from treadle.model import JSON, Assistant, CancelAction, Event, Run, Thread, ThreadStatus, ThreadTTL
+from treadle.model import ACTIVE, JSON, Assistant, CancelAction, Event, Run, Thread, ThreadStatus, ThreadTTL
 from treadle.ports import (
     ActiveRun,
     AssistantQuery,
@@ -37,6 +38,19 @@ _DROP_OUTPUT = """
 DELETE FROM outputs WHERE output_id = ?
 AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.output_id = outputs.output_id)
 AND NOT EXISTS (SELECT 1 FROM threads WHERE threads.output_id = outputs.output_id)
+"""
+# What a new run waits for as far as its thread and its time say; the rest is for those who claim.
+_BLOCKED_BY = """
+CASE WHEN ?7 > ?6 THEN 'time' WHEN EXISTS (
+    SELECT 1 FROM runs WHERE thread_id = ?2 AND status IN ('pending', 'running')
+    AND (status = 'running' OR available_at <= ?6)
+) THEN 'thread' END
+"""
+_PENDING = """
+SELECT count(*) FROM (
+    SELECT 1 FROM runs WHERE status = 'pending' AND blocked_by IS NULL
+    UNION ALL SELECT 1 FROM runs WHERE status = 'pending' AND blocked_by IS NOT NULL LIMIT ?
+) AS counted
 """
 _RUNS = f"SELECT {rows.RUN} FROM runs r JOIN run_requests q USING (run_id)"
 _THREADS = f"SELECT {rows.THREAD}, o.body FROM threads t LEFT JOIN outputs o USING (output_id)"
@@ -115,7 +129,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
     def thread(self, thread_id: str, *, values: bool = True) -> Thread | None:
         self._conn.lock_thread(thread_id)
         select = _THREADS if values else _THREAD_HEADS
-        row = self._one(f"{select} WHERE t.thread_id = ? AND t.gone_at IS NULL", thread_id)
+        row = self._one(f"{select} WHERE t.thread_id = ? AND coalesce(t.gone_at, 0) = 0", thread_id)
         return rows.thread(row) if row else None
 
     def thread_metadata(self, thread_id: str) -> JSON | None:
@@ -192,10 +206,12 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         metadata, kwargs = rows.dump(run.metadata), orjson.dumps(run.kwargs)
         self._conn.execute(
             "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, multitask_strategy, created_at, updated_at,"
-            " available_at, temporary, metadata, webhook) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " available_at, temporary, metadata, webhook, priority, concurrency_key, blocked_by)"
+            f" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, {_BLOCKED_BY})",
             (
-                *(run.run_id, run.thread_id, run.assistant_id, run.graph_id, run.multitask_strategy),
-                *(self.now, self.now, run.available_at, run.temporary, metadata, run.kwargs.get("webhook")),
+                *(run.run_id, run.thread_id, run.assistant_id, run.graph_id, run.multitask_strategy, self.now),
+                *(run.available_at, run.temporary, metadata, run.kwargs.get("webhook")),
+                *(run.priority, run.concurrency_key),
             ),
         )
         self._conn.execute("INSERT INTO run_requests (run_id, kwargs) VALUES (?, ?)", (run.run_id, kwargs))
@@ -227,6 +243,9 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         )
         return [ActiveRun(*row) for row in found]
 
+    def pending_runs(self, most: int) -> int:
+        return self._all(_PENDING, (most,))[0][0]
+
     def active_run_ids(self, status: Literal["pending", "running", "all"]) -> list[tuple[str, str]]:
         wanted = ("pending", "running") if status == "all" else (status, status)
         found = self._all("SELECT thread_id, run_id FROM runs WHERE status IN (?, ?) ORDER BY position", wanted)
@@ -251,10 +270,13 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
 
     def end_pending(self, run_id: str, outcome: Outcome) -> None:
         self._conn.lock_thread_of(run_id)
-        row = self._one("SELECT thread_id, temporary FROM runs WHERE run_id = ? AND status = 'pending'", run_id)
+        row = self._one(
+            "SELECT thread_id, temporary, graph_id, concurrency_key FROM runs WHERE run_id = ? AND status = 'pending'",
+            run_id,
+        )
         if row is None:
             raise LeaseLost(f"run {run_id} is not pending")
-        thread_id, temporary = row
+        thread_id, temporary, graph_id, key = row
         if outcome.rollback:
             webhooks.enqueue(self._conn, run_id, self.now, outcome, self._hub, self._tell)
             self._tell(lambda: self._hub.ended("rolled_back"))
@@ -264,6 +286,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         if temporary:
             retire(self._conn, thread_id, self.now)
         derive(self._conn, thread_id, self.now)
+        leave(self._conn, graph_id, key, limited=True)
         self._tell(self._hub.queue_changed)
 
     def delete_run(self, run_id: str) -> bool:
@@ -297,8 +320,9 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
 
 
 def derive(conn: Connection, thread_id: str, now: int) -> None:
-    """The thread's status, from its runs."""
+    """The thread's status, from its runs; the next of them that waited for its turn is ready."""
     conn.execute(_DERIVE, (now, thread_id))
+    wake_thread(conn, thread_id)
 
 
 def rest(
@@ -343,14 +367,14 @@ def append_events(
     (thread_seq,) = conn.execute(
         "UPDATE threads SET event_seq = event_seq + ? WHERE thread_id = ? RETURNING event_seq", (len(events), thread_id)
     ).fetchone()
-    first = last_seq - len(events) + 1
+    first, thread_first = last_seq - len(events) + 1, thread_seq - len(events) + 1
+    blob = rows.encode_events(list(events))
     conn.execute(
         "INSERT INTO event_chunks (run_id, first_seq, last_seq, thread_id, thread_seq, attempt, events)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (run_id, first, last_seq, thread_id, thread_seq, attempt, rows.encode_events(list(events))),
+        (run_id, first, last_seq, thread_id, thread_seq, attempt, blob),
     )
-    tell(lambda: hub.published(run_id, Chunk(first, events)))
-    tell(lambda: hub.published_in_thread(thread_id, Chunk(thread_seq - len(events) + 1, events)))
+    tell(lambda: hub.appended(run_id, thread_id, Chunk(first, events), thread_first, blob))
 
 
 def end_run(
@@ -368,7 +392,8 @@ def end_run(
     output_id = None if outcome.output is None else insert_output(conn, outcome.output)
     attempt, last_seq, webhook = conn.execute(
         "UPDATE runs SET status = ?, finished_at = ?, updated_at = ?, worker_id = NULL, output_id = ?, error = ?,"
-        " interrupts = ?, event_seq = event_seq + ? WHERE run_id = ? RETURNING attempt, event_seq, webhook",
+        " interrupts = ?, event_seq = event_seq + ?, blocked_by = NULL WHERE run_id = ?"
+        " RETURNING attempt, event_seq, webhook",
         (
             *(outcome.status, now, now, output_id, rows.dump_or_none(outcome.error)),
             *(rows.dump_or_none(outcome.wait_interrupts), len(events) + 1, run_id),
@@ -404,13 +429,18 @@ def delete_thread(conn: Connection, thread_id: str, now: int, hub: Hub, tell: Te
         (thread_id,),
     ).fetchall()
     webhooks.enqueue_active(conn, thread_id, now, hub, tell)
-    removed = conn.execute("DELETE FROM runs WHERE thread_id = ? RETURNING run_id", (thread_id,)).fetchall()
+    removed = conn.execute(
+        "DELETE FROM runs WHERE thread_id = ? RETURNING run_id, graph_id, concurrency_key, status", (thread_id,)
+    ).fetchall()
     conn.execute("DELETE FROM event_chunks WHERE thread_id = ?", (thread_id,))
     conn.execute("DELETE FROM threads WHERE thread_id = ?", (thread_id,))
     conn.executemany(_DROP_OUTPUT, outputs)
     checkpoints.delete_thread_checkpoints(conn, thread_id)
     tell(lambda: hub.thread_cut(thread_id, whole=True))
-    for (run_id,) in removed:
+    for run_id, graph_id, key, status in removed:
+        if status in ACTIVE:
+            leave(conn, graph_id, key, limited=True)
+            tell(hub.queue_changed)
         tell(lambda run_id=run_id: hub.gone(run_id))
         # Whoever executes it has lost it: a hint, so that its code does not go on until its next write.
         tell(lambda run_id=run_id: hub.cancel_marked(run_id, "interrupt"))

@@ -12,6 +12,7 @@ from msgspec.msgpack import Decoder
 from treadle.backends import checkpoint_rows, rows
 from treadle.backends.engine import Connection
 from treadle.backends.hub import Hub
+from treadle.backends.limits import wake_thread
 from treadle.model import Event, ThreadTTL
 from treadle.ports import Chunk
 from treadle.usage import ChannelsUsage, ChannelUsage, ThreadStorage, Usage
@@ -36,6 +37,7 @@ class ThreadVerbs:
 
     def release_thread(self, thread_id: str, held_until: int) -> None:
         if release(self._conn, thread_id, held_until):
+            wake_thread(self._conn, thread_id)
             self._tell(self._hub.queue_changed)
 
     def set_thread_ttl(self, thread_id: str, ttl: ThreadTTL) -> None:
@@ -75,7 +77,10 @@ def release(conn: Connection, thread_id: str, held_until: int) -> bool:
 
 
 def release_all(conn: Connection) -> None:
-    conn.execute("UPDATE threads SET held_until = NULL WHERE held_until IS NOT NULL")
+    """For when nobody can be alive who holds one."""
+    held = conn.execute("UPDATE threads SET held_until = NULL WHERE held_until IS NOT NULL RETURNING thread_id")
+    for (thread_id,) in held.fetchall():
+        wake_thread(conn, thread_id)
 
 
 # --- lifetimes --------------------------------------------------------------------------------------------------------
