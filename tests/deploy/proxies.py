@@ -89,6 +89,13 @@ class Nginx(Proxy):
         return [self._found, "-p", str(self.directory), "-e", "stderr", "-c", self._write()]
 
 
+class BufferingNginx(Nginx):
+    """As nginx is when nobody thought of streams."""
+
+    def configuration(self) -> str:
+        return super().configuration().replace("proxy_buffering off;", "proxy_buffering on;")
+
+
 class HAProxy(Proxy):
     program = "haproxy"
 

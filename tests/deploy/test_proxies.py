@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from deploy.proxies import ALL, Address, Proxy
+from deploy.proxies import ALL, Address, BufferingNginx, Proxy
 from faults.gates import Gates
 from server import Server
 from services import free_port
@@ -30,7 +30,9 @@ def gates(tmp_path_factory: pytest.TempPathFactory) -> Gates:
 @pytest.fixture(scope="module")
 def server(gates: Gates) -> Iterator[Server]:
     # Heartbeats come so late that nothing but events can bring bytes.
-    with Server(GRAPHS, gates.directory.parent / "data", env=gates.env, heartbeat_seconds=60, drain_seconds=1) as server:
+    with Server(
+        GRAPHS, gates.directory.parent / "data", env=gates.env, heartbeat_seconds=60, drain_seconds=1
+    ) as server:
         yield server
         gates.release_all()
 
@@ -49,8 +51,12 @@ def proxy(request: pytest.FixtureRequest, server: Server) -> Iterator[Proxy]:
 
 @pytest.fixture
 def http(proxy: Proxy) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=proxy.url, timeout=20, trust_env=False) as http:
+    with client(proxy) as http:
         yield http
+
+
+def client(proxy: Proxy) -> httpx.Client:
+    return httpx.Client(base_url=proxy.url, timeout=20, trust_env=False)
 
 
 class Stream:
@@ -119,6 +125,18 @@ def test_a_stream_says_that_it_is_not_to_be_buffered(server: Server, gates: Gate
         stream.rest()
     assert headers["x-accel-buffering"] == "no"
     assert headers["cache-control"] == "no-store"
+
+
+def test_a_buffering_nginx_obeys(server: Server, gates: Gates):
+    gates.hold("obeys", "b")
+    with (
+        BufferingNginx([address(server), address(server)]) as proxy,
+        client(proxy) as http,
+        begun(http, "obeys") as stream,
+    ):
+        stream.until(b'"at":"b"')
+        gates.release("obeys", "b")
+        stream.rest()
 
 
 def test_a_wait_is_answered_in_chunks(proxy: Proxy, http: httpx.Client):
