@@ -190,9 +190,12 @@ class Checker:
         )
 
     def _superseded(self, asked: Asked, strategy: str) -> bool:
-        """Whether a run with that strategy was asked for on the same thread after it."""
+        """Whether a run with that strategy may have been created on the same thread after it."""
         others = self.history.threads.get(asked.thread_id or "", [])
-        return asked in others and any(other.strategy == strategy for other in others[others.index(asked) + 1 :])
+        return any(
+            other.strategy == strategy and other is not asked and not other.refused and asked.may_precede(other)
+            for other in others
+        )
 
     def _check_gone(self, asked: Asked) -> None:
         for table in ("run_requests", "event_chunks", "checkpoints", "checkpoint_writes", "checkpoint_blobs"):

@@ -106,7 +106,7 @@ class Client:
         if status == 409:
             self._conflict(asked, text)
         elif status < 300:
-            asked.run_ids.append(json.loads(text)["run_id"])
+            asked.answer(json.loads(text)["run_id"])
             self._told("ack")
 
     def _conflict(self, asked: Asked, text: str) -> None:
@@ -146,7 +146,7 @@ class Client:
         """A streamed answer names its run in a header; from then on the run is acknowledged."""
         location = response.headers.get("content-location")
         if response.status_code < 300 and location is not None:
-            asked.run_ids.append(location.rstrip("/").rsplit("/", 1)[1])
+            asked.answer(location.rstrip("/").rsplit("/", 1)[1])
             self._told("ack")
 
     async def stream(self, asked: Asked, body: Any, **reading: Any) -> None:

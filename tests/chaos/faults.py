@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,12 +18,15 @@ from chaos.programs import NotReady, Program
 from chaos.proxy import Proxy
 
 T = TypeVar("T")
+Kinds = dict[str, Callable[[random.Random], Awaitable[None]]]
 
 MOMENTS = ("ack", "first event", "end", "cancelled")
 """What a fault may wait for, so that it strikes right after a promise was made."""
 LEASES = 1.5
 """A stopped process sleeps for so many leases: its runs are taken over meanwhile."""
 STARTS = 10
+PLANNED = 10_000
+JUMPS = (-20.0, -5.0, 5.0, 20.0)
 
 
 @dataclass(frozen=True)
@@ -52,119 +56,132 @@ def plan(seed: int, kinds: Sequence[str], count: int, *, gap: float) -> list[Pla
 
 
 class Faults:
-    """Injects the planned ones, one after another, until ``stop``; then everything is mended."""
+    """Injects the planned ones until ``stopping``, in two lanes beside each other: what befalls processes, and what
+    befalls their connections, services, disks and clocks. Within a lane one comes after another."""
 
     def __init__(self, deployment: Deployment, history: History) -> None:
         self.deployment = deployment
         self.history = history
         self.stopping = asyncio.Event()
-        self._chance = random.Random()
         self._lease = float(deployment.shape.settings["lease_seconds"])
         self._lock = asyncio.Lock()
-        self._waiting: tuple[str, asyncio.Event] | None = None
-        self._kinds = self._known()
-
-    def kinds(self) -> list[str]:
-        return list(self._kinds)
+        self._moments = {moment: asyncio.Event() for moment in MOMENTS}
 
     def told(self, moment: str) -> None:
         """The load says what just happened to a client."""
-        if self._waiting is not None and self._waiting[0] == moment:
-            self._waiting[1].set()
+        if moment in self._moments:
+            self._moments[moment].set()
 
-    async def inject(self, planned: Sequence[Planned]) -> None:
+    async def inject(self, seed: int, *, gap: float, only: Sequence[str] = ()) -> None:
+        """Both lanes until ``stopping``; then everything is mended."""
+        lanes = [
+            {kind: fault for kind, fault in lane.items() if not only or kind in only}
+            for lane in (self._of_processes(), self._of_others())
+        ]
+        locks = (self._lock, asyncio.Lock())
+        await asyncio.gather(
+            *(
+                self._lane(kinds, lock, plan(seed + number, list(kinds), PLANNED, gap=gap))
+                for number, (kinds, lock) in enumerate(zip(lanes, locks, strict=True))
+                if kinds
+            )
+        )
+        await self.mend()
+
+    async def _lane(self, kinds: Kinds, lock: asyncio.Lock, planned: Sequence[Planned]) -> None:
         for each in planned:
             await self._pause(each.gap)
             if each.moment:
                 await self._until_told(each.moment)
             if self.stopping.is_set():
-                break
-            self._chance = random.Random(each.chance)
-            async with self._lock:
+                return
+            async with lock:
                 with self.history.fault(each.kind, each.moment):
-                    await self._kinds[each.kind]()
-        await self.mend()
+                    await kinds[each.kind](random.Random(each.chance))
 
     async def mend(self) -> None:
         """Everything runs, and everything passes."""
         deployment = self.deployment
         for point in deployment.gates.glob("point.*"):
             point.unlink(missing_ok=True)
+        for clock in deployment.gates.glob("clock*"):
+            clock.unlink(missing_ok=True)
         for proxy in (*deployment.doors, *deployment.database_links, *deployment.redis_links):
             proxy.heal()
         async with self._lock:
             await self._revive_all()
 
-    def _known(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        kinds: dict[str, Callable[[], Awaitable[None]]] = {
-            "kill an API process": lambda: self._kill(self.deployment.apis),
-            "stop an API process": lambda: self._stop(self.deployment.apis),
-            "restart an API process": lambda: self._restart(self.deployment.apis),
+    def _of_processes(self) -> Kinds:
+        kinds: Kinds = {
+            "kill an API process": partial(self._kill, self.deployment.apis),
+            "stop an API process": partial(self._stop, self.deployment.apis),
+            "restart an API process": partial(self._restart, self.deployment.apis),
             "kill at a named point": self._kill_at_point,
-            "cut HTTP": lambda: self._cut(self.deployment.doors),
-            "half-open HTTP": lambda: self._half_open(self.deployment.doors),
-            "slow HTTP": lambda: self._slow(self.deployment.doors),
         }
         if self.deployment.shape.workers:
             kinds |= {
-                "kill a worker": lambda: self._kill(self.deployment.workers),
-                "stop a worker": lambda: self._stop(self.deployment.workers),
-                "restart a worker": lambda: self._restart(self.deployment.workers),
+                "kill a worker": partial(self._kill, self.deployment.workers),
+                "stop a worker": partial(self._stop, self.deployment.workers),
+                "restart a worker": partial(self._restart, self.deployment.workers),
             }
-        if self.deployment.shape.backend == "sqlite":
-            kinds["read-only disk"] = self._read_only
-            kinds["disk full"] = self._disk_full
-        else:
-            kinds |= self._of_postgres()
-        if self.deployment.redis is not None:
-            kinds |= self._of_redis()
         return kinds
 
-    def _of_postgres(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        return {
-            "restart PostgreSQL": lambda: self._restart_postgres("fast"),
-            "crash PostgreSQL": lambda: self._restart_postgres("immediate"),
-            "cut PostgreSQL": lambda: self._cut(self.deployment.database_links),
-            "half-open PostgreSQL": lambda: self._half_open(self.deployment.database_links),
-            "slow PostgreSQL": lambda: self._slow(self.deployment.database_links),
-        }
+    def _of_others(self) -> Kinds:
+        kinds: Kinds = {"clock jump": self._jump, **self._of_links("HTTP", self.deployment.doors)}
+        if self.deployment.shape.backend == "sqlite":
+            return kinds | {"read-only disk": self._read_only, "disk full": self._disk_full}
+        kinds |= self._of_links("PostgreSQL", self.deployment.database_links)
+        kinds["restart PostgreSQL"] = partial(self._restart_postgres, "fast")
+        kinds["crash PostgreSQL"] = partial(self._restart_postgres, "immediate")
+        if self.deployment.redis is not None:
+            kinds |= {**self._of_links("Redis", self.deployment.redis_links), "kill Redis": self._kill_redis}
+        return kinds
 
-    def _of_redis(self) -> dict[str, Callable[[], Awaitable[None]]]:
+    def _of_links(self, to: str, proxies: Sequence[Proxy]) -> Kinds:
         return {
-            "kill Redis": self._kill_redis,
-            "cut Redis": lambda: self._cut(self.deployment.redis_links),
-            "half-open Redis": lambda: self._half_open(self.deployment.redis_links),
+            f"cut {to}": partial(self._cut, proxies),
+            f"half-open {to}": partial(self._half_open, proxies),
+            f"slow {to}": partial(self._slow, proxies),
         }
 
     # processes
 
-    async def _kill(self, programs: Sequence[Program]) -> None:
-        program = self._one(programs)
+    async def _kill(self, programs: Sequence[Program], chance: random.Random) -> None:
+        program = chance.choice(programs)
         await asyncio.to_thread(program.kill)
-        await self._pause(self._chance.choice((0.0, 0.3, self._lease * LEASES)))
+        await self._pause(chance.choice((0.0, 0.3, self._lease * LEASES)))
         await self._revive(program)
 
-    async def _stop(self, programs: Sequence[Program]) -> None:
-        program = self._one(programs)
+    async def _stop(self, programs: Sequence[Program], chance: random.Random) -> None:
+        program = chance.choice(programs)
         await self._revive(program)
         program.pause()
-        await self._pause(self._chance.choice((0.3, self._lease * LEASES)))
+        await self._pause(chance.choice((0.3, self._lease * LEASES)))
         program.resume()
 
-    async def _restart(self, programs: Sequence[Program]) -> None:
-        program = self._one(programs)
+    async def _restart(self, programs: Sequence[Program], chance: random.Random) -> None:
+        program = chance.choice(programs)
         await self._revive(program)
         if await asyncio.to_thread(program.terminate) is None:
             self.history.violate(f"{program.name} did not end within 30 s of SIGTERM\n{program.tail()}")
         await self._revive(program)
 
-    async def _kill_at_point(self) -> None:
+    async def _kill_at_point(self, chance: random.Random) -> None:
         """Arms a point; whoever comes by it dies there and is started again."""
-        point = self.deployment.gates / f"point.{self._one(NAMES)}"
+        point = self.deployment.gates / f"point.{chance.choice(NAMES)}"
         point.touch()
         await self._while(point.exists, 4.0)
         point.unlink(missing_ok=True)
         await self._revive_all()
+
+    async def _jump(self, chance: random.Random) -> None:
+        """The clock of one process or of all jumps, and later back."""
+        program = chance.choice(self.deployment.programs)
+        name = chance.choice(("clock", f"clock.{program.pid}"))
+        clock = self.deployment.gates / name
+        clock.write_text(str(chance.choice(JUMPS)))
+        await self._pause(chance.uniform(0.5, 4.0))
+        clock.unlink()
 
     async def _revive(self, program: Program) -> None:
         if program.paused:
@@ -202,24 +219,24 @@ class Faults:
 
     # connections
 
-    async def _cut(self, proxies: Sequence[Proxy]) -> None:
-        for proxy in self._some(proxies):
+    async def _cut(self, proxies: Sequence[Proxy], chance: random.Random) -> None:
+        for proxy in _some(proxies, chance):
             proxy.cut()
-            if self._chance.random() < 0.5:
+            if chance.random() < 0.5:
                 proxy.refuse()
-        await self._pause(self._chance.uniform(0.1, 2.0))
+        await self._pause(chance.uniform(0.1, 2.0))
         self._heal(proxies)
 
-    async def _half_open(self, proxies: Sequence[Proxy]) -> None:
-        for proxy in self._some(proxies):
+    async def _half_open(self, proxies: Sequence[Proxy], chance: random.Random) -> None:
+        for proxy in _some(proxies, chance):
             proxy.half_open()
-        await self._pause(self._chance.uniform(1.0, 8.0))
+        await self._pause(chance.uniform(1.0, 8.0))
         self._heal(proxies)
 
-    async def _slow(self, proxies: Sequence[Proxy]) -> None:
-        for proxy in self._some(proxies):
-            proxy.delay(self._chance.uniform(0.01, 0.2))
-        await self._pause(self._chance.uniform(0.5, 3.0))
+    async def _slow(self, proxies: Sequence[Proxy], chance: random.Random) -> None:
+        for proxy in _some(proxies, chance):
+            proxy.delay(chance.uniform(0.01, 0.2))
+        await self._pause(chance.uniform(0.5, 3.0))
         self._heal(proxies)
 
     def _heal(self, proxies: Sequence[Proxy]) -> None:
@@ -228,44 +245,42 @@ class Faults:
 
     # services and disks
 
-    async def _restart_postgres(self, mode: str) -> None:
+    async def _restart_postgres(self, mode: str, chance: random.Random) -> None:
         postgres = self.deployment.postgres
         assert postgres is not None
         await asyncio.to_thread(postgres.stop, mode)  # type: ignore[arg-type]
-        await self._pause(self._chance.choice((0.0, 1.0, self._lease * LEASES)))
+        await self._pause(chance.choice((0.0, 1.0, self._lease * LEASES)))
         await asyncio.to_thread(postgres.start)
 
-    async def _kill_redis(self) -> None:
+    async def _kill_redis(self, chance: random.Random) -> None:
         redis = self.deployment.redis
         assert redis is not None
         await asyncio.to_thread(redis.kill)
-        await self._pause(self._chance.uniform(0.0, 4.0))
+        await self._pause(chance.uniform(0.0, 4.0))
         await asyncio.to_thread(redis.start)
 
-    async def _read_only(self) -> None:
+    async def _read_only(self, chance: random.Random) -> None:
         """No file of the server's can be written, as on a disk that the kernel has remounted."""
         program = self.deployment.apis[0]
-        await self._revive(program)
         program.limit_files(0)
-        await self._pause(self._chance.uniform(0.5, 4.0))
+        await self._pause(chance.uniform(0.5, 4.0))
         program.unlimit_files()
 
-    async def _disk_full(self) -> None:
+    async def _disk_full(self, chance: random.Random) -> None:
         if self.deployment.disk is None:
-            await self._growth_ends()
+            await self._growth_ends(chance)
             return
         filler = self.deployment.disk / "filler"
         await asyncio.to_thread(_fill, filler)
-        await self._pause(self._chance.uniform(0.5, 4.0))
+        await self._pause(chance.uniform(0.5, 4.0))
         filler.unlink(missing_ok=True)
 
-    async def _growth_ends(self) -> None:
+    async def _growth_ends(self, chance: random.Random) -> None:
         """Where no small disk can be mounted, files may not grow instead."""
         program = self.deployment.apis[0]
-        await self._revive(program)
         log = self.deployment.data / "treadle.sqlite3-wal"
         program.limit_files(log.stat().st_size if log.exists() else 0)
-        await self._pause(self._chance.uniform(0.5, 4.0))
+        await self._pause(chance.uniform(0.5, 4.0))
         program.unlimit_files()
 
     # waiting
@@ -277,27 +292,19 @@ class Faults:
             return
 
     async def _until_told(self, moment: str, seconds: float = 3.0) -> None:
-        event = asyncio.Event()
-        self._waiting = (moment, event)
-        try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            pass
-        finally:
-            self._waiting = None
-        await asyncio.sleep(self._chance.choice((0.0, 0.0, 0.005, 0.03)))
+        self._moments[moment].clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._moments[moment].wait(), seconds)
 
     async def _while(self, holds: Callable[[], bool], seconds: float) -> None:
         deadline = asyncio.get_running_loop().time() + seconds
         while holds() and asyncio.get_running_loop().time() < deadline and not self.stopping.is_set():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
-    def _one(self, things: Sequence[T]) -> T:
-        return self._chance.choice(list(things))
 
-    def _some(self, things: Sequence[T]) -> list[T]:
-        """One of them or all."""
-        return list(things) if self._chance.random() < 0.5 else [self._one(things)]
+def _some(things: Sequence[T], chance: random.Random) -> list[T]:
+    """One of them or all."""
+    return list(things) if chance.random() < 0.5 else [chance.choice(things)]
 
 
 def _fill(file: Path) -> None:

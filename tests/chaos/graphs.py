@@ -12,10 +12,10 @@ import operator
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Required, TypedDict
 
 import points  # type: ignore[import-not-found]
 from langchain_core.runnables import RunnableConfig
@@ -31,7 +31,7 @@ _LEAKED: list[bytes] = []
 class Work(TypedDict, total=False):
     """What each node does: ``events`` of ``size`` bytes, then a ``pause``; the node ``at`` has a ``mishap`` too."""
 
-    token: str
+    token: Required[str]
     events: int
     size: int
     pause: float
@@ -178,7 +178,7 @@ asking = _chained(State, {"a": _node("a"), "ask": _ask, "c": _node("c")}).compil
 
 
 @asynccontextmanager
-async def made(config: RunnableConfig) -> AsyncIterator[Any]:
+async def made(config: RunnableConfig) -> AsyncGenerator[Any]:
     """A factory, which takes a moment between the claim and the first checkpoint."""
     await asyncio.sleep(0.02)
     yield chain

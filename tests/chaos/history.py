@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -52,6 +52,9 @@ class Asked:
     leaves: bool = False
     """Created with on_disconnect=cancel."""
     delayed: bool = False
+    asked_at: float = 0.0
+    answered_at: float | None = None
+    """Of the first answer."""
     run_ids: list[str] = field(default_factory=list[str])
     """Of every answer; they must be one."""
     refused: bool = False
@@ -69,6 +72,15 @@ class Asked:
     @property
     def acknowledged(self) -> bool:
         return bool(self.run_ids)
+
+    def answer(self, run_id: str) -> None:
+        self.run_ids.append(run_id)
+        if self.answered_at is None:
+            self.answered_at = time.monotonic()
+
+    def may_precede(self, other: Asked) -> bool:
+        """Whether it may have been created before ``other``."""
+        return other.answered_at is None or self.asked_at < other.answered_at
 
     @property
     def expected(self) -> str:
@@ -97,13 +109,14 @@ class History:
         self.began = time.monotonic()
 
     def ask(self, asked: Asked) -> Asked:
+        asked.asked_at = time.monotonic()
         self.asked.append(asked)
         if asked.thread_id is not None:
             self.threads[asked.thread_id].append(asked)
         return asked
 
     @contextmanager
-    def fault(self, kind: str, detail: str = "") -> Iterator[None]:
+    def fault(self, kind: str, detail: str = "") -> Generator[None]:
         """The window in which 503 and broken connections are what a client must expect."""
         fault = Fault(kind, time.monotonic(), detail=detail)
         self.faults.append(fault)

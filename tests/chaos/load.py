@@ -137,7 +137,7 @@ class Actor:
             first.vanished = True
             return
         for item, made in zip(items, response.json(), strict=True):
-            item.run_ids.append(made["run_id"])
+            item.answer(made["run_id"])
 
     async def _ask_and_answer(self, thread_id: str) -> None:
         """A run up to its interrupt, and the run that answers."""

@@ -1,7 +1,9 @@
-"""Named fault points inside a server's process: it kills itself before or after a call of the queue or the event log.
+"""Faults from inside a server's process: it kills itself before or after a call of the queue or the event log, and its
+clock jumps.
 
 The project under test installs them when its graphs are loaded, so the product knows nothing of them. A point is armed
-by a file ``point.<name>`` in ``CHAOS_DIR``; the first process that comes by takes it.
+by a file ``point.<name>`` in ``CHAOS_DIR``; the first process that comes by takes it. The clock is off by as many
+seconds as a file ``clock`` (for all processes) or ``clock.<pid>`` says.
 """
 
 from __future__ import annotations
@@ -16,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import treadle.backends
+from treadle.backends.clock import SystemClock
 
 METHODS = ("claim", "finish", "release", "rescue", "renew", "reset", "append", "transact")
 NAMES = tuple(f"{method}.{edge}" for method in METHODS for edge in ("before", "after"))
 
 
 def install() -> None:
-    """Wraps the methods of every backend."""
+    """Wraps the methods of every backend, and the clock."""
+    SystemClock.now = _jumping(SystemClock.now)  # type: ignore[method-assign]
     for name in [item.name for item in pkgutil.iter_modules(treadle.backends.__path__)]:
         module = importlib.import_module(f"treadle.backends.{name}")
         for found in list(vars(module).values()):
@@ -67,3 +71,21 @@ def _pass(point: str) -> None:
     except FileNotFoundError:
         return
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _jumping(now: Callable[[SystemClock], int]) -> Callable[[SystemClock], int]:
+    directory = Path(os.environ["CHAOS_DIR"])
+    files = (directory / "clock", directory / f"clock.{os.getpid()}")
+
+    @functools.wraps(now)
+    def call(self: SystemClock) -> int:
+        return now(self) + sum(_microseconds(file) for file in files)
+
+    return call
+
+
+def _microseconds(file: Path) -> int:
+    try:
+        return int(float(file.read_text()) * 1e6)
+    except (OSError, ValueError):  # it is not there, or being written
+        return 0

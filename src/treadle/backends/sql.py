@@ -280,6 +280,8 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         if outcome.rollback:
             webhooks.enqueue(self._conn, run_id, self.now, outcome, self._hub, self._tell)
             self._tell(lambda: self._hub.ended("rolled_back"))
+            # It may have run: a run that lost its worker, or was handed back, is pending again.
+            checkpoints.delete_runs_checkpoints(self._conn, thread_id, run_id)
             delete_run(self._conn, run_id, self._hub, self._tell)
         else:
             end_run(self._conn, run_id, thread_id, self.now, outcome, [], self._hub, self._tell)

@@ -1,0 +1,50 @@
+"""A run that waits again after its process died is pending, but not as if it had never run."""
+
+from __future__ import annotations
+
+import pytest
+
+from faults.api import Api, without_rows_of
+from faults.conftest import Start
+from faults.gates import Gates
+from server import until
+
+
+def requeued(start: Start, gates: Gates) -> tuple[Api, str, str]:
+    """A run that had come to its second node when its process died, and waits because another takes the only slot."""
+    api = start(concurrency=2)
+    threads = [api.new_thread(), api.new_thread()]
+    for key in ("first", "second"):
+        gates.hold(key, "b")
+    runs = [
+        api.create(thread, "steps", key)["run_id"] for thread, key in zip(threads, ("first", "second"), strict=True)
+    ]
+    for key in ("first", "second"):
+        gates.reached(key, "b")
+    # What has been checkpointed by then is what is to be taken back.
+    until(lambda: len(api.rows("SELECT 1 FROM checkpoints WHERE run_id = ?", runs[1])) == 3)
+    api.server.kill()
+    api.server.settings["concurrency"] = 1
+    gates.hold("first", "b")
+    api.server.start()
+    gates.reached("first", "b")
+    assert api.status(threads[1], runs[1]) == "pending"
+    return api, threads[1], runs[1]
+
+
+@pytest.mark.parametrize("how", ["cancel", "supersede", "delete"])
+def test_a_rollback_of_a_requeued_run_takes_back_what_it_had_written(start: Start, gates: Gates, how: str) -> None:
+    api, thread_id, run_id = requeued(start, gates)
+    if how == "cancel":
+        assert api.cancel(thread_id, run_id, action="rollback").status_code == 202
+    elif how == "delete":
+        assert api.request("DELETE", f"/threads/{thread_id}/runs/{run_id}").status_code == 204
+    else:
+        next_id = api.create(thread_id, "steps", "next", multitask_strategy="rollback")["run_id"]
+    without_rows_of(api.server, run_id)
+    gates.release_all()
+    if how == "supersede":
+        assert api.ended(thread_id, next_id) == "success"
+        assert api.values(thread_id)["said"] == ["hello next"]
+    else:
+        assert api.rested(thread_id)["status"] == "idle"
