@@ -1,15 +1,45 @@
 from __future__ import annotations
 
+import inspect
 import ipaddress
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import shapes
+
 # Set before anything of langchain's is imported, and inherited by every process that a test starts.
 os.environ.update(LANGSMITH_TRACING="false", LANGCHAIN_TRACING_V2="false")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help = "run each test on this shape, or on all that it can run on; without it on those that shapes.CUT names"
+    parser.addoption("--shape", choices=[*shapes.ALL, "all"], help=help)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    file = str(metafunc.definition.path.relative_to(shapes.TESTS))
+    chosen = shapes.of(f"{file}::{metafunc.function.__name__}", metafunc.config.getoption("--shape"))
+    used = {*metafunc.fixturenames} - {"shape"} | {*inspect.signature(metafunc.function).parameters}
+    if chosen is not None and used & shapes.NEEDED:
+        metafunc.parametrize("shape", chosen, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shape(request: pytest.FixtureRequest) -> shapes.Shape:
+    """What servers of tests are made of from here on."""
+    shapes.set_current(getattr(request, "param", "sqlite"))
+    return shapes.current()
+
+
+@pytest.fixture(autouse=True)
+def _databases(shape: shapes.Shape) -> Iterator[None]:
+    with shapes.databases_of_a_test():
+        yield
 
 
 @pytest.fixture

@@ -14,6 +14,15 @@ import psycopg
 from services import PostgresServer, RedisServer
 from treadle.backends.postgres_schema import migrate
 
+_KEPT = 4
+# What refers to others was made after them, and goes first.
+_TABLES = """
+SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+AND relname <> 'treadle_schema' ORDER BY oid DESC
+"""
+_given_back: list[str] = []
+_lent: dict[str, list[str]] = {}
+
 
 @cache
 def postgres_url() -> str:
@@ -50,3 +59,31 @@ def drop_schema(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("SET client_min_messages = warning")
         conn.execute(f"DROP SCHEMA {url.rpartition('%3D')[2]} CASCADE")
+
+
+def lend_schema() -> str:
+    """The URL of a schema with empty tables, which others may have used: migrating takes time."""
+    if _given_back:
+        return _given_back.pop()
+    url = fresh_schema()
+    with psycopg.connect(url, autocommit=True) as conn:
+        _lent[url] = _tables(conn)
+    return url
+
+
+def give_back(url: str) -> None:
+    """The borrower's connections are closed."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        tables = _tables(conn)
+        fit = tables == _lent[url] and len(_given_back) < _KEPT
+        if fit:
+            deletions = (f"DELETE FROM {name};" for name in tables)
+            conn.execute(f"SET lock_timeout = '10s'; BEGIN; {' '.join(deletions)} COMMIT".encode())
+            _given_back.append(url)
+    if not fit:
+        del _lent[url]
+        drop_schema(url)
+
+
+def _tables(conn: psycopg.Connection) -> list[str]:
+    return [name for (name,) in conn.execute(_TABLES)]

@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx
 
+import shapes
 from running import GOLDEN, QUICK, Running
 from transport import StreamingTransport
 from treadle.graph.load import load_config, load_graphs
 from treadle.graph.storage import storage_config
 from treadle.runtime import Runtime
-from treadle.settings import Settings
 
 
 class Ahead:
@@ -42,7 +42,7 @@ async def keeping(
     """A server as ``treadle serve`` makes it, with all that its langgraph.json says."""
     config = load_config(project)
     runtime = Runtime(
-        Settings(data=data, **{**QUICK, **settings}), load_graphs(config), clock=clock, storage=storage_config(config)
+        shapes.settings(data, **{**QUICK, **settings}), load_graphs(config), clock=clock, storage=storage_config(config)
     )
     transport = StreamingTransport(runtime.app)
     async with runtime, httpx.AsyncClient(transport=transport, base_url="http://treadle", timeout=30) as http:

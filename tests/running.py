@@ -1,4 +1,4 @@
-"""A whole server in this process: real SQLite file, real graphs, a worker; reached in process or over a socket."""
+"""A whole server in this process: real storage, real graphs, a worker; reached in process or over a socket."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import httpx
 import structlog
 import uvicorn
 
+import shapes
 from transport import StreamingTransport
 from treadle.graph.load import Graphs, load_config, load_graphs
 from treadle.runtime import Runtime, listen
-from treadle.settings import Settings
 
 GOLDEN = Path(__file__).parent / "graphs"
 # structlog's own default draws failures of graphs with their local variables, which takes it a second each.
@@ -140,7 +140,7 @@ class Reader:
 @asynccontextmanager
 async def running(data: Path, *, project: Path = GOLDEN, **settings: Any) -> AsyncIterator[Running]:
     """A server over ``data``; it can be opened again on the same directory afterwards."""
-    runtime = Runtime(Settings(data=data, **{**QUICK, **settings}), graphs_of(project))
+    runtime = Runtime(shapes.settings(data, **{**QUICK, **settings}), graphs_of(project))
     transport = StreamingTransport(runtime.app)
     async with runtime, httpx.AsyncClient(transport=transport, base_url="http://treadle", timeout=30) as http:
         yield Running(runtime, http)

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import shapes
+
 READY = "treadle is ready at "
 START_SECONDS = 60.0
 
@@ -133,7 +135,13 @@ class Server:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TREADLE_", "LANG"))}
-        return {**kept, "LANGSMITH_TRACING": "false", "PYTHONUNBUFFERED": "1", **self._env}
+        return {
+            **kept,
+            "LANGSMITH_TRACING": "false",
+            "PYTHONUNBUFFERED": "1",
+            **shapes.environment(self.data),
+            **self._env,
+        }
 
 
 def _flag(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""A whole server over a real SQLite file and real graphs, driven in process, without a socket."""
+"""A whole server over real storage and real graphs, driven in process, without a socket."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 
+import shapes
 from transport import StreamingTransport
 from treadle.graph.load import Graphs, load_config, load_graphs
 from treadle.runtime import Runtime
-from treadle.settings import Settings
 
 GRAPHS = Path(__file__).parent / "graphs"
 
@@ -29,7 +29,7 @@ class Served:
 @asynccontextmanager
 async def served(data: Path, **settings: Any) -> AsyncIterator[Served]:
     graphs = load_graphs(load_config(GRAPHS))
-    async with Runtime(Settings(data=data, **settings), graphs) as runtime:
+    async with Runtime(shapes.settings(data, **settings), graphs) as runtime:
         transport = StreamingTransport(runtime.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=20) as http:
             yield Served(http, runtime, graphs)

@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 
+import shapes
 from transport import StreamingTransport
 from treadle.graph.auth import auth_config
 from treadle.graph.load import load_config, load_graphs
 from treadle.ports import Clock
 from treadle.runtime import Runtime
-from treadle.settings import Settings
 
 PROJECT = Path(__file__).parent / "project"
 
@@ -48,7 +48,7 @@ async def users(
 ) -> AsyncIterator[Users]:
     config = load_config(project)
     runtime = Runtime(
-        Settings(data=data, **{"drain_seconds": 0.1, "cancel_seconds": 0.5, **settings}),
+        shapes.settings(data, **{"drain_seconds": 0.1, "cancel_seconds": 0.5, **settings}),
         load_graphs(config),
         auth=auth_config(config),
         clock=clock,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -12,21 +11,16 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.conformance.capabilities import Capability
 
 from treadle.backends.checkpoints import SqlCheckpointer
-from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.engine import Engine
 
 
 @pytest.mark.parametrize("eager", [False, True], ids=["waiting", "eager"])
-def test_every_capability_is_there_and_conforms(tmp_path: Path, eager: bool) -> None:
-    engine = SqliteEngine(tmp_path / "test.sqlite3", clock=SystemClock())
-    engine.start()
-
+def test_every_capability_is_there_and_conforms(engine: Engine, eager: bool) -> None:
     @checkpointer_test(name=f"SqlCheckpointer {eager=}")
     async def savers() -> AsyncGenerator[BaseCheckpointSaver[str], None]:
         yield SqlCheckpointer(engine, eager=eager)
 
     report = asyncio.run(validate(savers))
-    engine.close()
     failures = {name: result.failures for name, result in report.results.items() if result.passed is not True}
     assert failures == {}
     assert {name for name, result in report.results.items() if result.detected} == {one.value for one in Capability}

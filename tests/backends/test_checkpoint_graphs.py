@@ -17,7 +17,7 @@ from langgraph.types import Command, Send, interrupt
 
 from backends.leases import begin, tables
 from treadle.backends.checkpoints import SqlCheckpointer, delete_runs_checkpoints
-from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.engine import Engine
 
 DURABILITIES = ["sync", "async", "exit"]
 LARGE = "x" * 1000
@@ -54,13 +54,13 @@ def asking() -> Any:
     return graph
 
 
-def take_back(engine: SqliteEngine, run_id: str) -> None:
+def take_back(engine: Engine, run_id: str) -> None:
     engine.submit(lambda conn: delete_runs_checkpoints(conn, "t", run_id)).result(10)
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
 def test_interrupts_in_a_sub_graph_are_answered_run_by_run_and_each_run_can_be_taken_back(
-    engine: SqliteEngine, durability: Any
+    engine: Engine, durability: Any
 ) -> None:
     async def run(run_id: str, given: Any) -> Any:
         saver = SqlCheckpointer(engine, lease=begin(engine, run_id), eager=durability != "sync")
@@ -97,7 +97,7 @@ class Chat(TypedDict):
     messages: Annotated[list[AnyMessage], add_messages]
 
 
-def test_a_conversation_forks_and_both_branches_go_on(engine: SqliteEngine) -> None:
+def test_a_conversation_forks_and_both_branches_go_on(engine: Engine) -> None:
     def answer(state: Chat) -> Any:
         return {"messages": [AIMessage(f"{len(state['messages'])}: {state['messages'][-1].content}", id=None)]}
 
@@ -151,7 +151,7 @@ def deltas() -> StateGraph[Any]:
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
-def test_delta_channels_are_rebuilt_and_survive_pruning_and_copying(engine: SqliteEngine, durability: Any) -> None:
+def test_delta_channels_are_rebuilt_and_survive_pruning_and_copying(engine: Engine, durability: Any) -> None:
     async def main() -> None:
         model = deltas().compile(checkpointer=InMemorySaver())
         for number in range(4):
@@ -181,7 +181,7 @@ def test_delta_channels_are_rebuilt_and_survive_pruning_and_copying(engine: Sqli
     asyncio.run(main())
 
 
-def test_pruning_a_graph_without_delta_channels_leaves_one_checkpoint(engine: SqliteEngine) -> None:
+def test_pruning_a_graph_without_delta_channels_leaves_one_checkpoint(engine: Engine) -> None:
     saver = SqlCheckpointer(engine)
     graph = asking().compile(checkpointer=saver)
     asyncio.run(graph.ainvoke({"log": ["in"]}, CONFIG))
@@ -195,7 +195,7 @@ def test_pruning_a_graph_without_delta_channels_leaves_one_checkpoint(engine: Sq
     assert sorted(blobs) == ["log", "log"]
 
 
-def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: SqliteEngine) -> None:
+def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: Engine) -> None:
     done: list[int] = []
 
     @task
@@ -233,7 +233,7 @@ def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: S
 
 
 @pytest.mark.parametrize("eager", [False, True])
-def test_a_sync_graph_runs_in_a_thread_while_a_loop_runs_here(engine: SqliteEngine, eager: bool) -> None:
+def test_a_sync_graph_runs_in_a_thread_while_a_loop_runs_here(engine: Engine, eager: bool) -> None:
     builder = StateGraph(State)
     for name in ("a", "b", "c"):
         builder.add_node(name, lambda _, name=name: {"log": [name, LARGE]})
@@ -254,7 +254,7 @@ def test_a_sync_graph_runs_in_a_thread_while_a_loop_runs_here(engine: SqliteEngi
     asyncio.run(main())
 
 
-def test_a_crashed_attempt_goes_on_from_its_last_checkpoint(engine: SqliteEngine) -> None:
+def test_a_crashed_attempt_goes_on_from_its_last_checkpoint(engine: Engine) -> None:
     ran: list[str] = []
 
     def crash(_: State) -> State:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from langgraph.checkpoint.base import CheckpointTuple, empty_checkpoint
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 
+import shapes
 from backends.leases import begin, tables
 from treadle.backends.checkpoints import SqlCheckpointer, delete_runs_checkpoints
-from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import SqliteEngine
 from treadle.ports import Lease
 
 THREADS, NAMESPACES, CHANNELS = ("t1", "t2"), ("", "sub:1"), ("a", "b", "c")
@@ -50,10 +46,7 @@ class Savers(RuleBasedStateMachine):
     @initialize(leased=st.booleans(), eager=st.booleans())
     def open(self, leased: bool, eager: bool) -> None:
         self.stack = ExitStack()
-        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
-        self.engine = SqliteEngine(Path(folder) / "model.sqlite3", clock=SystemClock())
-        self.engine.start()
-        self.stack.callback(self.engine.close)
+        self.engine = self.stack.enter_context(shapes.fresh_engine())
         self.lease: Lease | None = begin(self.engine, "r0", "t1") if leased else None
         self.saver = SqlCheckpointer(self.engine, lease=self.lease, eager=eager)
         self.model = InMemorySaver()
@@ -141,10 +134,7 @@ class Runs(RuleBasedStateMachine):
     @initialize(target=configs)
     def open(self) -> Any:
         self.stack = ExitStack()
-        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
-        self.engine = SqliteEngine(Path(folder) / "model.sqlite3", clock=SystemClock())
-        self.engine.start()
-        self.stack.callback(self.engine.close)
+        self.engine = self.stack.enter_context(shapes.fresh_engine())
         self.runs: list[tuple[str, Any]] = []
         self.numbers = count()
         self.made = 0
@@ -191,7 +181,9 @@ class Runs(RuleBasedStateMachine):
             self.begin()
 
 
-TestSavers = Savers.TestCase
-TestSavers.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
-TestRuns = Runs.TestCase
-TestRuns.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+def test_a_saver_is_as_the_one_in_memory(shape: shapes.Shape) -> None:
+    shapes.walk(Savers, max_examples=25, stateful_step_count=25)
+
+
+def test_runs_are_taken_back_without_a_trace(shape: shapes.Shape) -> None:
+    shapes.walk(Runs, max_examples=25, stateful_step_count=25)

@@ -12,11 +12,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from langgraph.checkpoint.base import Checkpoint, CheckpointTuple, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import INTERRUPT, RESUME
 
+import shapes
 from backends.leases import begin, tables, take_over
 from treadle.backends.checkpoints import (
     SqlCheckpointer,
@@ -26,9 +28,9 @@ from treadle.backends.checkpoints import (
     delete_thread_checkpoints,
     has_checkpoints,
 )
-from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import SqliteEngine
-from treadle.errors import LeaseLost
+from treadle.backends.engine import Engine
+from treadle.backends.postgres import PostgresEngine
+from treadle.errors import LeaseLost, UnprocessableError
 
 LARGE = "x" * 2000
 
@@ -61,7 +63,7 @@ def got(saver: SqlCheckpointer, config: Any = None) -> CheckpointTuple:
 # fencing
 
 
-def test_an_attempt_that_lost_its_run_writes_nothing(engine: SqliteEngine) -> None:
+def test_an_attempt_that_lost_its_run_writes_nothing(engine: Engine) -> None:
     lease = begin(engine, "r1")
     old = SqlCheckpointer(engine, lease=lease)
     config = put(old, {"a": 1})
@@ -83,14 +85,14 @@ def test_an_attempt_that_lost_its_run_writes_nothing(engine: SqliteEngine) -> No
     assert got(new).checkpoint["channel_values"] == {"a": 3}
 
 
-def test_an_ended_run_writes_nothing(engine: SqliteEngine) -> None:
+def test_an_ended_run_writes_nothing(engine: Engine) -> None:
     saver = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     begin(engine, "r2")
     with pytest.raises(LeaseLost):
         put(saver, {"a": 1})
 
 
-def test_an_eager_saver_tells_of_a_lost_lease_in_settled_and_from_then_on(engine: SqliteEngine) -> None:
+def test_an_eager_saver_tells_of_a_lost_lease_in_settled_and_from_then_on(engine: Engine) -> None:
     async def main() -> None:
         lease = begin(engine, "r1")
         saver = SqlCheckpointer(engine, lease=lease, eager=True)
@@ -112,7 +114,7 @@ def test_an_eager_saver_tells_of_a_lost_lease_in_settled_and_from_then_on(engine
 # eager writes
 
 
-def test_an_eager_saver_sees_its_own_writes_and_keeps_their_order(engine: SqliteEngine) -> None:
+def test_an_eager_saver_sees_its_own_writes_and_keeps_their_order(engine: Engine) -> None:
     async def main() -> None:
         saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
         config: Any = at()
@@ -131,7 +133,7 @@ def test_an_eager_saver_sees_its_own_writes_and_keeps_their_order(engine: Sqlite
     asyncio.run(main())
 
 
-def test_an_eager_put_does_not_wait_for_the_writer(engine: SqliteEngine) -> None:
+def test_an_eager_put_does_not_wait_for_the_writer(engine: Engine) -> None:
     async def main() -> None:
         saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
         release = threading.Event()
@@ -150,23 +152,26 @@ def test_an_eager_put_does_not_wait_for_the_writer(engine: SqliteEngine) -> None
     asyncio.run(main())
 
 
-def test_a_failed_write_stops_what_was_queued_behind_it(engine: SqliteEngine) -> None:
+GONE = (sqlite3.OperationalError, psycopg.errors.UndefinedTable)
+
+
+def test_a_failed_write_stops_what_was_queued_behind_it(engine: Engine) -> None:
     async def main() -> None:
         saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
         engine.submit(lambda conn: conn.execute("ALTER TABLE checkpoints RENAME TO gone")).result(10)
         made = checkpoint({"a": 1})
         await saver.aput(at(), made, {}, made["channel_versions"])
-        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        with pytest.raises(GONE, match="checkpoints"):
             await saver.settled()
         engine.submit(lambda conn: conn.execute("ALTER TABLE gone RENAME TO checkpoints")).result(10)
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(GONE):
             await saver.aput(at(), made, {}, made["channel_versions"])
         assert tables(engine)["checkpoints"] == []
 
     asyncio.run(main())
 
 
-def test_a_reader_that_is_cancelled_does_not_disturb_the_others(engine: SqliteEngine) -> None:
+def test_a_reader_that_is_cancelled_does_not_disturb_the_others(engine: Engine) -> None:
     async def main() -> None:
         saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
         release = threading.Event()
@@ -186,7 +191,7 @@ def test_a_reader_that_is_cancelled_does_not_disturb_the_others(engine: SqliteEn
 # values
 
 
-def test_a_value_is_stored_once_per_version_and_small_ones_in_the_row(engine: SqliteEngine) -> None:
+def test_a_value_is_stored_once_per_version_and_small_ones_in_the_row(engine: Engine) -> None:
     saver = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     config: Any = at()
     for step in range(5):
@@ -199,13 +204,13 @@ def test_a_value_is_stored_once_per_version_and_small_ones_in_the_row(engine: Sq
     ]
 
 
-def test_a_saver_that_did_not_see_the_version_stored_stores_it(engine: SqliteEngine) -> None:
+def test_a_saver_that_did_not_see_the_version_stored_stores_it(engine: Engine) -> None:
     made = checkpoint({"big": LARGE, "n": 1})
     SqlCheckpointer(engine).put(at(), made, {}, {})
     assert got(SqlCheckpointer(engine)).checkpoint["channel_values"] == {"big": LARGE, "n": 1}
 
 
-def test_after_a_delete_an_unchanged_value_is_stored_again(engine: SqliteEngine) -> None:
+def test_after_a_delete_an_unchanged_value_is_stored_again(engine: Engine) -> None:
     saver = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     put(saver, {"big": LARGE})
     saver.delete_thread("t")
@@ -219,8 +224,12 @@ ODD = ["", "a\0b", 'quo"te', "back\\slash", "é\n", "$[0]", "{}", "'"]
 
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("value", [None, "n\0ul", "", LARGE, LARGE + "\0", b"\0" * 600, bytearray(b"x"), {"\0": [1]}])
-def test_odd_names_and_values_come_back(engine: SqliteEngine, name: str, value: Any) -> None:
+def test_odd_names_and_values_come_back(engine: Engine, name: str, value: Any) -> None:
     saver = SqlCheckpointer(engine)
+    if "\0" in name and isinstance(engine, PostgresEngine):
+        with pytest.raises(UnprocessableError, match="cannot store"):
+            put(saver, {name: value}, at(f"t{name}", ns=name))
+        return
     config = put(saver, {name: value}, at(f"t{name}", ns=name))
     saver.put_writes(config, [(name, value)], f"task{name}", f"path{name}")
     found = got(saver, at(f"t{name}", ns=name))
@@ -228,7 +237,7 @@ def test_odd_names_and_values_come_back(engine: SqliteEngine, name: str, value: 
     assert found.pending_writes == [(f"task{name}", name, value)]
 
 
-def test_a_value_of_many_megabytes_comes_back(engine: SqliteEngine) -> None:
+def test_a_value_of_many_megabytes_comes_back(engine: Engine) -> None:
     saver = SqlCheckpointer(engine)
     value = os.urandom(20_000_000)
     saver.put_writes(put(saver, {"a": value}), [("a", value)], "task")
@@ -237,7 +246,7 @@ def test_a_value_of_many_megabytes_comes_back(engine: SqliteEngine) -> None:
     assert found.pending_writes == [("task", "a", value)]
 
 
-def test_a_thread_id_need_not_be_text(engine: SqliteEngine) -> None:
+def test_a_thread_id_need_not_be_text(engine: Engine) -> None:
     saver = SqlCheckpointer(engine)
     assert put(saver, {"a": 1}, at(7))["configurable"]["thread_id"] == "7"
     assert got(saver, at(7)).checkpoint == got(saver, at("7")).checkpoint
@@ -246,7 +255,7 @@ def test_a_thread_id_need_not_be_text(engine: SqliteEngine) -> None:
     assert saver.get_tuple(at(7)) is None
 
 
-def test_metadata_may_hold_anything(engine: SqliteEngine) -> None:
+def test_metadata_may_hold_anything(engine: Engine) -> None:
     saver = SqlCheckpointer(engine)
     put(saver, {}, odd=object, big=1 << 80, text="n\0ul", nested={"n\0ul": ["\0"]}, surrogate="\ud800")
     metadata: Any = got(saver).metadata
@@ -258,7 +267,7 @@ def test_metadata_may_hold_anything(engine: SqliteEngine) -> None:
     assert got(saver, at("u")).metadata == metadata
 
 
-def test_what_is_missing_is_named(engine: SqliteEngine) -> None:
+def test_what_is_missing_is_named(engine: Engine) -> None:
     saver = SqlCheckpointer(engine)
     with pytest.raises(ValueError, match="thread_id"):
         saver.get_tuple({"configurable": {}})
@@ -268,7 +277,7 @@ def test_what_is_missing_is_named(engine: SqliteEngine) -> None:
         saver.prune(["t"], strategy="newest")
 
 
-def test_versions_grow_as_text_and_differ_between_forks(engine: SqliteEngine) -> None:
+def test_versions_grow_as_text_and_differ_between_forks(engine: Engine) -> None:
     saver = SqlCheckpointer(engine)
     version, seen = saver.get_next_version(None, None), set[str]()
     for _ in range(200):
@@ -283,7 +292,7 @@ def test_versions_grow_as_text_and_differ_between_forks(engine: SqliteEngine) ->
     assert foreign < saver.get_next_version(foreign, None)
 
 
-def test_a_clone_with_an_allowlist_shares_the_queue_of_writes(engine: SqliteEngine) -> None:
+def test_a_clone_with_an_allowlist_shares_the_queue_of_writes(engine: Engine) -> None:
     async def main() -> None:
         lease = begin(engine, "r1")
         saver = SqlCheckpointer(engine, lease=lease, eager=True)
@@ -302,7 +311,7 @@ def test_a_clone_with_an_allowlist_shares_the_queue_of_writes(engine: SqliteEngi
 # lists
 
 
-def test_a_list_longer_than_a_page_is_whole_and_in_order(engine: SqliteEngine) -> None:
+def test_a_list_longer_than_a_page_is_whole_and_in_order(engine: Engine) -> None:
     saver = SqlCheckpointer(engine)
     ids = [put(saver, {"n": n}, step=n, even=n % 2 == 0)["configurable"]["checkpoint_id"] for n in range(150)]
 
@@ -320,7 +329,7 @@ def test_a_list_longer_than_a_page_is_whole_and_in_order(engine: SqliteEngine) -
 # runs
 
 
-def test_rollback_restores_exactly_what_was_there(engine: SqliteEngine) -> None:
+def test_rollback_restores_exactly_what_was_there(engine: Engine) -> None:
     """Two runs after another answer two interrupts that wait on the checkpoint of a first one."""
     first = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     config = put(first, {"a": LARGE, "n": 1})
@@ -355,11 +364,11 @@ def test_rollback_restores_exactly_what_was_there(engine: SqliteEngine) -> None:
         assert got(reader, config).pending_writes == writes[number - 2]
 
 
-def has(engine: SqliteEngine, run_id: str) -> bool:
+def has(engine: Engine, run_id: str) -> bool:
     return engine.submit(lambda conn: has_checkpoints(conn, "t", run_id)).result(10)
 
 
-def test_removing_a_run_in_the_middle_keeps_the_values_that_later_runs_hold(engine: SqliteEngine) -> None:
+def test_removing_a_run_in_the_middle_keeps_the_values_that_later_runs_hold(engine: Engine) -> None:
     config: Any = at()
     versions: dict[str, Any] = {}
     for run_id, channel in (("r1", "a"), ("r2", "b"), ("r3", "c")):
@@ -379,7 +388,7 @@ def test_removing_a_run_in_the_middle_keeps_the_values_that_later_runs_hold(engi
     assert not any(tables(engine).values())
 
 
-def test_a_run_is_removed_from_its_thread_alone(engine: SqliteEngine) -> None:
+def test_a_run_is_removed_from_its_thread_alone(engine: Engine) -> None:
     saver = SqlCheckpointer(engine)
     for thread_id in ("t", "u"):
         config = put(saver, {"a": LARGE}, at(thread_id), run_id="r1")
@@ -391,7 +400,7 @@ def test_a_run_is_removed_from_its_thread_alone(engine: SqliteEngine) -> None:
     assert not any(tables(engine).values())
 
 
-def test_loose_writes_are_those_of_the_run_alone(engine: SqliteEngine) -> None:
+def test_loose_writes_are_those_of_the_run_alone(engine: Engine) -> None:
     config = put(SqlCheckpointer(engine, lease=begin(engine, "r1")), {"a": 1})
     SqlCheckpointer(engine).put_writes(config, [("a", 0)], "t0")
     before = tables(engine)
@@ -402,7 +411,7 @@ def test_loose_writes_are_those_of_the_run_alone(engine: SqliteEngine) -> None:
     assert tables(engine) == before
 
 
-def test_a_run_that_puts_an_earlier_checkpoint_again_does_not_take_it_over(engine: SqliteEngine) -> None:
+def test_a_run_that_puts_an_earlier_checkpoint_again_does_not_take_it_over(engine: Engine) -> None:
     """What durability "exit" does when a resumed run stops where it began: as its own parent, too."""
     first = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     parent = put(first, {"a": 1})
@@ -418,7 +427,7 @@ def test_a_run_that_puts_an_earlier_checkpoint_again_does_not_take_it_over(engin
     assert tables(engine) == before
 
 
-def test_runs_on_many_threads_at_once_do_not_mix(engine: SqliteEngine) -> None:
+def test_runs_on_many_threads_at_once_do_not_mix(engine: Engine) -> None:
     async def one(thread_id: str) -> None:
         saver = SqlCheckpointer(engine, lease=begin(engine, f"run-{thread_id}", thread_id), eager=True)
         config: Any = at(thread_id)
@@ -447,7 +456,7 @@ def test_runs_on_many_threads_at_once_do_not_mix(engine: SqliteEngine) -> None:
 # threads
 
 
-def test_a_copy_is_whole_and_belongs_to_no_run(engine: SqliteEngine) -> None:
+def test_a_copy_is_whole_and_belongs_to_no_run(engine: Engine) -> None:
     saver = SqlCheckpointer(engine, lease=begin(engine, "r1"))
     config = put(saver, {"a": LARGE, "n": 1}, thread_id="t")
     saver.put_writes(config, [("n", 2), (INTERRUPT, 3)], "task", "path")
@@ -477,9 +486,11 @@ from pathlib import Path
 from backends.test_checkpoints import LARGE, at, checkpoint
 from treadle.backends.checkpoints import SqlCheckpointer
 from treadle.backends.clock import SystemClock
+from treadle.backends.postgres import PostgresEngine
 from treadle.backends.sqlite import SqliteEngine
 
-engine = SqliteEngine(Path(sys.argv[1]), clock=SystemClock())
+_, path, url = sys.argv
+engine = PostgresEngine(url) if url else SqliteEngine(Path(path), clock=SystemClock())
 engine.start()
 saver, config = SqlCheckpointer(engine), at()
 for number in itertools.count():
@@ -490,11 +501,14 @@ for number in itertools.count():
 """
 
 
-def test_what_was_acknowledged_outlives_a_sigkill(tmp_path: Path) -> None:
-    path = tmp_path / "crash.sqlite3"
+def test_what_was_acknowledged_outlives_a_sigkill(shape: shapes.Shape, tmp_path: Path) -> None:
+    settings = shapes.settings(tmp_path)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(path)], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", _CHILD, str(settings.database), settings.database_url],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     assert child.stdout is not None
     acknowledged = [child.stdout.readline().split() for _ in range(200)]
@@ -502,13 +516,11 @@ def test_what_was_acknowledged_outlives_a_sigkill(tmp_path: Path) -> None:
     acknowledged += [line.split() for line in child.stdout if line.endswith("\n")]
     child.stdout.close()
     assert child.wait(10) == -signal.SIGKILL
-    engine = SqliteEngine(path, clock=SystemClock())
-    engine.start()
-    found = {one.metadata["step"]: one for one in SqlCheckpointer(engine).list(at())}
+    with shapes.engine_on(tmp_path) as engine:
+        found = {one.metadata["step"]: one for one in SqlCheckpointer(engine).list(at())}
     for number, checkpoint_id in acknowledged:
         one = found[int(number)]
         assert one.config["configurable"]["checkpoint_id"] == checkpoint_id
         assert one.checkpoint["channel_values"] == {"n": int(number), "large": LARGE + number}
         assert one.pending_writes == [("task", "n", int(number))]
     assert len(acknowledged) >= 200
-    engine.close()

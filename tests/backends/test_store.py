@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
@@ -25,8 +21,8 @@ from langgraph.store.base import (
 )
 from langgraph.store.memory import InMemoryStore
 
-from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import SqliteEngine
+import shapes
+from treadle.backends.engine import Engine
 from treadle.backends.store import SqlStore
 
 MINUTE = 60_000_000
@@ -45,25 +41,14 @@ class Clock:
         return self.microseconds / 1e6
 
 
-@contextmanager
-def opened(clock: Any = None) -> Iterator[SqliteEngine]:
-    with tempfile.TemporaryDirectory() as folder:
-        engine = SqliteEngine(Path(folder) / "store.sqlite3", clock=clock or SystemClock())
-        engine.start()
-        try:
-            yield engine
-        finally:
-            engine.close()
-
-
-def rows(engine: SqliteEngine, table: str) -> int:
+def rows(engine: Engine, table: str) -> int:
     return engine.submit(lambda conn: conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]).result(10)
 
 
 # items
 
 
-def test_items_are_put_read_replaced_and_removed(engine: SqliteEngine) -> None:
+def test_items_are_put_read_replaced_and_removed(engine: Engine) -> None:
     store = SqlStore(engine)
     store.put(("users", "u1"), "k", {"a": 1, "nested": {"ü\0": [1, None, 2.5, "x"]}})
     item = store.get(("users", "u1"), "k")
@@ -83,7 +68,7 @@ def test_items_are_put_read_replaced_and_removed(engine: SqliteEngine) -> None:
     assert store.list_namespaces() == []
 
 
-def test_a_batch_reads_what_was_there_before_it_and_the_last_put_counts(engine: SqliteEngine) -> None:
+def test_a_batch_reads_what_was_there_before_it_and_the_last_put_counts(engine: Engine) -> None:
     async def main() -> None:
         store = SqlStore(engine)
         put = [PutOp(("n",), "k", {"v": number}) for number in range(3)]
@@ -100,7 +85,7 @@ def test_a_batch_reads_what_was_there_before_it_and_the_last_put_counts(engine: 
     asyncio.run(main())
 
 
-def test_searches_come_in_order_of_creation_by_pages(engine: SqliteEngine) -> None:
+def test_searches_come_in_order_of_creation_by_pages(engine: Engine) -> None:
     store = SqlStore(engine)
     store.batch([PutOp((f"n{number % 3}",), f"k{number:03d}", {"n": number}) for number in range(600)])
     store.put(("n0",), "k000", {"n": 0, "changed": True})
@@ -118,7 +103,7 @@ def test_searches_come_in_order_of_creation_by_pages(engine: SqliteEngine) -> No
         store.search((), limit=-1)
 
 
-def test_a_prefix_is_a_prefix_of_labels_not_of_text(engine: SqliteEngine) -> None:
+def test_a_prefix_is_a_prefix_of_labels_not_of_text(engine: Engine) -> None:
     store = SqlStore(engine)
     names: list[tuple[str, ...]] = [("a",), ("a", "b"), ("ab",), ('a"', "b"), ("a,b",), ("a-",), ("é",), ("%", "_")]
     for name in names:
@@ -148,7 +133,7 @@ COMPARED = [
 
 
 @pytest.mark.parametrize(("filter", "keys"), COMPARED)
-def test_filters(engine: SqliteEngine, filter: Any, keys: list[str]) -> None:
+def test_filters(engine: Engine, filter: Any, keys: list[str]) -> None:
     store = SqlStore(engine)
     items: dict[str, Any] = {
         "int": {"n": 1},
@@ -163,7 +148,7 @@ def test_filters(engine: SqliteEngine, filter: Any, keys: list[str]) -> None:
     assert [item.key for item in store.search(("n",), filter=filter)] == keys
 
 
-def test_bad_input_is_named(engine: SqliteEngine) -> None:
+def test_bad_input_is_named(engine: Engine) -> None:
     store = SqlStore(engine)
     store.put(("n",), "k", {"a": 1})
     with pytest.raises(ValueError, match=r"'\$near' is unknown; allowed: \$eq, \$ne, \$gt"):
@@ -180,7 +165,7 @@ def test_bad_input_is_named(engine: SqliteEngine) -> None:
     assert store.search(("n",))[0].value == {"a": 1}
 
 
-def test_numbers_beyond_64_bits_and_moments_are_kept_as_json_can(engine: SqliteEngine) -> None:
+def test_numbers_beyond_64_bits_and_moments_are_kept_as_json_can(engine: Engine) -> None:
     store = SqlStore(engine)
     store.put(("n",), "k", {"big": 1 << 80, "at": 1})
     store.put(("n",), "moment", {"at": datetime(2024, 1, 1)})
@@ -190,9 +175,9 @@ def test_numbers_beyond_64_bits_and_moments_are_kept_as_json_can(engine: SqliteE
 # expiry
 
 
-def test_an_item_expires_unless_it_is_read() -> None:
+def test_an_item_expires_unless_it_is_read(shape: shapes.Shape) -> None:
     clock = Clock()
-    with opened(clock) as engine:
+    with shapes.fresh_engine(clock) as engine:
         store = SqlStore(engine)
         for key in ("read", "searched", "left", "peeked"):
             store.put(("n", key), key, {"a": 1}, ttl=10)
@@ -213,9 +198,9 @@ def test_an_item_expires_unless_it_is_read() -> None:
         assert [item.key for item in store.search(())] == ["stays"]
 
 
-def test_defaults_of_expiry_and_an_expired_item_put_anew_is_new() -> None:
+def test_defaults_of_expiry_and_an_expired_item_put_anew_is_new(shape: shapes.Shape) -> None:
     clock = Clock()
-    with opened(clock) as engine:
+    with shapes.fresh_engine(clock) as engine:
         store = SqlStore(engine, ttl={"default_ttl": 1, "refresh_on_read": False})
         store.put(("n",), "k", {"a": 1})
         store.put(("n",), "stays", {"a": 1}, ttl=None)
@@ -240,7 +225,7 @@ def embed(texts: list[str]) -> list[list[float]]:
     return [[float(text.count(word)) for word in WORDS] for text in texts]
 
 
-def test_a_query_finds_the_most_similar_items_first(engine: SqliteEngine) -> None:
+def test_a_query_finds_the_most_similar_items_first(engine: Engine) -> None:
     config: Any = {"dims": 3, "embed": embed, "fields": ["text", "more[*]"]}
     store, model = SqlStore(engine, index=config), InMemoryStore(index=config)
     for one in (store, model):
@@ -264,7 +249,7 @@ def test_a_query_finds_the_most_similar_items_first(engine: SqliteEngine) -> Non
     assert store.search(("n",), query="dog", limit=1)[0].key == "cars"
 
 
-def test_an_async_embedding_and_one_of_the_wrong_size(engine: SqliteEngine) -> None:
+def test_an_async_embedding_and_one_of_the_wrong_size(engine: Engine) -> None:
     async def aembed(texts: list[str]) -> list[list[float]]:
         return embed(texts)
 
@@ -289,7 +274,7 @@ class Visits(TypedDict):
     count: int
 
 
-def test_nodes_of_concurrent_runs_use_the_store(engine: SqliteEngine) -> None:
+def test_nodes_of_concurrent_runs_use_the_store(engine: Engine) -> None:
     async def visit(state: Visits, runtime: Runtime[None]) -> Visits:
         assert runtime.store is not None
         mine = await runtime.store.aget(("visits",), str(state["count"]))
@@ -354,8 +339,8 @@ def plain(op: Any, result: Any) -> Any:
     return result and (result if isinstance(op, ListNamespacesOp) else (result.namespace, result.key, result.value))
 
 
-def test_any_operations_give_what_the_store_in_memory_gives() -> None:
-    with opened() as engine:
+def test_any_operations_give_what_the_store_in_memory_gives(shape: shapes.Shape) -> None:
+    with shapes.fresh_engine() as engine:
 
         @settings(max_examples=50, deadline=None)
         @given(st.lists(st.lists(st.one_of(reads, puts), max_size=5), max_size=6))

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import shapes
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 READY = "treadle is ready at "
 START_SECONDS = 60
@@ -32,6 +34,7 @@ class LiveServer:
         command = [sys.executable, "-m", "treadle.cli", "serve", "--config", str(EXAMPLES / "langgraph.json")]
         command += ["--port", str(self._port), "--data", str(self._data)]
         environment = {**os.environ, "LANGSMITH_TRACING": "false", "PYTHONUNBUFFERED": "1"}
+        environment.update(shapes.environment(self._data))
         with self._log.open("a") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
         self.url = self._ready_at()

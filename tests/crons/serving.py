@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 
+import shapes
 from running import GOLDEN, QUICK, Running, graphs_of
 from transport import StreamingTransport
 from treadle.runtime import Runtime
-from treadle.settings import Settings
 
 
 class SetClock:
@@ -36,7 +36,7 @@ class SetClock:
 
 @asynccontextmanager
 async def running(data: Path, clock: SetClock, **settings: Any) -> AsyncIterator[Running]:
-    chosen = Settings(data=data, **{**QUICK, "poll_seconds": 0.02, "webhook_allow_private": True, **settings})
+    chosen = shapes.settings(data, **{**QUICK, "poll_seconds": 0.02, "webhook_allow_private": True, **settings})
     runtime = Runtime(chosen, graphs_of(GOLDEN), clock=clock)
     transport = StreamingTransport(runtime.app)
     async with runtime, httpx.AsyncClient(transport=transport, base_url="http://treadle", timeout=30) as http:

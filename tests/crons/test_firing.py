@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+import shapes
 from crons.serving import SetClock, eventually, fired, running, runs_of, serve
 from running import Running
 from treadle.backends.hub import Hub
 from treadle.backends.queue import SqlRecords
-from treadle.backends.sqlite import SqliteEngine
 from treadle.service.crons import Crons
 from treadle.service.runs import Runs
 from webhooks.receiver import Receiver
@@ -228,7 +228,7 @@ def test_after_a_time_without_a_server_it_fires_once(tmp_path: Path) -> None:
     serve(tmp_path, later, clock)  # a restart at the same moment fires nothing again
 
 
-def test_many_schedulers_on_one_file_make_one_run_for_each_date(tmp_path: Path) -> None:
+def test_many_schedulers_on_one_database_make_one_run_for_each_date(tmp_path: Path) -> None:
     """Each has an engine, a hub and connections of its own, as processes would."""
 
     async def use(server: Running, clock: SetClock) -> None:
@@ -237,9 +237,8 @@ def test_many_schedulers_on_one_file_make_one_run_for_each_date(tmp_path: Path) 
         for thread_id in threads:
             await create(server, thread_id, schedule="* * * * *")
         others: list[Crons] = []
-        engines = [SqliteEngine(server.runtime.settings.database, clock=clock) for _ in range(2)]
+        engines = [shapes.open_engine(tmp_path, clock) for _ in range(2)]
         for engine in engines:
-            engine.start()
             records = SqlRecords(engine, Hub())
             runs = Runs(records, services.log, services.assistants, clock)
             others.append(Crons(records, runs, services.assistants, clock))

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from langgraph_sdk import get_client
 
+import shapes
 from auth.serving_users import PROJECT
 from server import Server
 from transport import StreamingTransport
@@ -22,7 +23,6 @@ from treadle.graph.auth import auth_config
 from treadle.graph.load import load_config, load_graphs
 from treadle.http.custom import http_config
 from treadle.runtime import Runtime
-from treadle.settings import Settings
 
 STARLETTE = """
 from contextlib import asynccontextmanager
@@ -133,7 +133,7 @@ known = StateGraph(State).add_node("tell", configured).add_edge(START, "tell").c
 async def started(directory: Path) -> AsyncIterator[tuple[Runtime, httpx.AsyncClient]]:
     config = load_config(directory)
     graphs = load_graphs(config)
-    settings = Settings(data=directory / "data", drain_seconds=0.1)
+    settings = shapes.settings(directory / "data", drain_seconds=0.1)
     runtime = Runtime(settings, graphs, auth=auth_config(config), http=http_config(config))
     transport = StreamingTransport(runtime.app)
     async with runtime, httpx.AsyncClient(transport=transport, base_url="http://test", timeout=20) as http:
@@ -217,7 +217,7 @@ def test_a_lifespan_that_fails_stops_the_server_with_the_reason(tmp_path):
 
     async def main() -> None:
         config = load_config(project(tmp_path, APP, code))
-        runtime = Runtime(Settings(data=tmp_path / "data"), load_graphs(config), http=http_config(config))
+        runtime = Runtime(shapes.settings(tmp_path / "data"), load_graphs(config), http=http_config(config))
         try:
             with pytest.raises(ConfigError, match="no database"):
                 await runtime.start()

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import shapes
 from treadle.backends.clock import SystemClock
 from treadle.backends.hub import Hub
 from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
-from treadle.backends.sqlite import SqliteEngine
 from treadle.ports import Chunk, Lease, NewRun, Outcome, Transaction
 from treadle.worker.attempt import Appender
 
@@ -47,16 +47,13 @@ class Written:
 
 @asynccontextmanager
 async def written(data: Path) -> AsyncIterator[Written]:
-    engine, hub = SqliteEngine(data / "treadle.sqlite3", clock=SystemClock()), Hub()
-    engine.start()
-    try:
+    hub = Hub()
+    with shapes.engine_on(data) as engine:
         await SqlRecords(engine, hub).transact(_insert)
         queue = SqlQueue(engine, hub)
         (claim,) = (await queue.claim("w", 1)).claims
         async with asyncio.timeout(30):
             yield Written(SqlEventLog(engine, hub), queue, claim.lease)
-    finally:
-        engine.close()
 
 
 def _insert(tx: Transaction) -> None:

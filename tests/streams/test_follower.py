@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
-from treadle.backends.clock import SystemClock
+import shapes
 from treadle.backends.hub import Hub, Tail, TailFollower
 from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
-from treadle.backends.sqlite import SqliteEngine
 from treadle.model import Event
 from treadle.ports import Chunk, Lease, NewRun, Outcome, Transaction
 
@@ -29,8 +28,7 @@ class Log:
     """A run that is being written, over real parts."""
 
     def __init__(self, data: Path, **tail: int) -> None:
-        self.engine = SqliteEngine(data / "treadle.sqlite3", clock=SystemClock())
-        self.engine.start()
+        self.engine = shapes.open_engine(data)
         hub = Hub(**tail)
         self.records = SqlRecords(self.engine, hub)
         self.queue = SqlQueue(self.engine, hub)
@@ -81,9 +79,11 @@ class Following(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.data = Path(tempfile.mkdtemp())
+        self.stack = ExitStack()
+        self.stack.enter_context(shapes.databases_of_a_test())
+        data = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         self.loop = asyncio.new_event_loop()
-        self.parts = Log(self.data, tail_events=6, tail_bytes=200)
+        self.parts = Log(data, tail_events=6, tail_bytes=200)
         self.lease = self.do(self.parts.begin())
         self.written: list[bytes] = [b""]  # by seq: the metadata event of the claim stands at 1
         self.given = 0
@@ -100,7 +100,7 @@ class Following(RuleBasedStateMachine):
         finally:
             self.parts.engine.close()
             self.loop.close()
-            shutil.rmtree(self.data)
+            self.stack.close()
 
     async def drain(self) -> None:
         """Whatever went before: every reader that is still there gets the whole of the rest, and then the end."""
@@ -190,15 +190,11 @@ class Following(RuleBasedStateMachine):
                 assert self.finished
 
 
-TestFollowing = Following.TestCase
-# A failure here is mostly a wait that does not end: shrinking it would take minutes.
-TestFollowing.settings = settings(
-    max_examples=60,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-)
+def test_a_reader_gets_what_is_written_whatever_happens_around_it(shape: shapes.Shape) -> None:
+    # A failure here is mostly a wait that does not end: shrinking it would take minutes.
+    phases = (Phase.explicit, Phase.reuse, Phase.generate)
+    health = list(HealthCheck)
+    shapes.walk(Following, max_examples=60, stateful_step_count=30, suppress_health_check=health, phases=phases)
 
 
 def test_a_reader_that_joins_at_the_end_ends_at_once_while_others_still_read(tmp_path: Path) -> None:

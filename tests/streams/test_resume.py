@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import shapes
 from running import Frame, Running, frames, running, serve_for
+from treadle.backends.engine import Connection
 
 PROJECT = Path(__file__).parent / "project"
 MODES = ["custom", "values"]
@@ -147,11 +148,12 @@ def test_a_future_id_on_a_live_run_gives_what_is_new_and_ends_with_the_run(tmp_p
 def prune(data: Path, path: str, below: int) -> int:
     """Drops the oldest chunks of a run, as retention does; the first seq that is left."""
     run_id = path.rpartition("/")[2]
-    with sqlite3.connect(data / "treadle.sqlite3") as conn:
+
+    def work(conn: Connection) -> int:
         conn.execute("DELETE FROM event_chunks WHERE run_id = ? AND last_seq < ?", (run_id, below))
-        (first,) = conn.execute("SELECT min(first_seq) FROM event_chunks WHERE run_id = ?", (run_id,)).fetchone()
-    conn.close()
-    return first
+        return conn.execute("SELECT min(first_seq) FROM event_chunks WHERE run_id = ?", (run_id,)).fetchone()[0]
+
+    return shapes.written(data, work)
 
 
 def test_an_id_older_than_what_is_kept_gives_a_gap_and_then_what_there_is(tmp_path: Path) -> None:
@@ -189,9 +191,8 @@ def test_a_log_of_which_nothing_is_kept_says_so(tmp_path: Path) -> None:
 
 
 def prune_all(data: Path, path: str) -> None:
-    with sqlite3.connect(data / "treadle.sqlite3") as conn:
-        conn.execute("DELETE FROM event_chunks WHERE run_id = ?", (path.rpartition("/")[2],))
-    conn.close()
+    run_id = path.rpartition("/")[2]
+    shapes.written(data, lambda conn: conn.execute("DELETE FROM event_chunks WHERE run_id = ?", (run_id,)))
 
 
 @pytest.mark.parametrize(

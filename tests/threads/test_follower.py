@@ -4,24 +4,22 @@ thread's own events, the thread gone and made anew; with readers that are quick,
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any, TypeVar
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, precondition, rule
 
+import shapes
 from treadle.backends import thread_rows
-from treadle.backends.clock import SystemClock
+from treadle.backends.engine import Connection
 from treadle.backends.hub import Hub, ThreadFollower
 from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
-from treadle.backends.sqlite import SqliteEngine
 from treadle.model import Event
-from treadle.ports import Lease, NewRun, Outcome, Transaction
+from treadle.ports import Chunk, Lease, NewRun, Outcome, Transaction
 
 T = TypeVar("T")
 THREAD = "t"
@@ -48,10 +46,9 @@ class Following(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp())
+        self.stack = ExitStack()
         self.loop = asyncio.new_event_loop()
-        self.engine = SqliteEngine(self.directory / "db", clock=SystemClock())
-        self.engine.start()
+        self.engine = self.stack.enter_context(shapes.fresh_engine())
         hub = Hub(tail_events=6, tail_bytes=300)
         self.log = SqlEventLog(self.engine, hub)
         self.queue = SqlQueue(self.engine, hub)
@@ -157,9 +154,8 @@ class Following(RuleBasedStateMachine):
             for reader in (each for each in self.all if each.open):
                 self.do(self.drain(reader))
         finally:
-            self.engine.close()
             self.loop.close()
-            shutil.rmtree(self.directory)
+            self.stack.close()
 
     async def drain(self, reader: Reader) -> None:
         """In the end every reader has all that is there, from where it began."""
@@ -178,9 +174,13 @@ class Following(RuleBasedStateMachine):
     def stored(self, after: int) -> list[tuple[int, bytes]]:
         """What the log itself holds."""
         found: list[tuple[int, bytes]] = []
-        while chunks := thread_rows.read(self.engine.reader(), THREAD, found[-1][0] if found else after):
+        while chunks := self.engine.snapshot(partial(_read, after=found[-1][0] if found else after)):
             found += [(seq, event.data) for chunk in chunks for seq, event in enumerate(chunk.events, chunk.first)]
         return [each for each in found if each[0] > after]
+
+
+def _read(conn: Connection, after: int) -> Sequence[Chunk]:
+    return thread_rows.read(conn, THREAD, after)
 
 
 def _make(tx: Transaction) -> None:
@@ -203,11 +203,11 @@ def _insert(tx: Transaction, run_id: str) -> None:
     )
 
 
-TestFollowing = Following.TestCase
-TestFollowing.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+def test_a_reader_gets_all_of_a_thread_whatever_happens_to_it(shape: shapes.Shape) -> None:
+    shapes.walk(Following, max_examples=60, stateful_step_count=30)
 
 
-def test_a_reader_of_what_was_deleted_waits_for_what_is_new():
+def test_a_reader_of_what_was_deleted_waits_for_what_is_new(shape: shapes.Shape) -> None:
     """The tail still held the deleted run's end: a reader that found nothing in the log must not go round and round."""
     walk = Following()
     try:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import shapes
 from running import Running, frames, running, serve_for
 from treadle.model import RunCreate
 
@@ -461,8 +460,7 @@ def test_what_was_asked_is_kept_on_the_run(serving: Running) -> None:
 
 
 def rows_of(server: Running, table: str) -> int:
-    with closing(sqlite3.connect(server.runtime.settings.database)) as conn:
-        return conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    return shapes.rows(server.runtime.settings.data, f"SELECT count(*) FROM {table}")[0][0]
 
 
 # --- many at once, lists, cancels -------------------------------------------------------------------------------------

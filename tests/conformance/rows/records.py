@@ -524,7 +524,7 @@ ROWS = (
         (
             f"{F}test_a_cron_of_a_thread_makes_a_run_for_each_date",
             f"{F}test_after_a_time_without_a_server_it_fires_once",
-            f"{F}test_many_schedulers_on_one_file_make_one_run_for_each_date",
+            f"{F}test_many_schedulers_on_one_database_make_one_run_for_each_date",
             f"{F}test_every_field_reaches_the_run",
         ),
     ),

@@ -1,0 +1,180 @@
+"""The three shapes that a server can have, and which tests run on which.
+
+A test makes its server over a data directory. On the cluster's shapes that directory stands for a database of its own,
+so what is opened again on it finds what was there. ``--shape`` picks the shapes; without it ``CUT`` does.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import hypothesis
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from databases import give_back, lend_schema, redis_url
+from treadle.backends.clock import SystemClock
+from treadle.backends.engine import Engine, Work
+from treadle.backends.postgres import PostgresEngine
+from treadle.backends.sqlite import SqliteEngine
+from treadle.ports import Clock
+from treadle.settings import Settings
+
+T = TypeVar("T")
+Shape = Literal["sqlite", "postgres", "redis"]
+
+ALL: tuple[Shape, ...] = ("sqlite", "postgres", "redis")
+DATABASES: tuple[Shape, ...] = ("sqlite", "postgres")
+
+TESTS = Path(__file__).parent
+NEEDED = {"shape", "tmp_path", "tmp_path_factory", "engine"}
+"""A test that has none of these fixtures opens no storage."""
+
+SERVERS: tuple[str, ...] = (
+    *("auth", "client/test_faults.py", "client/test_live.py", "client/test_stopping.py", "conformance/test_runs.py"),
+    *("conformance/test_transcripts.py", "crons", "custom", "faults", "http", "js", "lifecycle", "metrics", "remote"),
+    *("sdk", "store", "streams", "thirdparty", "threads", "webhooks", "wire"),
+)
+"""The files and directories whose tests are of a server, whatever its shape."""
+
+ENGINES: tuple[str, ...] = ("backends", "limits")
+"""Those of the port of an engine: Redis is beside it."""
+
+CUT: dict[str, tuple[Shape, ...]] = {"backends": DATABASES}
+"""On which shapes tests run if none is picked: the most particular entry counts; ``sqlite`` where there is none."""
+
+ONLY_EMBEDDED: dict[str, str] = {}
+"""Tests that say what only one process with a file of its own does, and why."""
+
+LEASE_SECONDS = 2.0
+"""Of servers that are tests' own processes: one that is killed and started again waits that long for its runs."""
+
+_current: Shape = "sqlite"
+_urls: dict[Path, str] = {}
+
+
+def current() -> Shape:
+    return _current
+
+
+def set_current(shape: Shape) -> None:
+    global _current
+    _current = shape
+
+
+def embedded() -> bool:
+    """Whether one process has the storage to itself."""
+    return _current == "sqlite"
+
+
+def storage(data: Path) -> dict[str, str]:
+    """The settings that name the storage of a directory, beside the directory."""
+    if _current == "sqlite":
+        return {}
+    urls = {"database_url": database_url(data)}
+    return {**urls, "redis_url": redis_url()} if _current == "redis" else urls
+
+
+def database_url(data: Path) -> str:
+    """The directory's database, the same one each time."""
+    key = data.resolve()
+    if key not in _urls:
+        _urls[key] = lend_schema()
+    return _urls[key]
+
+
+def environment(data: Path) -> dict[str, str]:
+    """``storage``, and a lease that is soon over, as a process is told of them."""
+    told = storage(data)
+    if told:
+        told["lease_seconds"] = str(LEASE_SECONDS)
+    return {f"TREADLE_{name.upper()}": value for name, value in told.items()}
+
+
+def settings(data: Path, **given: Any) -> Settings:
+    return Settings(data=data, **{**storage(data), **given})
+
+
+def open_engine(data: Path, clock: Clock | None = None) -> Engine:
+    """An engine of the test's own on what a server over ``data`` has open, or will have."""
+    if _current == "sqlite":
+        data.mkdir(parents=True, exist_ok=True)
+        engine = SqliteEngine(Settings(data=data).database, clock=clock or SystemClock())
+    else:
+        engine = PostgresEngine(database_url(data), clock=clock)
+    engine.start()
+    return engine
+
+
+@contextmanager
+def engine_on(data: Path, clock: Clock | None = None) -> Iterator[Engine]:
+    engine = open_engine(data, clock)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def fresh_engine(clock: Clock | None = None) -> Iterator[Engine]:
+    """An engine on storage of its own, which goes with it: one for each of hypothesis's examples."""
+    with tempfile.TemporaryDirectory() as data, databases_of_a_test(), engine_on(Path(data), clock) as engine:
+        yield engine
+
+
+def walk(machine: type[RuleBasedStateMachine], **chosen: Any) -> None:
+    """Walks a state machine as ``chosen`` says; half as long where every step goes over a socket."""
+    if not embedded():
+        chosen["max_examples"] //= 2
+    run_state_machine_as_test(machine, settings=hypothesis.settings(deadline=None, **chosen))
+
+
+def written(data: Path, work: Work[T]) -> T:
+    """What a write job comes to, done past the server."""
+    with engine_on(data) as engine:
+        return engine.submit(work).result(20)
+
+
+def rows(data: Path, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+    """What a query finds in the storage of ``data``."""
+    work: Callable[[Any], list[tuple[Any, ...]]] = lambda conn: conn.execute(sql, parameters).fetchall()  # noqa: E731
+    with engine_on(data) as engine:
+        return engine.snapshot(work)
+
+
+def of(test: str, wanted: str | None) -> tuple[Shape, ...] | None:
+    """The shapes on which a test (``file::function`` below tests/) is to run; None if it has none."""
+    able = _able(test)
+    if able is None or wanted == "all":
+        return able
+    chosen = (wanted,) if wanted else _nearest(test, CUT) or ("sqlite",)
+    return tuple(shape for shape in able if shape in chosen)
+
+
+def _able(test: str) -> tuple[Shape, ...] | None:
+    if test in ONLY_EMBEDDED:
+        return ("sqlite",)
+    if _nearest(test, dict.fromkeys(ENGINES, True)):
+        return DATABASES
+    return ALL if _nearest(test, dict.fromkeys(SERVERS, True)) else None
+
+
+def _nearest(test: str, table: Mapping[str, T]) -> T | None:
+    """What a table of tests, files and directories says of a test."""
+    file, _, _ = test.partition("::")
+    places = (test, file, *map(str, Path(file).parents))
+    return next((table[place] for place in places if place in table), None)
+
+
+@contextmanager
+def databases_of_a_test() -> Iterator[None]:
+    """What was made meanwhile is taken away in the end."""
+    before = set(_urls)
+    try:
+        yield
+    finally:
+        for data in _urls.keys() - before:
+            give_back(_urls.pop(data))
