@@ -24,15 +24,13 @@ import psycopg
 import redis
 import redis.asyncio
 
-from benchmarks import statements
+from benchmarks import claims, statements
 from benchmarks.statements import NOW as _NOW
 from benchmarks.statements import Connection
 
 Operation = Callable[[Connection, int], None]
 
 SCHEMA: LiteralString = "treadle_costs"
-DEPTHS = (1_000, 10_000, 100_000)
-BATCH = 16
 LISTENERS = (0, 10, 50, 100)
 SUBSCRIBERS = (0, 10, 50, 100)
 SECONDS = 1.5
@@ -95,8 +93,8 @@ def measure(url: str, redis_url: str | None) -> dict[str, Any]:
         costs: dict[str, Any] = {
             "machine": _machine(server),
             "operations": {name: asdict(cost) for name, cost in _operations(server)},
-            "claim": list(_claims(server)),
-            "blocked": _blocked(server),
+            "claim": list(claims.waiting(url, server.cpu_seconds)),
+            "blocked": list(claims.blocked(url, server.cpu_seconds)),
             "flush_ms": _flush(server),
             "together": list(_together(server)),
             "notify": list(_notify(server)),
@@ -156,15 +154,13 @@ def _operations(server: Postgres) -> Iterator[tuple[str, Cost]]:
     held = _running(server.connection, 4)
     numbers = itertools.count(1)
     yield "append_1", timed(server, lambda conn, _: statements.append(conn, held[0], next(numbers), 1, 220))
-    yield "read_1", timed(server, lambda conn, _: statements.read(conn, held[0]))
+    newest = next(numbers) - 1
+    yield "read_1", timed(server, lambda conn, _: statements.read(conn, held[0], newest))
     yield "append_64", timed(server, lambda conn, _: statements.append(conn, held[1], next(numbers), 64, 220 * 64))
     yield "checkpoint", timed(server, lambda conn, _: statements.checkpoint(conn, held[2]))
     yield "renew", timed(server, statements.renew)
     waiting = iter(_running(server.connection, 20_000))
     yield "finish", timed(server, lambda conn, _: statements.finish(conn, next(waiting)))
-
-
-# --- claims -----------------------------------------------------------------------------------------------------------
 
 
 def _fill(conn: Connection, count: int, *, status: LiteralString = "pending") -> None:
@@ -190,57 +186,6 @@ def _fill(conn: Connection, count: int, *, status: LiteralString = "pending") ->
 def _running(conn: Connection, count: int) -> list[tuple[str, str]]:
     _fill(conn, count, status="running")
     return [(f"r{number}", f"t{number}") for number in range(1, count + 1)]
-
-
-def _claims(server: Postgres) -> Iterator[dict[str, float]]:
-    """What a claim costs by how many runs wait and how many claim."""
-    for depth in DEPTHS:
-        for claimers in (1, 8):
-            yield _claim_at(server, depth, claimers)
-
-
-def _claim_at(server: Postgres, depth: int, claimers: int) -> dict[str, float]:
-    _fill(server.connection, depth)
-    each = max(1, min(200, depth // BATCH // 2) // claimers)
-    connections = [server.connect() for _ in range(claimers)]
-    taken: list[int] = []
-
-    def work(conn: Connection) -> None:
-        taken.extend(statements.claim(conn, BATCH) for _ in range(each))
-
-    cpu, start = server.cpu_seconds(), time.perf_counter()
-    _in_threads([lambda conn=conn: work(conn) for conn in connections])
-    spent, used = time.perf_counter() - start, server.cpu_seconds() - cpu
-    for conn in connections:
-        conn.close()
-    return {
-        "depth": depth,
-        "claimers": claimers,
-        "claimed": sum(taken),
-        "cpu_us_per_run": round(used / max(1, sum(taken)) * 1e6, 1),
-        "ms_per_claim": round(spent / each * 1e3, 2),
-    }
-
-
-def _blocked(server: Postgres) -> list[dict[str, float]]:
-    """A claim that finds nothing, while so many due runs wait behind others of their threads."""
-    found: list[dict[str, float]] = []
-    for depth in (0, 1_000, 10_000):
-        _fill(server.connection, max(1, depth // 100), status="running")
-        server.connection.execute(
-            "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, multitask_strategy, created_at, updated_at,"
-            " available_at, metadata) SELECT 'q' || n, 't' || (n %% %s + 1), 'a', 'g', 'enqueue', %s, %s, %s - 1, ''"
-            " FROM generate_series(1, %s) n",
-            (max(1, depth // 100), _NOW, _NOW, _NOW, depth),
-        )
-        server.connection.execute("VACUUM (ANALYZE) runs, threads")
-        cost = timed(server, lambda conn, _: None if statements.claim(conn, BATCH) == 0 else _unexpected(), seconds=0.7)
-        found.append({"depth": depth, "cpu_us": cost.cpu_us, "ms": cost.ms})
-    return found
-
-
-def _unexpected() -> None:
-    raise AssertionError("a run was claimed that has to wait")
 
 
 # --- commits, hints, connections --------------------------------------------------------------------------------------
@@ -331,7 +276,6 @@ def _connection_memory(server: Postgres) -> dict[str, float]:
             statements.append(conn, run, number + 1, 1, 220)
             statements.checkpoint(conn, run)
             statements.finish(conn, run)
-        statements.claim(conn, BATCH)
         return {"fresh": fresh, "used": _own_kib(conn.info.backend_pid)}
 
 

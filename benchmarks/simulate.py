@@ -83,8 +83,8 @@ def _spread(values: list[float]) -> tuple[float, float]:
     return (ordered[len(ordered) // 2] * 1e3, ordered[len(ordered) * 99 // 100] * 1e3)
 
 
-def shapes(cores: int) -> Iterator[tuple[str, Shape]]:
-    for workers in (10, 100, 1_000):
+def shapes(cores: int, most: int) -> Iterator[tuple[str, Shape]]:
+    for workers in (size for size in (10, 100, 1_000) if size <= most):
         base = Shape(workers=workers, cores=cores)
         fast = replace(base, redis=True)
         yield "PostgreSQL", base
@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--redis", metavar="URL", help="with --measure: and on this Redis")
     parser.add_argument("--rounds", type=int, default=3, help="with --measure: print the medians of so many (3)")
     parser.add_argument("--costs", type=Path, default=Path(__file__).with_name("costs.json"))
+    parser.add_argument("--most", type=int, default=1_000, help="simulate no more workers than this (1000)")
     parser.add_argument("--cores", type=int, default=16, help="of the machine that PostgreSQL has (16)")
     parser.add_argument("--flush-ms", type=float, help="how long its disk takes to flush, instead of what was measured")
     parser.add_argument("--seconds", type=float, default=5.0, help="simulated time for each shape (5)")
@@ -149,7 +150,7 @@ def main() -> None:
         costs = replace(costs, flush=given.flush_ms / 1e3)
     print("| " + " | ".join(COLUMNS) + " |")
     print("|" + "---|" * len(COLUMNS))
-    for how, shape in shapes(given.cores):
+    for how, shape in shapes(given.cores, given.most):
         print("| " + " | ".join(row(how, run(shape, costs, given.seconds, given.seed))) + " |", flush=True)
 
 

@@ -37,29 +37,6 @@ def insert_run(conn: Connection, _: int) -> None:
         conn.execute("UPDATE threads SET status = 'busy', updated_at = %s WHERE thread_id = %s", (NOW, thread_id))
 
 
-def claim(conn: Connection, limit: int) -> int:
-    """Takes up to ``limit`` due runs, in the order in which they came due; how many."""
-    with conn.transaction():
-        found = conn.execute(
-            "SELECT r.run_id, r.thread_id FROM runs r WHERE r.status = 'pending' AND r.available_at <= %(now)s"
-            " AND NOT EXISTS (SELECT 1 FROM runs x WHERE x.thread_id = r.thread_id AND x.status = 'running')"
-            " AND NOT EXISTS (SELECT 1 FROM runs y WHERE y.thread_id = r.thread_id AND y.status = 'pending'"
-            " AND y.position < r.position AND y.available_at <= %(now)s)"
-            " AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.thread_id = r.thread_id AND t.held_until > %(now)s)"
-            " ORDER BY r.available_at, r.position LIMIT %(limit)s FOR UPDATE OF r SKIP LOCKED",
-            {"now": NOW, "limit": limit},
-        ).fetchall()
-        for run_id, thread_id in found:
-            conn.execute(
-                "UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = 'w', updated_at = %s,"
-                " event_seq = event_seq + 1 WHERE run_id = %s RETURNING attempt",
-                (NOW, run_id),
-            )
-            conn.execute("SELECT kwargs FROM run_requests WHERE run_id = %s", (run_id,))
-            chunk(conn, run_id, thread_id, 1, 1, 120)
-    return len(found)
-
-
 def append(conn: Connection, run: tuple[str, str], number: int, events: int, size: int) -> None:
     run_id, thread_id = run
     with conn.transaction():
@@ -82,12 +59,12 @@ def chunk(conn: Connection, run_id: str, thread_id: str, first: int, events: int
     )
 
 
-def read(conn: Connection, run: tuple[str, str]) -> None:
+def read(conn: Connection, run: tuple[str, str], number: int) -> None:
     """What a reader asks for when it was told of a new chunk but not given it."""
     conn.execute(
         "SELECT first_seq, events FROM event_chunks WHERE run_id = %s AND first_seq >= %s ORDER BY first_seq LIMIT 64",
-        (run[0], 64),
-    ).fetchone()
+        (run[0], number * 64),
+    ).fetchall()
 
 
 def checkpoint(conn: Connection, run: tuple[str, str]) -> None:
