@@ -45,7 +45,7 @@ _RACED = (*_LOCKED, errors.SerializationFailure, errors.UniqueViolation, errors.
 
 _SETTINGS = """
 SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '5s'; SET plan_cache_mode = force_generic_plan;
-SET jit = off; SET lock_timeout = '{lock}ms'
+SET jit = off; SET enable_seqscan = off; SET lock_timeout = '{lock}ms'
 """
 _SNAPSHOT = b"ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _NOW = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
