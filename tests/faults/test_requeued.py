@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from faults.api import Api, without_rows_of
@@ -48,3 +50,26 @@ def test_a_rollback_of_a_requeued_run_takes_back_what_it_had_written(start: Star
         assert api.values(thread_id)["said"] == ["hello next"]
     else:
         assert api.rested(thread_id)["status"] == "idle"
+
+
+def test_what_comes_due_meanwhile_does_not_run_between_two_attempts(start: Start, gates: Gates) -> None:
+    """It would build on the middle of the other's work, which then had nothing to go on from."""
+    api = start(concurrency=2)
+    other, thread_id = api.new_thread(), api.new_thread()
+    gates.hold("other", "b")
+    gates.hold("begun", "b")
+    api.create(other, "steps", "other")
+    gates.reached("other", "b")
+    delayed = api.create(thread_id, "steps", "delayed", after_seconds=1.5)["run_id"]
+    begun = api.create(thread_id, "steps", "begun")["run_id"]
+    gates.reached("begun", "b")
+    until(lambda: len(api.rows("SELECT 1 FROM checkpoints WHERE run_id = ?", begun)) == 3)
+    api.server.kill()
+    due = "SELECT 1 FROM runs WHERE run_id = ? AND available_at <= ?"
+    until(lambda: api.rows(due, delayed, time.time_ns() // 1000))
+    gates.release("begun", "b")
+    api.server.start()
+    assert api.ended(thread_id, begun) == "success"
+    assert api.ended(thread_id, delayed) == "success"
+    assert api.values(thread_id)["said"] == ["hello begun", "hello delayed"]
+    assert api.values(thread_id)["trail"] == ["a", "b", "c", "a", "b", "c"]

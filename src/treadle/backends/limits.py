@@ -7,7 +7,8 @@ ends a reason makes the best run of its queue ready again, in the same transacti
 
 - While a graph has a free slot and runs wait for it, some run of that graph is ready.
 - While a key has a free slot and runs wait for it, one of their number is ready, or waits for its graph.
-- The oldest due run of a thread that is neither running nor held does not wait behind its thread.
+- The first run of a thread that is neither running nor held does not wait behind its thread: one that had started
+  already and lost its worker, else the oldest due. So what comes due meanwhile never runs between two attempts.
 
 Queues of keys are apart for each limited graph: where a graph is full, one run of the key waits for it and the others
 stay where they are. Over PostgreSQL whoever counts the slots of a graph or key, or looks into its queue, holds its
@@ -45,11 +46,14 @@ SELECT thread_id FROM threads WHERE held_until <= ? ORDER BY held_until LIMIT 64
 _END_HOLD = "UPDATE threads SET held_until = NULL WHERE thread_id = ? AND held_until <= ?"
 _BEHIND = """
     EXISTS (SELECT 1 FROM runs x WHERE x.thread_id = r.thread_id AND x.status = 'running')
-    OR EXISTS (
-        SELECT 1 FROM runs y WHERE y.thread_id = r.thread_id AND y.status = 'pending'
-        AND y.position < r.position AND y.available_at <= ?1)
+    OR r.attempt = 0 AND (
+        EXISTS (SELECT 1 FROM runs z WHERE z.thread_id = r.thread_id AND z.status = 'pending' AND z.attempt > 0)
+        OR EXISTS (
+            SELECT 1 FROM runs y WHERE y.thread_id = r.thread_id AND y.status = 'pending'
+            AND y.position < r.position AND y.available_at <= ?1))
 """
-# A due run starts when nothing runs on its thread, no older due run waits there, and nobody holds the thread.
+# A due run starts when nothing runs on its thread, none waits there that has started or is older and due, and nobody
+# holds the thread.
 _READY = f"""
 SELECT r.run_id, r.thread_id, r.graph_id, r.concurrency_key,
     CASE WHEN t.held_until > ?1 OR {_BEHIND} THEN 1 ELSE 0 END
@@ -69,9 +73,10 @@ UPDATE runs SET blocked_by = NULL WHERE run_id = (
     ORDER BY priority DESC, available_at, position LIMIT 1 /*pg: FOR NO KEY UPDATE SKIP LOCKED */)
 """
 _WAKE_THREAD = """
-UPDATE runs SET blocked_by = NULL WHERE run_id = (
-    SELECT run_id FROM runs WHERE thread_id = ? AND status = 'pending' AND blocked_by = 'thread'
-    ORDER BY position LIMIT 1)
+UPDATE runs SET blocked_by = NULL WHERE blocked_by = 'thread' AND run_id = coalesce(
+    (SELECT run_id FROM runs WHERE thread_id = ?1 AND status = 'pending' AND attempt > 0 LIMIT 1),
+    (SELECT run_id FROM runs WHERE thread_id = ?1 AND status = 'pending' AND blocked_by = 'thread'
+    ORDER BY position LIMIT 1))
 """
 _WAKE_SOME = """
 UPDATE runs SET blocked_by = NULL WHERE run_id IN (
@@ -230,7 +235,7 @@ def wake(conn: Connection, queue: str) -> bool:
 
 
 def wake_thread(conn: Connection, thread_id: str) -> None:
-    """Makes the oldest run ready that waits behind its thread."""
+    """Makes the first run ready that waits behind its thread."""
     conn.execute(_WAKE_THREAD, (thread_id,))
 
 
