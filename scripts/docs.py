@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +83,8 @@ Beside them are the `process_…` figures of the Prometheus client: memory, CPU 
 """
 
 LABELS = {
+    "treadle_runs_queued": ("graph", "priority", "blocked_by"),
+    "treadle_queue_wait_seconds": ("graph",),
     "treadle_rows": ("table",),
     "treadle_file_bytes": ("file",),
     "treadle_runs_ended_total": ("status",),
@@ -123,7 +124,9 @@ def metrics_page() -> str:
         pending=0,
         running=0,
         waiting=Waiting(0, None, None, None),
+        depths=[],
         workers=0,
+        expired=0,
         ended={},
         claims=0,
         events=0,
@@ -132,7 +135,7 @@ def metrics_page() -> str:
         rows={},
         file_bytes={},
     )
-    families = metrics.families(nothing, 0, 0, Counter())
+    families = metrics.families(nothing, metrics.Served())
     return METRICS.format(rows="\n".join(_metric_row(family) for family in families))
 
 

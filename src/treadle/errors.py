@@ -107,6 +107,8 @@ class UnprocessableError(APIError):
 
 
 class RateLimitError(APIError):
+    """429. ``retry_after`` in the data is in how many seconds it is worth coming back; so says the header."""
+
     status = 429
     code = "rate_limited"
 

@@ -422,6 +422,15 @@ class Queue(Protocol):
         """Removes the threads of stateless runs, and idempotency keys, that are older than that."""
         ...
 
+    async def trim_runs(self, ended_before: int, limit: int = 100) -> int:
+        """Removes all events but the last of runs that ended before (unix microseconds), oldest first; returns of how
+        many, ``limit`` if there may be more."""
+        ...
+
+    async def expire_runs(self, ended_before: int, limit: int = 100) -> int:
+        """Removes runs that ended before and were trimmed; threads keep their state and output. Returns how many."""
+        ...
+
     async def expire_threads(self, limit: int = 100) -> int:
         """Does what their ttl says to idle threads that have not changed for so long; returns to how many."""
         ...

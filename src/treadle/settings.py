@@ -47,6 +47,9 @@ class Settings:
     migrate: bool = _setting(True, "bring the database's schema up to date at the start; else `treadle migrate` has to")
     workers: int = _setting(1, "1: this process executes runs itself; 0: it only serves, and `treadle worker` executes")
     concurrency: int = _setting(16, "runs executed at once by this process")
+    max_pending_runs: int = _setting(
+        0, "runs that may wait; creating more gets 429 until some have started; 0: no limit"
+    )
     max_attempts: int = _setting(3, "attempts a run gets when its process dies under it, before it ends in error")
     lease_seconds: float = _setting(15.0, "how long a worker that stopped answering keeps its runs")
     heartbeat_seconds: float = _setting(5.0, "interval of the comment frames that keep idle streams open")
@@ -56,6 +59,12 @@ class Settings:
     run_timeout_seconds: float = _setting(3600.0, "longest time one attempt of a run may take; 0 for no limit")
     stateless_retention_seconds: float = _setting(
         600.0, "how long the stream of an ended stateless run can still be joined"
+    )
+    run_retention_seconds: float = _setting(
+        0.0, "how long ended runs are kept; a thread keeps its state without them; 0: until they are deleted"
+    )
+    event_retention_seconds: float = _setting(
+        0.0, "how long the events of ended runs can be read again; 0: as long as the runs"
     )
     idempotency_seconds: float = _setting(86400.0, "how long an Idempotency-Key is remembered")
     max_body_bytes: int = _setting(64 * 1024 * 1024, "largest request body; larger ones get 413")
@@ -105,8 +114,9 @@ class Settings:
         self._check_urls()
         if self.workers not in (0, 1):
             raise ConfigError(f"is {self.workers}", key="workers", hint="0 or 1; `treadle worker` starts more of them")
-        if self.database_wait_seconds < 0:
-            raise ConfigError(f"must be at least 0, is {self.database_wait_seconds}", key="database_wait_seconds")
+        for name in ("database_wait_seconds", "max_pending_runs", "run_retention_seconds", "event_retention_seconds"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"must be at least 0, is {getattr(self, name)}", key=name)
         for name in ("concurrency", "max_attempts", "max_body_bytes"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"must be at least 1, is {getattr(self, name)}", key=name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -48,14 +48,36 @@ class Waiting(Struct, frozen=True):
     unblocked: float | None
 
 
+Priority = Literal["low", "normal", "high"]
+PRIORITY_CLASSES: tuple[Priority, ...] = ("low", "normal", "high")
+"""Below 0, 0, above 0."""
+Blocker = Literal["nothing", "time", "thread", "graph", "key"]
+BLOCKERS: tuple[Blocker, ...] = ("nothing", "time", "thread", "graph", "key")
+
+
+class Depth(Struct, frozen=True):
+    """Pending runs of one kind, and since when the oldest of them that is due has been (seconds)."""
+
+    graph_id: str
+    priority: Priority
+    blocked_by: Blocker
+    runs: int
+    oldest: float | None
+
+
 class Figures(Struct, kw_only=True, frozen=True):
     """``pending``, ``running``, ``waiting``, ``workers`` and the sizes are what the database holds now; the rest is
-    counted since the start of this process, ``ended`` by the status that runs ended in (``rolled_back`` ones too)."""
+    counted since the start of this process, ``ended`` by the status that runs ended in (``rolled_back`` ones too).
+
+    ``depths`` are all pending runs. What they are blocked by is as claims found it: runs that no claim has looked at
+    yet count as blocked by nothing. ``expired`` were removed by retention."""
 
     pending: int
     running: int
     waiting: Waiting
+    depths: Sequence[Depth]
     workers: int
+    expired: int
     ended: Mapping[RunStatus | str, int]
     claims: int
     events: int

@@ -36,6 +36,7 @@ class Counts:
     def __init__(self) -> None:
         self.claims = 0
         self.events = 0
+        self.expired = 0
         self.ended: Counter[str] = Counter()
 
 
@@ -84,6 +85,10 @@ class Hub:
     def ended(self, status: str) -> None:
         """A run has come to its end, or has been rolled back."""
         self.counts.ended[status] += 1
+
+    def expired(self) -> None:
+        """A run was kept as long as it was to be, and has been removed."""
+        self.counts.expired += 1
 
     def created(self, run_id: str) -> None:
         """A run is there, its log empty. Mostly a reader follows at once: its tail is held for that one, who then need

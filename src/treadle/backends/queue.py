@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import orjson
 
-from treadle.backends import checkpoints, rows, sql, thread_rows, webhooks
+from treadle.backends import checkpoints, retention, rows, sql, thread_rows, webhooks
 from treadle.backends.engine import Connection, Engine, hold
 from treadle.backends.hub import Hub, TailFollower, ThreadFollower
 from treadle.backends.limits import Turns, leave, wake_behind, wake_limited, wake_thread
@@ -27,21 +27,19 @@ UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?1, updat
 WHERE run_id = ?3
 RETURNING thread_id, attempt, assistant_id, graph_id, metadata, temporary, event_seq,
     (SELECT q.kwargs FROM run_requests q WHERE q.run_id = runs.run_id),
-    (SELECT t.error FROM threads t WHERE t.thread_id = runs.thread_id)
+    (SELECT t.error FROM threads t WHERE t.thread_id = runs.thread_id),
+    (SELECT t.event_seq FROM threads t WHERE t.thread_id = runs.thread_id)
 """
 _EXTEND = """
 UPDATE runs SET event_seq = event_seq + ? WHERE run_id = ? AND attempt = ? AND worker_id IS NOT NULL
-RETURNING event_seq
-"""
-_ENDING = """
-SELECT temporary, cancel_action, cancel_reason, graph_id, concurrency_key, limited FROM runs WHERE run_id = ?
+RETURNING event_seq, (SELECT t.event_seq FROM threads t WHERE t.thread_id = runs.thread_id)
 """
 _REQUEUE = """
 UPDATE runs SET status = 'pending', worker_id = NULL, crashes = crashes + ?, updated_at = ? WHERE run_id = ?
 RETURNING thread_id, graph_id, concurrency_key, limited
 """
 _LOST = """
-SELECT r.run_id, r.thread_id, r.crashes, r.cancel_action FROM runs r JOIN threads t ON t.thread_id = r.thread_id
+SELECT r.run_id, r.crashes, r.cancel_action FROM runs r JOIN threads t ON t.thread_id = r.thread_id
 WHERE r.status = 'running'
   AND (?1 <> 0 OR r.worker_id NOT IN (SELECT w.worker_id FROM workers w WHERE w.expires_at > ?2))
 /*pg: FOR NO KEY UPDATE OF r, t SKIP LOCKED */
@@ -106,11 +104,12 @@ class SqlQueue:
 
     def _take(self, conn: Connection, worker_id: str, run_id: str, now: int, limited: bool) -> Claim:
         taken = conn.execute(_TAKE, (worker_id, now, run_id, limited)).fetchone()
-        thread_id, attempt, assistant_id, graph_id, metadata, temporary, seq, kwargs, error = taken
+        thread_id, attempt, assistant_id, graph_id, metadata, temporary, seq, kwargs, error, before = taken
         request = rows.load(kwargs)
         started = {"run_id": run_id, "attempt": attempt, "tags": request.get("config", {}).get("tags") or []}
         event = Event(now // 1000, "metadata", "", orjson.dumps(started))
-        sql.append_events(conn, run_id, thread_id, attempt, seq, (event,), self._hub, self._engine.tell)
+        sql.count_events(conn, thread_id, before + 1)
+        sql.append_events(conn, run_id, thread_id, attempt, seq, before + 1, (event,), self._hub, self._engine.tell)
         self._engine.tell(self._hub.claimed)
         return Claim(
             lease=Lease(run_id=run_id, thread_id=thread_id, attempt=attempt, worker_id=worker_id),
@@ -127,16 +126,19 @@ class SqlQueue:
         await self._engine.write(lambda conn: self._finish(conn, lease, outcome, events), key=lease.thread_id)
 
     def _finish(self, conn: Connection, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:
-        hold(conn, lease)
-        self._end(conn, lease.run_id, lease.thread_id, outcome, events)
-        self._engine.tell(self._hub.queue_changed)
+        conn.lock_thread(lease.thread_id)
+        run = sql.standing(conn, lease.run_id)
+        if run is None or run.status != "running" or run.attempt != lease.attempt:
+            raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")
+        self._end(conn, run, outcome, events)
 
-    def _end(self, conn: Connection, run_id: str, thread_id: str, outcome: Outcome, events: Sequence[Event]) -> None:
+    def _end(self, conn: Connection, run: sql.Standing, outcome: Outcome, events: Sequence[Event]) -> None:
         """Ends a running run as ``outcome`` says, or as its cancel mark does; the caller has made sure that it may."""
         now, hub, tell = self._engine.clock.now(), self._hub, self._engine.tell
-        temporary, action, reason, *slots = conn.execute(_ENDING, (run_id,)).fetchone()
-        if action is not None:
-            outcome, events = _as_marked(outcome, action, reason), [e for e in events if e.mode != "error"]
+        run_id, thread_id = run.run_id, run.thread_id
+        if run.cancel_action is not None:
+            outcome = _as_marked(outcome, run.cancel_action, run.cancel_reason or "")
+            events = [each for each in events if each.mode != "error"]
         if outcome.rollback:
             webhooks.enqueue(conn, run_id, now, outcome, hub, tell)
             checkpoints.delete_runs_checkpoints(conn, thread_id, run_id)
@@ -151,23 +153,31 @@ class SqlQueue:
             over = Event(now // 1000, "end", "", orjson.dumps({"run_id": run_id, "status": "rolled_back"}))
             thread_rows.append(conn, thread_id, over, hub, tell)
         else:
-            output_id = sql.end_run(conn, run_id, thread_id, now, outcome, events, hub, tell)
-            interrupts = outcome.interrupts or {}
-            sql.rest(conn, thread_id, now, outcome.thread_status, output_id, interrupts, outcome.error)
-        if temporary:
+            sql.rest(
+                *(conn, thread_id, now, outcome.thread_status),
+                sql.end_run(conn, run, now, outcome, events, hub, tell),
+                outcome.interrupts or {},
+                outcome.error,
+                old_output=run.thread_output,
+                event_seq=run.thread_seq + len(events) + 1,
+            )
+        if run.temporary:
             sql.retire(conn, thread_id, now)
-        leave(conn, *slots)
+        if run.followed:
+            wake_thread(conn, thread_id)
+        if run.followed or run.limited or run.concurrency_key is not None:
+            leave(conn, run.graph_id, run.concurrency_key, bool(run.limited))
+            tell(hub.queue_changed)
 
     async def release(self, lease: Lease, events: Sequence[Event] = ()) -> None:
         await self._engine.write(lambda conn: self._release(conn, lease, events), key=lease.thread_id)
 
     def _release(self, conn: Connection, lease: Lease, events: Sequence[Event]) -> None:
         extend(conn, lease, events, self._hub, self._engine.tell)
-        marked = conn.execute(
-            "SELECT 1 FROM runs WHERE run_id = ? AND cancel_action IS NOT NULL", (lease.run_id,)
-        ).fetchone()
-        if marked:
-            self._end(conn, lease.run_id, lease.thread_id, Outcome(status="interrupted"), ())
+        run = sql.standing(conn, lease.run_id)
+        assert run is not None, "what was extended is there"
+        if run.cancel_action is not None:
+            self._end(conn, run, Outcome(status="interrupted"), ())
         else:
             self._requeue(conn, lease.run_id, charge=0)
 
@@ -211,12 +221,13 @@ class SqlQueue:
     def _rescue(self, conn: Connection, max_attempts: int, exclusive: bool) -> list[str]:
         now = self._engine.clock.now()
         lost = conn.execute(_LOST, (exclusive, now)).fetchall()
-        for run_id, thread_id, crashes, cancel_action in lost:
+        for run_id, crashes, cancel_action in lost:
             if cancel_action is None and crashes + 1 < max_attempts:
                 self._requeue(conn, run_id, charge=1)
             else:
-                outcome, events = _exhausted(crashes + 1, now)
-                self._end(conn, run_id, thread_id, outcome, events)
+                run = sql.standing(conn, run_id)
+                assert run is not None, "a run that is locked is there"
+                self._end(conn, run, *_exhausted(crashes + 1, now))
         conn.execute("DELETE FROM workers WHERE ?1 <> 0 OR expires_at <= ?2", (exclusive, now))
         if exclusive:
             thread_rows.release_all(conn)
@@ -232,6 +243,16 @@ class SqlQueue:
         conn.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (keys_before,))
         wake_limited(conn, _LOOKED_AFTER)
         wake_behind(conn, _LOOKED_AFTER)
+
+    async def trim_runs(self, ended_before: int, limit: int = 100) -> int:
+        return await self._engine.write(
+            lambda conn: retention.trim(conn, ended_before, limit, self._hub, self._engine.tell)
+        )
+
+    async def expire_runs(self, ended_before: int, limit: int = 100) -> int:
+        return await self._engine.write(
+            lambda conn: retention.remove(conn, ended_before, limit, self._hub, self._engine.tell)
+        )
 
     async def expire_threads(self, limit: int = 100) -> int:
         return await self._engine.write(lambda conn: self._expire_threads(conn, limit))
@@ -272,7 +293,9 @@ def extend(conn: Connection, lease: Lease, events: Sequence[Event], hub: Hub, te
     if row is None:
         raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")
     if events:
-        sql.append_events(conn, lease.run_id, lease.thread_id, lease.attempt, row[0], events, hub, tell)
+        seq, thread_seq = row[0], row[1] + len(events)
+        sql.count_events(conn, lease.thread_id, thread_seq)
+        sql.append_events(conn, lease.run_id, lease.thread_id, lease.attempt, seq, thread_seq, events, hub, tell)
 
 
 class SqlEventLog:
@@ -301,12 +324,18 @@ class SqlEventLog:
         return self._hub.follow_thread(thread_id, after, self._read_thread, self._poll_seconds)
 
     async def _read_thread(self, thread_id: str, after: int) -> tuple[Sequence[Chunk], bool]:
-        return await self._engine.read(lambda conn: thread_rows.read(conn, thread_id, after)), True
+        return await self._engine.read(lambda conn: _read_thread(conn, thread_id, after))
 
     async def thread_cursor(self, thread_id: str, event_id: tuple[int, int] | None = None) -> int:
         if event_id is None:
             return await self._engine.read(lambda conn: thread_rows.last_seq(conn, thread_id))
         return await self._engine.read(lambda conn: thread_rows.locate(conn, thread_id, *event_id))
+
+
+def _read_thread(conn: Connection, thread_id: str, after: int) -> tuple[Sequence[Chunk], bool]:
+    """The same for a thread; one that is made anew has not come so far, which ends those who read the old one."""
+    chunks = thread_rows.read(conn, thread_id, after)
+    return chunks, bool(chunks) or thread_rows.last_seq(conn, thread_id) >= after
 
 
 def _read_chunks(conn: Connection, run_id: str, after: int) -> tuple[Sequence[Chunk], bool]:

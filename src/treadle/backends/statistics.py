@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from treadle.backends.engine import Connection, Engine
 from treadle.backends.hub import Hub
-from treadle.usage import Figures, Waiting
+from treadle.usage import PRIORITY_CLASSES, Blocker, Depth, Figures, Waiting
 
 TABLES = (
     "assistants",
@@ -23,13 +25,29 @@ TABLES = (
 _COUNT_SECONDS = 60.0
 """Counting goes through an index from end to end, so that its result is used for a while."""
 
-_PENDING = "SELECT count(*) FROM runs WHERE status = 'pending'"
-_RUNNING = "SELECT count(*) FROM runs WHERE status = 'running'"
+# One pass over the runs that are active: all that is asked of them is counted in it.
+_ACTIVE = """
+SELECT status, graph_id, CASE WHEN priority < 0 THEN 0 WHEN priority = 0 THEN 1 ELSE 2 END,
+    coalesce(substr(blocked_by, 1, 5), ''), count(*),
+    min(CASE WHEN available_at <= ? THEN available_at END)
+FROM runs WHERE status IN ('pending', 'running') GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
 _WORKERS = "SELECT count(*) FROM workers WHERE expires_at > ?"
 _WAITING = """
 SELECT available_at, EXISTS (SELECT 1 FROM runs x WHERE x.thread_id = r.thread_id AND x.status = 'running')
-FROM runs r WHERE status = 'pending' AND available_at <= ? ORDER BY available_at LIMIT 10000
+FROM runs r WHERE status IN ('pending', 'running') AND status = 'pending' AND available_at <= ?
+ORDER BY available_at LIMIT 10000
 """
+_PATIENCE = 20
+"""A count is used again for so many times what it took: scrapers are not to make a long queue slower."""
+_SLOW_SECONDS = 0.05
+_BLOCKERS: Mapping[str, Blocker] = {"": "nothing", "time": "time", "threa": "thread", "graph": "graph", "key:": "key"}
+
+
+class Active(NamedTuple):
+    running: int
+    depths: list[Depth]
+    waiting: Waiting
 
 
 class SqlStatistics:
@@ -38,16 +56,21 @@ class SqlStatistics:
         self._hub = hub
         self._rows: Mapping[str, int] = {}
         self._counted_at: float | None = None
+        self._active: Active | None = None
+        self._active_until = 0.0
 
     async def figures(self) -> Figures:
         return await self._engine.read(self._read)
 
     def _read(self, conn: Connection) -> Figures:
         now, counts = self._engine.clock.now(), self._hub.counts
+        active = self._look(conn, now)
         return Figures(
-            pending=conn.execute(_PENDING).fetchone()[0],
-            running=conn.execute(_RUNNING).fetchone()[0],
-            waiting=_waiting(conn.execute(_WAITING, (now,)).fetchall(), now),
+            pending=sum(depth.runs for depth in active.depths),
+            running=active.running,
+            waiting=active.waiting,
+            depths=active.depths,
+            expired=counts.expired,
             workers=conn.execute(_WORKERS, (now,)).fetchone()[0],
             ended=dict(counts.ended),
             claims=counts.claims,
@@ -58,11 +81,24 @@ class SqlStatistics:
             file_bytes=self._engine.sizes(conn),
         )
 
+    def _look(self, conn: Connection, now: int) -> Active:
+        began = time.monotonic()
+        if self._active is None or began >= self._active_until:
+            found = conn.execute(_ACTIVE, (now,)).fetchall()
+            self._active = Active(
+                running=sum(row[4] for row in found if row[0] == "running"),
+                depths=[_depth(row, now) for row in found if row[0] == "pending"],
+                waiting=_waiting(conn.execute(_WAITING, (now,)).fetchall(), now),
+            )
+            took = time.monotonic() - began
+            self._active_until = began + _PATIENCE * took if took > _SLOW_SECONDS else began
+        return self._active
+
     def _count(self, conn: Connection) -> Mapping[str, int]:
-        time = self._engine.clock.monotonic()
-        if self._counted_at is None or time - self._counted_at >= _COUNT_SECONDS:
+        now = self._engine.clock.monotonic()
+        if self._counted_at is None or now - self._counted_at >= _COUNT_SECONDS:
             self._rows = {table: conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
-            self._counted_at = time
+            self._counted_at = now
         return self._rows
 
 
@@ -72,3 +108,9 @@ def _waiting(due: list[tuple[int, int]], now: int) -> Waiting:
     if not waits:
         return Waiting(0, None, None, None)
     return Waiting(len(waits), waits[0], waits[len(waits) // 2], free[0] if free else None)
+
+
+def _depth(row: tuple[Any, ...], now: int) -> Depth:
+    _, graph_id, priority, blocked_by, runs, available_at = row
+    oldest = None if available_at is None else (now - available_at) / 1e6
+    return Depth(graph_id, PRIORITY_CLASSES[priority], _BLOCKERS[blocked_by], runs, oldest)

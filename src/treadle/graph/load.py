@@ -24,6 +24,7 @@ from treadle.errors import ConfigError
 from treadle.graph.factory import Access, Factory, Use, compiled
 from treadle.graph.internals import AnyGraph
 from treadle.graph.project import GraphSpec, ProjectConfig, load_config
+from treadle.ports import Limits
 
 __all__ = ["GraphImportError", "Graphs", "LoadedGraph", "ProjectConfig", "load_config", "load_graphs"]
 
@@ -69,10 +70,11 @@ class LoadedGraph:
 
 
 class Graphs(Mapping[str, LoadedGraph]):
-    """The graphs of a project by id, in the order of its file."""
+    """The graphs of a project by id, in the order of its file. ``limits``: how many of their runs may run at once."""
 
-    def __init__(self, graphs: Mapping[str, LoadedGraph]) -> None:
+    def __init__(self, graphs: Mapping[str, LoadedGraph], limits: Limits | None = None) -> None:
         self._graphs = dict(graphs)
+        self.limits = limits or Limits()
 
     def __getitem__(self, graph_id: str) -> LoadedGraph:
         return self._graphs[graph_id]
@@ -96,7 +98,7 @@ def load_graphs(config: ProjectConfig) -> Graphs:
     for name, value in config.env.items():
         os.environ.setdefault(name, value)
     importlib.invalidate_caches()
-    return Graphs({name: _load(spec, config) for name, spec in config.graphs.items()})
+    return Graphs({name: _load(spec, config) for name, spec in config.graphs.items()}, config.limits)
 
 
 def _load(spec: GraphSpec, config: ProjectConfig) -> LoadedGraph:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -13,6 +14,7 @@ from dotenv import dotenv_values
 
 from treadle.errors import ConfigError
 from treadle.model import JSON
+from treadle.ports import Limits
 
 KEYS = frozenset(
     [
@@ -39,13 +41,15 @@ KEYS = frozenset(
         "name",
         "source",
         "$schema",
+        "treadle",
     ]
 )
 """What a langgraph.json may hold. Those about building images say nothing to a server that runs in place."""
 
-_OBJECTS = ("store", "auth", "http", "checkpointer", "webhooks")
+_OBJECTS = ("store", "auth", "http", "checkpointer", "webhooks", "treadle")
 _JAVASCRIPT = (".js", ".ts", ".mjs", ".mts", ".cjs", ".cts", ".jsx", ".tsx")
 _EXAMPLE = '{"dependencies": ["."], "graphs": {"agent": "./agent.py:graph"}}'
+_LIMITS = '{"graphs": {"agent": {"concurrency": 4}}, "keys": {"concurrency": 2}}'
 _GRAPH_SHAPE = '"./file.py:attribute", "package.module:attribute" or {"path": …, "description": …}'
 
 
@@ -67,12 +71,14 @@ class GraphSpec:
 @dataclass(frozen=True)
 class ProjectConfig:
     """A checked langgraph.json. ``paths`` go on ``sys.path``, ``env`` into the environment where that does not say
-    otherwise; ``raw`` is the whole file; ``warnings`` are sentences for the user."""
+    otherwise; ``limits`` says how many runs may run at once; ``raw`` is the whole file; ``warnings`` are sentences
+    for the user."""
 
     file: Path
     graphs: dict[str, GraphSpec]
     paths: list[Path]
     env: dict[str, str]
+    limits: Limits
     raw: JSON
     warnings: list[str]
 
@@ -97,7 +103,9 @@ class _Reader:
             if key in raw and not isinstance(raw[key], dict):
                 raise self._error(key, f"must be an object, is {kind(raw[key])}")
         paths = self._paths(raw.get("dependencies", ["."]))
-        return ProjectConfig(self.file, self._graphs(raw), paths, self._env(raw.get("env")), raw, self.warnings)
+        graphs, env = self._graphs(raw), self._env(raw.get("env"))
+        limits = self._limits(raw.get("treadle", {}), graphs)
+        return ProjectConfig(self.file, graphs, paths, env, limits, raw, self.warnings)
 
     def _error(self, key: str | None, detail: str, hint: str | None = None) -> ConfigError:
         return ConfigError(detail, file=str(self.file), key=key, hint=hint)
@@ -152,6 +160,28 @@ class _Reader:
         if file.suffix != ".py":
             raise self._error(f"graphs.{name}", f"{place!r} is not a Python file", _GRAPH_SHAPE)
         return GraphSpec(name, attribute, file, None, description)
+
+    def _limits(self, given: JSON, graphs: Collection[str]) -> Limits:
+        section = self._known("treadle", given, ("graphs", "keys"))
+        named = self._known("treadle.graphs", section.get("graphs", {}), graphs)
+        of_graphs = {name: self._concurrency(f"treadle.graphs.{name}", of) for name, of in named.items()}
+        of_keys = self._concurrency("treadle.keys", section["keys"]) if "keys" in section else Limits().key
+        return Limits(graphs=of_graphs, key=of_keys)
+
+    def _concurrency(self, key: str, given: Any) -> int:
+        found = self._known(key, given, ("concurrency",)).get("concurrency")
+        if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+            raise self._error(f"{key}.concurrency", f"must be an integer above 0, is {found!r}", _LIMITS)
+        return found
+
+    def _known(self, key: str, given: Any, names: Collection[str]) -> JSON:
+        """An object with no other names in it: a limit that was misspelled would limit nothing."""
+        if not isinstance(given, dict):
+            raise self._error(key, f"must be an object, is {kind(given)}", _LIMITS)
+        for name in cast("JSON", given):
+            if name not in names:
+                raise self._error(f"{key}.{name}", "is not known here", f"one of {', '.join(names)}")
+        return cast("JSON", given)
 
     def _paths(self, dependencies: Any) -> list[Path]:
         if not isinstance(dependencies, list):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from starlette.applications import Starlette
@@ -27,7 +26,7 @@ def build(statistics: Statistics, *, slots: int) -> ASGIApp:
         return json_response(Ok())
 
     async def figures(request: Request) -> Response:
-        return await metrics.answer(request, statistics, slots=slots, streams=0, requests=Counter())
+        return await metrics.answer(request, statistics, metrics.Served(slots))
 
     handlers: dict[Any, Any] = {APIError: on_http_error, HTTPException: on_http_error}
     return Starlette(routes=[Route("/ok", ok), Route("/metrics", figures)], exception_handlers=handlers)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from treadle.http import parse
 from treadle.http.access import PUBLIC
 from treadle.http.responses import json_response
-from treadle.http.routing import Operation, Parameter, Requests, Services
+from treadle.http.routing import Operation, Parameter, Services
 from treadle.model import JSON
 from treadle.usage import Figures, Statistics
 
@@ -25,27 +26,39 @@ FORMATS: tuple[Format, ...] = ("prometheus", "json")
 
 async def metrics(request: Request, services: Services) -> Response:
     slots, streams = services.settings.slots, len(services.streams.open)
-    return await answer(request, services.statistics, slots=slots, streams=streams, requests=services.requests)
+    served = Served(slots, streams, services.requests, services.runs.admission.refused)
+    return await answer(request, services.statistics, served)
 
 
-async def answer(request: Request, statistics: Statistics, *, slots: int, streams: int, requests: Requests) -> Response:
+class Served(NamedTuple):
+    """What this process does: ``slots`` are the runs that it may execute at once, ``refused`` those it did not take."""
+
+    slots: int = 0
+    streams: int = 0
+    requests: Mapping[tuple[str, str, int], int] = MappingProxyType({})
+    refused: int = 0
+
+
+async def answer(request: Request, statistics: Statistics, served: Served) -> Response:
     wanted = parse.query(request).choice("format", FORMATS)
     figures = await statistics.figures()
     if wanted == "json":
-        return json_response(_as_json(figures, slots, streams, requests))
-    return Response(_as_text(families(figures, slots, streams, requests)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        return json_response(_as_json(figures, served))
+    return Response(_as_text(families(figures, served)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def families(figures: Figures, slots: int, streams: int, requests: Requests) -> Iterator[Metric]:
-    """Every metric of treadle's own. ``slots`` are the runs that may be executed at once."""
+def families(figures: Figures, served: Served) -> Iterator[Metric]:
+    """Every metric of treadle's own."""
     waiting = figures.waiting
     yield _gauge("runs_pending", "Runs that wait to be claimed, delayed ones included", figures.pending)
     yield _gauge("runs_running", "Runs that are being executed", figures.running)
     yield _gauge("runs_due", "Pending runs whose time has come", waiting.runs)
     yield _gauge("run_wait_seconds_max", "How long the oldest due run has been waiting", waiting.oldest or 0.0)
     yield _gauge("workers", "Workers that hold a lease", figures.workers)
-    yield _gauge("worker_slots", "Runs that this process executes at once", slots)
-    yield _gauge("streams_open", "Readers that are connected: streams, waits and joins", streams)
+    yield _queued(figures)
+    yield _queue_wait(figures)
+    yield _gauge("worker_slots", "Runs that this process executes at once", served.slots)
+    yield _gauge("streams_open", "Readers that are connected: streams, waits and joins", served.streams)
     yield _labelled(GaugeMetricFamily, "rows", "Rows of each table, counted once a minute", "table", figures.rows)
     yield _labelled(GaugeMetricFamily, "file_bytes", "Size of the database's files", "file", figures.file_bytes)
     yield _labelled(CounterMetricFamily, "runs_ended", "Runs that came to an end", "status", figures.ended)
@@ -53,7 +66,11 @@ def families(figures: Figures, slots: int, streams: int, requests: Requests) -> 
     yield _counter("events", "Events appended to the log", figures.events)
     yield _counter("commits", "Transactions of the writer, each for a group of jobs", figures.commits)
     yield _counter("write_jobs", "Jobs that were committed in them", figures.jobs)
-    yield _requests(requests)
+    yield _counter("runs_refused", "Runs that were answered with 429, because too many were pending", served.refused)
+    yield _counter(
+        "runs_expired", "Ended runs that were removed because they had been kept long enough", figures.expired
+    )
+    yield _requests(served.requests)
 
 
 def _gauge(name: str, help: str, value: float) -> Metric:
@@ -62,6 +79,22 @@ def _gauge(name: str, help: str, value: float) -> Metric:
 
 def _counter(name: str, help: str, value: float) -> Metric:
     return CounterMetricFamily(f"treadle_{name}", help, value)
+
+
+def _queued(figures: Figures) -> Metric:
+    help = "Pending runs by graph, priority (low below 0, high above) and what they wait for, as claims found it"
+    family = GaugeMetricFamily("treadle_runs_queued", help, labels=["graph", "priority", "blocked_by"])
+    for depth in figures.depths:
+        family.add_metric([depth.graph_id, depth.priority, depth.blocked_by], depth.runs)
+    return family
+
+
+def _queue_wait(figures: Figures) -> Metric:
+    oldest: dict[str, float] = {}
+    for depth in figures.depths:
+        oldest[depth.graph_id] = max(depth.oldest or 0.0, oldest.get(depth.graph_id, 0.0))
+    help = "How long the oldest due run of each graph has been waiting"
+    return _labelled(GaugeMetricFamily, "queue_wait_seconds", help, "graph", oldest)
 
 
 def _labelled(
@@ -77,7 +110,7 @@ def _labelled(
     return family
 
 
-def _requests(requests: Requests) -> Metric:
+def _requests(requests: Mapping[tuple[str, str, int], int]) -> Metric:
     family = CounterMetricFamily("treadle_http_requests", "Requests answered", labels=["method", "path", "status"])
     for (method, path, status), count in sorted(requests.items()):
         family.add_metric([method, path, str(status)], count)
@@ -101,12 +134,12 @@ def _as_text(metrics: Iterable[Metric]) -> bytes:
     return generate_latest(registry)
 
 
-def _as_json(figures: Figures, slots: int, streams: int, requests: Requests) -> JSON:
+def _as_json(figures: Figures, served: Served) -> JSON:
     """The names of the official server's, and our own beside them."""
-    waiting = figures.waiting
+    waiting, slots = figures.waiting, served.slots
     counted = [
         {"method": method, "path": path, "status": status, "count": count}
-        for (method, path, status), count in sorted(requests.items())
+        for (method, path, status), count in sorted(served.requests.items())
     ]
     return {
         "queue": {
@@ -116,9 +149,15 @@ def _as_json(figures: Figures, slots: int, streams: int, requests: Requests) -> 
             "pending_unblocked_runs_wait_time_max_secs": waiting.unblocked,
             "n_running": figures.running,
         },
-        "api": {"http_requests_total": counted, "open_streams": streams},
+        "api": {"http_requests_total": counted, "open_streams": served.streams},
         "workers": {"max": slots, "active": figures.running, "available": max(0, slots - figures.running)},
-        "runs": {"ended": figures.ended, "claims": figures.claims},
+        "runs": {
+            "ended": figures.ended,
+            "claims": figures.claims,
+            "refused": served.refused,
+            "expired": figures.expired,
+            "queued": figures.depths,
+        },
         "storage": {
             "rows": figures.rows,
             "bytes": figures.file_bytes,

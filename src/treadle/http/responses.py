@@ -52,7 +52,9 @@ def error_response(error: Exception) -> Response:
     if isinstance(error, TooLargeError):
         return Lingering(encode(error.body()), error.status, {"connection": "close"}, "application/json")
     if isinstance(error, APIError):
-        return json_response(error.body(), status=error.status)
+        after = error.data.get("retry_after")
+        headers = None if after is None else {"retry-after": str(after)}
+        return json_response(error.body(), status=error.status, headers=headers)
     if isinstance(error, HTTPException):
         known = error_for_status(error.status_code)(error.detail, status=error.status_code)
         return json_response(known.body(), status=error.status_code, headers=error.headers)

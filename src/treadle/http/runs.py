@@ -37,6 +37,9 @@ from treadle.service.runs import Requested
 COLUMNS = tuple(Run.__struct_fields__)
 _LEFT = "client disconnected from the run stream (on_disconnect=cancel)"
 _CAPITAL = re.compile("(?<=[a-z])[A-Z]")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,4}")
+PRIORITIES = 100
+"""How far priorities go, in either direction."""
 _CANCEL_ACTIONS: tuple[CancelAction, ...] = ("interrupt", "rollback")
 
 
@@ -110,12 +113,30 @@ def _requested(request: Request, services: Services) -> Requested:
         raise UnprocessableError("Idempotency-Key: must have 1 to 255 characters", field="Idempotency-Key")
     request_id = request.headers.get("x-request-id") or str(uuid.uuid4())
     return Requested(
+        priority=_priority(request),
+        concurrency_key=_concurrency_key(request),
         request_id=request_id,
         key=key,
         route=f"{request.method} {request.url.path}",
         requester=requester(),
         headers=services.http.headers.chosen(request.headers),
     )
+
+
+def _priority(request: Request) -> int:
+    given = request.headers.get("treadle-priority", "0")
+    if not _INTEGER.fullmatch(given) or abs(int(given)) > PRIORITIES:
+        text = f"treadle-priority: must be an integer from -{PRIORITIES} to {PRIORITIES}, is {given[:80]!r}"
+        raise UnprocessableError(text, field="treadle-priority")
+    return int(given)
+
+
+def _concurrency_key(request: Request) -> str | None:
+    key = request.headers.get("treadle-concurrency-key")
+    if key is not None and not (1 <= len(key) <= 255 and key.isprintable()):
+        text = "treadle-concurrency-key: must have 1 to 255 printable characters"
+        raise UnprocessableError(text, field="treadle-concurrency-key")
+    return key
 
 
 def _on_leave(services: Services, run: Run, asked: RunCreate) -> Callable[[], Awaitable[None]] | None:
@@ -318,6 +339,20 @@ def _run_path(request: Request) -> tuple[str, str]:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 _KEY = Parameter(name="Idempotency-Key", type=str, place="header", description="the same key and body make one run")
+_PRIORITY = Parameter(
+    name="treadle-priority",
+    type=int,
+    place="header",
+    description="-100 to 100: higher ones start first, 0 unless given",
+)
+_CONCURRENCY_KEY = Parameter(
+    name="treadle-concurrency-key",
+    type=str,
+    place="header",
+    description="runs of one key, over all graphs, run no more at once than the project's langgraph.json says",
+)
+_REFUSALS = (400, 404, 409, 413, 422, 429)
+_CREATING = (_KEY, _PRIORITY, _CONCURRENCY_KEY)
 _WAIT = Parameter(name="wait", type=bool, description="answer once the run is over")
 _ACTION = Parameter(name="action", type=CancelAction)
 _REASON = Parameter(name="reason", type=Literal["taken"], description="the run's input was taken up by another run")
@@ -347,7 +382,7 @@ _LEAVING: tuple[tuple[str, Resource, str], ...] = (("cancel_on_disconnect", "thr
 def _creating(path: str, endpoint: object, summary: str, **more: object) -> Operation:
     return Operation(
         method="POST", path=path, endpoint=endpoint, summary=summary, tag="runs", request=RunCreate,  # type: ignore[arg-type]
-        access=Access("threads", "create_run", uses=True), parameters=(_KEY,), errors=(400, 404, 409, 413, 422), **more,  # type: ignore[arg-type]
+        access=Access("threads", "create_run", uses=True), parameters=_CREATING, errors=_REFUSALS, **more,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -375,8 +410,8 @@ ROUTES: list[Operation] = [
         request=list[RunCreate],
         spelled=_spelled,
         response=list[Run],
-        parameters=(_KEY,),
-        errors=(400, 404, 409, 413, 422),
+        parameters=_CREATING,
+        errors=_REFUSALS,
     ),
     Operation(
         method="POST",

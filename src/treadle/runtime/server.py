@@ -25,6 +25,7 @@ from treadle.runtime.process import Web, configure_logging, listen, live
 from treadle.runtime.storage import chores, open_storage
 from treadle.runtime.working import Working
 from treadle.service.access import GuardedRecords, internally
+from treadle.service.admission import Admission
 from treadle.service.assistants import Assistants
 from treadle.service.crons import Crons
 from treadle.service.runs import Runs
@@ -87,7 +88,10 @@ class Runtime:
         records = GuardedRecords(backend.records) if self._auth else backend.records
         assistants = Assistants(records, calls, clock)
         targets, webhooks = self._targets, http.sends_webhooks
-        runs = Runs(records, backend.log, assistants, clock, targets, thread_ttl=ttl, webhooks=webhooks)
+        admission = Admission(self.settings.max_pending_runs)
+        runs = Runs(
+            records, backend.log, assistants, clock, targets, thread_ttl=ttl, webhooks=webhooks, admission=admission
+        )
         return Services(
             settings=self.settings,
             assistants=assistants,

@@ -43,7 +43,22 @@ def chores(backend: Backend, settings: Settings, storage: StorageConfig, *, resc
         Chore("threads", storage.thread_sweep_seconds, backend.queue.expire_threads),
         Chore("store", storage.store_sweep_seconds, backend.sweep_store),
     ]
+    found += _retention(backend, settings)
     return [*found, *_keepers_chores(backend, settings)] if rescues else found
+
+
+def _retention(backend: Backend, settings: Settings) -> list[Chore]:
+    of_runs, of_events = settings.run_retention_seconds, settings.event_retention_seconds
+    kept = [seconds for seconds in (of_runs, of_events) if seconds > 0]
+    if not kept:
+        return []
+
+    async def sweep() -> int:
+        now = backend.clock.now()
+        trimmed = await backend.queue.trim_runs(now - int(min(kept) * 1e6))
+        return max(trimmed, await backend.queue.expire_runs(now - int(of_runs * 1e6)) if of_runs > 0 else 0)
+
+    return [Chore("retention", min(60.0, max(1.0, min(kept) / 10)), sweep)]
 
 
 def _keepers_chores(backend: Backend, settings: Settings) -> list[Chore]:

@@ -288,6 +288,9 @@ class GuardedTransaction:
     def active_runs(self, thread_id: str) -> list[ActiveRun]:
         return self._tx.active_runs(thread_id) if self._sees_thread(thread_id) else []
 
+    def pending_runs(self, most: int) -> int:
+        return self._tx.pending_runs(most)  # a number that everybody's runs are in, and no more than that
+
     def active_run_ids(self, status: Literal["pending", "running", "all"]) -> list[tuple[str, str]]:
         seen: dict[str, bool] = {}
         active = self._tx.active_run_ids(status)

@@ -26,6 +26,7 @@ from treadle.model import (
 )
 from treadle.ports import Clock, EventLog, NewRun, Outcome, Records, RunQuery, Transaction
 from treadle.service.access import Requester
+from treadle.service.admission import Admission
 from treadle.service.assistants import Assistants
 from treadle.service.identifiers import uuid7
 from treadle.service.multitask import decide
@@ -39,7 +40,7 @@ _WAIT_SECONDS = 3600.0
 
 class Requested(Struct, frozen=True):
     """Who asks: what of the HTTP request ends up in a run. ``key`` is the Idempotency-Key; a cron gives its id.
-    ``headers`` are those that go into the configurable."""
+    ``headers`` are those that go into the configurable. ``priority`` and ``concurrency_key`` are for the queue."""
 
     request_id: str
     key: str | None = None
@@ -47,6 +48,8 @@ class Requested(Struct, frozen=True):
     cron_id: str | None = None
     requester: Requester | None = None
     headers: JSON = {}
+    priority: int = 0
+    concurrency_key: str | None = None
 
 
 class Runs:
@@ -62,6 +65,7 @@ class Runs:
         *,
         thread_ttl: ThreadTTL | None = None,
         webhooks: bool = True,
+        admission: Admission | None = None,
     ) -> None:
         self._records = records
         self._log = log
@@ -70,6 +74,7 @@ class Runs:
         self._targets = targets or Targets()
         self._thread_ttl = thread_ttl
         self._webhooks = webhooks
+        self.admission = admission or Admission(0)
 
     # creating
 
@@ -77,7 +82,7 @@ class Runs:
         """Creates a pending run; on a fresh temporary thread if ``thread_id`` is None.
 
         Raises NotFoundError, UnprocessableError, ConflictError (busy under ``reject``; an idempotency key used for
-        something else).
+        something else), RateLimitError (too many wait already).
         """
         return (await self.create_batch([(thread_id, request)], requested))[0]
 
@@ -86,16 +91,21 @@ class Runs:
         digest = _digest(requests, requested) if requested.key is not None else ""
         for _, request in requests:
             self.check(request)
+        entry = self.admission.enter(len(requests), self._clock.monotonic())
 
         def work(tx: Transaction) -> list[Run]:
             if requested.key is not None and (known := tx.remembered(requested.key)):
                 return _same(tx, known, digest)
-            runs = [self.insert(tx, thread_id, request, requested) for thread_id, request in requests]
+            entry.check(tx)
+            runs = [self._insert(tx, thread_id, request, requested) for thread_id, request in requests]
             if requested.key is not None:
                 tx.remember(requested.key, digest, [run.run_id for run in runs])
             return runs
 
-        return await self._records.transact(work)
+        try:
+            return await self._records.transact(work)
+        finally:
+            self.admission.leave(entry)
 
     def check(self, request: RunCreate) -> None:
         """What types cannot say. Raises UnprocessableError naming the field, BadRequestError."""
@@ -107,6 +117,10 @@ class Runs:
         """The rule of ``create`` within a transaction, for a request that was checked.
 
         What it raises, it raises before it has written anything."""
+        self.admission.check(tx)
+        return self._insert(tx, thread_id, request, requested)
+
+    def _insert(self, tx: Transaction, thread_id: str | None, request: RunCreate, requested: Requested) -> Run:
         if not self._webhooks:
             request = structs.replace(request, webhook=None)
         assistant = self._assistants.resolve(tx, request.assistant_id)
@@ -318,6 +332,8 @@ def assemble(
         multitask_strategy=request.multitask_strategy or "enqueue",
         available_at=now + max(0, int((request.after_seconds or 0) * 1_000_000)),
         temporary=temporary,
+        priority=requested.priority,
+        concurrency_key=requested.concurrency_key,
     )
 
 

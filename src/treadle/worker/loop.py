@@ -27,6 +27,8 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._draining = False
+        # Whether there was no room for all that is due: then an attempt that ends makes some.
+        self._more = False
         self._attempts: dict[str, Attempt] = {}
         # Marks that came between the commit of a claim and its news reaching this loop.
         self._early: dict[str, CancelAction] = {}
@@ -102,12 +104,14 @@ class Worker:
         poll = self._tools.settings.poll_seconds
         room = self._tools.settings.concurrency - len(self._attempts)
         if room <= 0:
+            self._more = True
             return poll
         try:
-            claimed = await self._tools.queue.claim(self.worker_id, room)
+            claimed = await self._tools.queue.claim(self.worker_id, room, self._tools.graphs.limits)
         except Exception as error:  # the database cannot be written now: nothing is lost, try again
             logger.error("claiming failed", error=repr(error))
             return poll
+        self._more = len(claimed.claims) >= room
         for claim in claimed.claims:
             self._begin(Attempt(claim))
         if not claimed.claims:
@@ -139,7 +143,8 @@ class Worker:
     def _forget(self, attempt: Attempt) -> None:
         if self._attempts.get(attempt.lease.run_id) is attempt:
             del self._attempts[attempt.lease.run_id]
-        self._changed.set()
+        if self._more:
+            self._changed.set()
 
 
 async def hand_back(tools: Tools, attempts: list[Attempt]) -> None:

@@ -11,7 +11,9 @@ import structlog
 logger = structlog.get_logger("treadle.sweep")
 
 _MOST = 100
-"""A sweep that came to this many goes on at once: there is more."""
+"""A sweep that came to this many goes on soon: there is more."""
+_PAUSE_SECONDS = 0.02
+"""So that other writes come in between."""
 
 
 class Chore(NamedTuple):
@@ -43,8 +45,8 @@ class Sweeper:
 async def _repeat(chore: Chore) -> None:
     while True:
         try:
-            while await chore.work() >= _MOST:
-                pass
+            more = await chore.work() >= _MOST
         except Exception as error:  # the database cannot be written now: nothing is lost, the next turn does it
             logger.error("sweeping failed", chore=chore.name, error=repr(error))
-        await asyncio.sleep(chore.seconds)
+            more = False
+        await asyncio.sleep(_PAUSE_SECONDS if more else chore.seconds)

@@ -1,0 +1,89 @@
+"""How many runs may wait: beyond that, creating more is refused with a time to come back."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from treadle.errors import RateLimitError
+from treadle.ports import Transaction
+
+_RECOUNT_SECONDS = 1.0
+_LONGEST_SECONDS = 30
+_UNKNOWN_SECONDS = 5
+"""What is said before any drain was seen."""
+
+
+class Admission:
+    """Lets runs in while fewer than ``most`` are pending; 0 lets in all. Lives on one event loop.
+
+    Counting costs as much as ``most`` is high, so a count serves for as many runs as a quarter of what was free then:
+    with one process no more than ``most`` are ever pending. Others that create runs too are noticed within a second,
+    and exactly where it gets tight. ``refused`` counts the runs that were."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.refused = 0
+        self._entered = 0
+        self._until = 0
+        self._counted_at = float("-inf")
+        self._ordinal = 0
+        self._pending = 0
+        self._created = 0
+        self._rate = 0.0
+
+    def enter(self, runs: int, now: float) -> Entry:
+        """Announces that many runs; ``Entry.check`` is for the transaction that creates them."""
+        self._entered += runs
+        counts = self.most > 0 and (self._entered > self._until or now - self._counted_at >= _RECOUNT_SECONDS)
+        return Entry(runs, now, self._entered, self._patience(runs), self.most if counts else 0)
+
+    def check(self, tx: Transaction) -> None:
+        """For one run that nobody announced. Raises RateLimitError."""
+        Entry(1, 0.0, 0, self._patience(1), self.most).check(tx)
+
+    def leave(self, entry: Entry) -> None:
+        """The transaction is over, however it went."""
+        if entry.refused:
+            self.refused += entry.runs
+        else:
+            self._created += entry.runs
+        if entry.pending is not None and entry.ordinal > self._ordinal:
+            self._see(entry, entry.pending)
+
+    def _see(self, entry: Entry, pending: int) -> None:
+        seconds = entry.at - self._counted_at
+        if 0 < seconds < _LONGEST_SECONDS:
+            drained = max(0, self._pending + self._created - pending)
+            self._rate += 0.3 * (drained / seconds - self._rate)
+        self._counted_at, self._pending, self._created, self._ordinal = entry.at, pending, 0, entry.ordinal
+        self._until = entry.ordinal + max(0, self.most - pending) // 4
+
+    def _patience(self, runs: int) -> int:
+        """Seconds in which a tenth of the room, or as much as is asked for, should be free."""
+        if self._rate <= 0:
+            return _UNKNOWN_SECONDS
+        return max(1, min(_LONGEST_SECONDS, ceil(max(runs, self.most / 10) / self._rate)))
+
+
+class Entry:
+    """Runs on their way in. ``pending`` is how many wait with them, once that was counted."""
+
+    def __init__(self, runs: int, at: float, ordinal: int, patience: int, most: int) -> None:
+        self.runs = runs
+        self.at = at
+        self.ordinal = ordinal
+        self.pending: int | None = None
+        self.refused = False
+        self._patience = patience
+        self._most = most
+
+    def check(self, tx: Transaction) -> None:
+        """May be called again where the transaction is run again. Raises RateLimitError."""
+        if not self._most:
+            return
+        waiting = tx.pending_runs(self._most)
+        self.refused = waiting + self.runs > self._most
+        self.pending = waiting if self.refused else waiting + self.runs
+        if self.refused:
+            text = f"{self._most} runs are pending, the most that max_pending_runs allows"
+            raise RateLimitError(text, retry_after=self._patience, max_pending_runs=self._most)
