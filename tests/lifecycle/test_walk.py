@@ -1,30 +1,31 @@
-"""Walks the life of runs over the SQLite backend, at random, beside a simple model of what must be so.
+"""Walks the life of runs over a backend, at random, beside a simple model of what must be so.
 
-The clock is the machine's own. A crash is a copy of the file as it is on disk at that moment, opened anew.
+The clock is the machine's own. In the embedded shape a crash is a copy of the file as it is on disk at that moment,
+opened anew. In a cluster two processes take turns, and one that crashes leaves what it held to its leases.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from langgraph.checkpoint.base import Checkpoint, empty_checkpoint
 
+import shapes
 from treadle.backends.checkpoints import SqlCheckpointer
 from treadle.backends.hub import Hub
 from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
-from treadle.backends.sqlite import SqliteEngine
 from treadle.errors import LeaseLost
 from treadle.model import ACTIVE, RUN_ARROWS, CancelAction, Event, RunStatus, ThreadStatus
 from treadle.ports import Claim, Lease, NewRun, Outcome, Transaction
@@ -92,12 +93,25 @@ def _holding(walk: Any) -> bool:
     return any(run.status == "running" for run in walk.order) or len(walk.leases) > 2
 
 
+class Process:
+    """The parts that one process has of its own."""
+
+    def __init__(self, data: Path, clock: Clock) -> None:
+        self.engine = shapes.open_engine(data, clock)
+        hub = Hub()
+        self.records = SqlRecords(self.engine, hub)
+        self.queue = SqlQueue(self.engine, hub)
+        self.log = SqlEventLog(self.engine, hub)
+
+
 class Walk(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.clock = Clock()
-        self.directory = Path(tempfile.mkdtemp(prefix="walk-"))
-        self.file = self.directory / "0.sqlite3"
+        self.stack = ExitStack()
+        self.stack.enter_context(shapes.databases_of_a_test())
+        self.directory = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="walk-")))
+        self.data = self.directory / "0"
         self.runner = asyncio.Runner()
         self.threads: dict[str, ModelThread] = {}
         self.order: list[ModelRun] = []
@@ -105,37 +119,40 @@ class Walk(RuleBasedStateMachine):
         self.expires: dict[str, int] = {}
         self.statuses: dict[str, RunStatus] = {}
         self.rolled_back: list[str] = []
-        self._connect()
-
-    def _connect(self) -> None:
-        self.engine = SqliteEngine(self.file, clock=self.clock)
-        self.engine.start()
-        self.reader = sqlite3.connect(self.file)
-        hub = Hub()
-        self.records = SqlRecords(self.engine, hub)
-        self.queue = SqlQueue(self.engine, hub)
-        self.log = SqlEventLog(self.engine, hub)
-
-    def _close(self) -> None:
-        self.reader.close()
-        self.engine.close()
+        self.turn = 0
+        self.processes = [Process(self.data, self.clock) for _ in range(1 if shapes.embedded() else 2)]
 
     def teardown(self) -> None:
-        if hasattr(self, "engine"):
-            self._close()
+        if hasattr(self, "processes"):
+            for process in self.processes:
+                process.engine.close()
             self.runner.close()
-            shutil.rmtree(self.directory)
+            self.stack.close()
+
+    @property
+    def process(self) -> Process:
+        """Whose turn it is."""
+        return self.processes[self.turn % len(self.processes)]
+
+    @property
+    def queue(self) -> SqlQueue:
+        return self.process.queue
+
+    @property
+    def log(self) -> SqlEventLog:
+        return self.process.log
 
     # what rules share
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
+        self.turn += 1
         return self.runner.run(work)
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
-        return self.do(self.records.transact(work))
+        return self.do(self.process.records.transact(work))
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        return self.reader.execute(sql, parameters).fetchall()
+        return self.process.engine.snapshot(lambda conn: conn.execute(sql, parameters).fetchall())
 
     def run_of(self, lease: Lease) -> ModelRun | None:
         """The run, if ``lease`` is its current attempt."""
@@ -277,7 +294,7 @@ class Walk(RuleBasedStateMachine):
         made: list[str] = []
 
         async def put(lease: Lease) -> None:
-            saver = SqlCheckpointer(self.engine, lease=lease, eager=eager)
+            saver = SqlCheckpointer(self.process.engine, lease=lease, eager=eager)
             checkpoint: Checkpoint = {**empty_checkpoint(), "channel_values": {"x": "v" * size}}
             version = saver.get_next_version(None, None)
             checkpoint["channel_versions"] = {"x": version}
@@ -352,15 +369,15 @@ class Walk(RuleBasedStateMachine):
     @precondition(_holding)
     @rule()
     def crash(self) -> None:
-        """The process is gone at once; another opens what is on the disk, and takes back what ran."""
-        copied = self.directory / f"{int(self.file.stem) + 1}.sqlite3"
-        for suffix in ("", "-wal"):
-            if (source := self.file.with_name(self.file.name + suffix)).exists():
-                shutil.copy(source, copied.with_name(copied.name + suffix))
-        self._close()
-        self.file = copied
-        self._connect()
-        self._rescue([run for run in self.order if run.status == "running"], exclusive=True)
+        """A process is gone at once, and another takes its place: all there is takes back what ran."""
+        copied = self.directory / str(int(self.data.name) + 1)
+        if shapes.embedded():
+            shutil.copytree(self.data, copied)
+            self.data = copied
+        self.process.engine.close()
+        self.processes[self.turn % len(self.processes)] = Process(self.data, self.clock)
+        if shapes.embedded():
+            self._rescue([run for run in self.order if run.status == "running"], exclusive=True)
 
     def _rescue(self, lost: list[ModelRun], *, exclusive: bool) -> None:
         rescued = self.do(self.queue.rescue(max_attempts=MAX_ATTEMPTS, exclusive=exclusive))
@@ -510,7 +527,8 @@ class Walk(RuleBasedStateMachine):
         }
         for table, orphaned in orphans.items():
             assert self.rows(f"SELECT * FROM {table} WHERE {orphaned}") == [], table
-        assert self.rows("PRAGMA foreign_key_check") == []
+        if shapes.embedded():
+            assert self.rows("PRAGMA foreign_key_check") == []
 
     @invariant()
     def checkpoints_are_those_of_the_attempts_that_held_their_run(self) -> None:
@@ -530,10 +548,7 @@ def _decode(blob: bytes) -> list[list[Any]]:
     return msgspec.msgpack.decode(blob)
 
 
-Walk.TestCase.settings = settings(
-    max_examples=150,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-TestWalk = Walk.TestCase
+def test_the_life_of_runs_is_as_the_model_says(shape: shapes.Shape) -> None:
+    unhealthy = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+    examples = 150 if shapes.embedded() else 60
+    shapes.walk(Walk, max_examples=examples, stateful_step_count=40, suppress_health_check=unhealthy)
