@@ -50,15 +50,15 @@ _BEHIND = """
         EXISTS (SELECT 1 FROM runs z WHERE z.thread_id = r.thread_id AND z.status = 'pending' AND z.attempt > 0)
         OR EXISTS (
             SELECT 1 FROM runs y WHERE y.thread_id = r.thread_id AND y.status = 'pending'
-            AND y.position < r.position AND y.available_at <= ?1))
+            AND y.position < r.position AND (y.available_at <= ?1 OR coalesce(y.blocked_by, '') <> 'time')))
 """
 # A due run starts when nothing runs on its thread, none waits there that has started or is older and due, and nobody
-# holds the thread.
+# holds the thread. That its time has come is settled when it does: it is not asked again of a clock that may go back.
 _READY = f"""
 SELECT r.run_id, r.thread_id, r.graph_id, r.concurrency_key,
     CASE WHEN t.held_until > ?1 OR {_BEHIND} THEN 1 ELSE 0 END
 FROM runs r CROSS JOIN threads t ON t.thread_id = r.thread_id
-WHERE r.status = 'pending' AND r.blocked_by IS NULL AND r.available_at <= ?1
+WHERE r.status = 'pending' AND r.blocked_by IS NULL
 ORDER BY r.priority DESC, r.available_at, r.position LIMIT ?2 /*pg: FOR NO KEY UPDATE OF r, t SKIP LOCKED */
 """
 # Asked again now that the thread is locked: what it waited for may have ended in the meantime.
