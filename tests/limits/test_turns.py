@@ -79,10 +79,30 @@ def test_an_older_run_that_comes_due_goes_before_those_that_wait(queueing: Queue
     assert queueing.claim() == ["running"]
     queueing.clock.forward(20)
     assert queueing.claim() == []
-    queueing.release("running")
+    queueing.finish("running")
     assert queueing.claim() == ["delayed"]
     queueing.finish("delayed")
+    assert queueing.claim() == ["waiting"]
+
+
+def test_what_comes_due_does_not_run_between_two_attempts_of_another(queueing: Queueing) -> None:
+    thread = queueing.create("delayed", delay=10)
+    queueing.create("running", thread=thread)
     assert queueing.claim() == ["running"]
+    queueing.clock.forward(20)
+    queueing.release("running")
+    assert queueing.claim() == ["running"]
+    queueing.finish("running")
+    assert queueing.claim() == ["delayed"]
+
+
+def test_a_clock_that_goes_back_lets_no_later_run_overtake(queueing: Queueing) -> None:
+    thread = queueing.create("first")
+    queueing.clock.forward(-20)
+    queueing.create("second", thread=thread)
+    assert queueing.claim() == ["first"]
+    queueing.finish("first")
+    assert queueing.claim() == ["second"]
 
 
 def test_a_held_thread_waits_until_the_hold_ends_or_is_over(queueing: Queueing) -> None:
