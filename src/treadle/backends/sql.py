@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -34,6 +35,19 @@ UPDATE threads SET updated_at = ?, status = CASE
     THEN 'busy' ELSE resting END
 WHERE thread_id = ?
 """
+_REST = """
+UPDATE threads SET resting = ?1, output_id = coalesce(?2, output_id), interrupts = ?3, error = ?4, settled = 1,
+    state_updated_at = ?5, updated_at = ?5, event_seq = coalesce(?6, event_seq), status = CASE
+    WHEN EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = threads.thread_id AND runs.status IN ('pending', 'running'))
+    THEN 'busy' ELSE ?1 END
+WHERE thread_id = ?7
+"""
+_STANDING = """
+SELECT r.run_id, r.thread_id, r.status, r.attempt, r.event_seq, t.event_seq, t.output_id, r.webhook, r.temporary,
+    r.cancel_action, r.cancel_reason, r.graph_id, r.concurrency_key, r.limited,
+    CASE WHEN EXISTS (SELECT 1 FROM runs x WHERE x.thread_id = r.thread_id AND x.status = 'pending') THEN 1 ELSE 0 END
+FROM runs r JOIN threads t ON t.thread_id = r.thread_id WHERE r.run_id = ?
+"""
 _DROP_OUTPUT = """
 DELETE FROM outputs WHERE output_id = ?
 AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.output_id = outputs.output_id)
@@ -55,6 +69,32 @@ SELECT count(*) FROM (
 _RUNS = f"SELECT {rows.RUN} FROM runs r JOIN run_requests q USING (run_id)"
 _THREADS = f"SELECT {rows.THREAD}, o.body FROM threads t LEFT JOIN outputs o USING (output_id)"
 _THREAD_HEADS = f"SELECT {rows.THREAD}, NULL FROM threads t"
+
+
+class Standing(NamedTuple):
+    """A run that is about to end, and its thread, which is locked: ``event_seq`` and ``thread_seq`` are the last
+    numbers given, ``thread_output`` is what the thread shows, ``followed`` whether other runs wait on it."""
+
+    run_id: str
+    thread_id: str
+    status: str
+    attempt: int
+    event_seq: int
+    thread_seq: int
+    thread_output: int | None
+    webhook: str | None
+    temporary: int
+    cancel_action: CancelAction | None
+    cancel_reason: str | None
+    graph_id: str
+    concurrency_key: str | None
+    limited: int
+    followed: int
+
+
+def standing(conn: Connection, run_id: str) -> Standing | None:
+    row = conn.execute(_STANDING, (run_id,)).fetchone()
+    return Standing(*row) if row else None
 
 
 class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
@@ -157,8 +197,10 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
     def rest_thread(
         self, thread_id: str, *, status: ThreadStatus, output: bytes | None, interrupts: JSON, error: JSON | None
     ) -> None:
-        output_id = None if output is None else insert_output(self._conn, output)
-        rest(self._conn, thread_id, self.now, status, output_id, interrupts, error)
+        old = self._one("SELECT output_id FROM threads WHERE thread_id = ?", thread_id)
+        output_id = None if output is None else insert_output(self._conn, output, self.now)
+        rest(self._conn, thread_id, self.now, status, output_id, interrupts, error, old_output=old[0] if old else None)
+        wake_thread(self._conn, thread_id)
         self._conn.execute("UPDATE threads SET held_until = NULL WHERE thread_id = ?", (thread_id,))
         self._tell(self._hub.queue_changed)
 
@@ -270,13 +312,10 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
 
     def end_pending(self, run_id: str, outcome: Outcome) -> None:
         self._conn.lock_thread_of(run_id)
-        row = self._one(
-            "SELECT thread_id, temporary, graph_id, concurrency_key FROM runs WHERE run_id = ? AND status = 'pending'",
-            run_id,
-        )
-        if row is None:
+        run = standing(self._conn, run_id)
+        if run is None or run.status != "pending":
             raise LeaseLost(f"run {run_id} is not pending")
-        thread_id, temporary, graph_id, key = row
+        thread_id = run.thread_id
         if outcome.rollback:
             webhooks.enqueue(self._conn, run_id, self.now, outcome, self._hub, self._tell)
             self._tell(lambda: self._hub.ended("rolled_back"))
@@ -284,11 +323,12 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
             checkpoints.delete_runs_checkpoints(self._conn, thread_id, run_id)
             delete_run(self._conn, run_id, self._hub, self._tell)
         else:
-            end_run(self._conn, run_id, thread_id, self.now, outcome, [], self._hub, self._tell)
-        if temporary:
+            end_run(self._conn, run, self.now, outcome, [], self._hub, self._tell)
+            count_events(self._conn, thread_id, run.thread_seq + 1)
+        if run.temporary:
             retire(self._conn, thread_id, self.now)
         derive(self._conn, thread_id, self.now)
-        leave(self._conn, graph_id, key, limited=True)
+        leave(self._conn, run.graph_id, run.concurrency_key, limited=True)
         self._tell(self._hub.queue_changed)
 
     def delete_run(self, run_id: str) -> bool:
@@ -335,24 +375,30 @@ def rest(
     output_id: int | None,
     interrupts: JSON,
     error: JSON | None,
+    *,
+    old_output: int | None,
+    event_seq: int | None = None,
 ) -> None:
-    """What the thread rests in once no run is active; ``output_id`` None keeps its values."""
-    old = conn.execute("SELECT output_id FROM threads WHERE thread_id = ?", (thread_id,)).fetchone()
-    conn.execute(
-        "UPDATE threads SET resting = ?, output_id = coalesce(?, output_id), interrupts = ?, error = ?, settled = 1,"
-        " state_updated_at = ? WHERE thread_id = ?",
-        (
-            *(status, output_id, rows.dump(interrupts), rows.dump_or_none(error)),
-            *(now, thread_id),
-        ),
-    )
-    derive(conn, thread_id, now)
-    if output_id is not None and old and old[0] is not None:
-        conn.execute(_DROP_OUTPUT, old)
+    """What the thread rests in once no run is active; ``output_id`` None keeps its values (``old_output``).
+
+    ``event_seq`` is the last number of its order where events were appended to it."""
+    parameters = (status, output_id, rows.dump(interrupts), rows.dump_or_none(error), now, event_seq, thread_id)
+    conn.execute(_REST, parameters)
+    if output_id is not None and old_output is not None:
+        conn.execute(_DROP_OUTPUT, (old_output,))
 
 
-def insert_output(conn: Connection, body: bytes) -> int:
-    return conn.execute("INSERT INTO outputs (body) VALUES (?) RETURNING output_id", (body,)).fetchone()[0]
+def insert_output(conn: Connection, body: bytes, now: int) -> int:
+    """Its id is made here, so that nobody has to wait for it: the time, and what tells those of one microsecond
+    apart."""
+    output_id = now << 10 | random.getrandbits(10)
+    conn.execute("INSERT INTO outputs (output_id, body) VALUES (?, ?)", (output_id, body))
+    return output_id
+
+
+def count_events(conn: Connection, thread_id: str, thread_seq: int) -> None:
+    """The last number given in the thread's order."""
+    conn.execute("UPDATE threads SET event_seq = ? WHERE thread_id = ?", (thread_seq, thread_id))
 
 
 def append_events(
@@ -361,14 +407,13 @@ def append_events(
     thread_id: str,
     attempt: int,
     last_seq: int,
+    thread_seq: int,
     events: Sequence[Event],
     hub: Hub,
     tell: Tell,
 ) -> None:
-    """Writes one chunk that ends at ``last_seq``, and tells its readers once it is durable."""
-    (thread_seq,) = conn.execute(
-        "UPDATE threads SET event_seq = event_seq + ? WHERE thread_id = ? RETURNING event_seq", (len(events), thread_id)
-    ).fetchone()
+    """Writes one chunk that ends at ``last_seq``, in the thread's order at ``thread_seq``, and tells its readers once
+    it is durable. The caller counts it."""
     first, thread_first = last_seq - len(events) + 1, thread_seq - len(events) + 1
     blob = rows.encode_events(list(events))
     conn.execute(
@@ -380,31 +425,27 @@ def append_events(
 
 
 def end_run(
-    conn: Connection,
-    run_id: str,
-    thread_id: str,
-    now: int,
-    outcome: Outcome,
-    events: Sequence[Event],
-    hub: Hub,
-    tell: Tell,
+    conn: Connection, run: Standing, now: int, outcome: Outcome, events: Sequence[Event], hub: Hub, tell: Tell
 ) -> int | None:
-    """The terminal transition: last events, terminal event, status and output. Returns the id of the output."""
-    end = Event(now // 1000, "end", "", orjson.dumps({"run_id": run_id, "status": outcome.status}))
-    output_id = None if outcome.output is None else insert_output(conn, outcome.output)
-    attempt, last_seq, webhook = conn.execute(
+    """The terminal transition: last events, terminal event, status and output. Returns the id of the output.
+
+    The caller counts the events (and one) in the thread."""
+    end = Event(now // 1000, "end", "", orjson.dumps({"run_id": run.run_id, "status": outcome.status}))
+    output_id = None if outcome.output is None else insert_output(conn, outcome.output, now)
+    last_seq = run.event_seq + len(events) + 1
+    conn.execute(
         "UPDATE runs SET status = ?, finished_at = ?, updated_at = ?, worker_id = NULL, output_id = ?, error = ?,"
-        " interrupts = ?, event_seq = event_seq + ?, blocked_by = NULL WHERE run_id = ?"
-        " RETURNING attempt, event_seq, webhook",
+        " interrupts = ?, event_seq = ?, blocked_by = NULL WHERE run_id = ?",
         (
             *(outcome.status, now, now, output_id, rows.dump_or_none(outcome.error)),
-            *(rows.dump_or_none(outcome.wait_interrupts), len(events) + 1, run_id),
+            *(rows.dump_or_none(outcome.wait_interrupts), last_seq, run.run_id),
         ),
-    ).fetchone()
+    )
     tell(lambda: hub.ended(outcome.status))
-    append_events(conn, run_id, thread_id, attempt, last_seq, (*events, end), hub, tell)
-    if webhook is not None:
-        webhooks.enqueue(conn, run_id, now, outcome, hub, tell)
+    thread_seq = run.thread_seq + len(events) + 1
+    append_events(conn, run.run_id, run.thread_id, run.attempt, last_seq, thread_seq, (*events, end), hub, tell)
+    if run.webhook is not None:
+        webhooks.enqueue(conn, run.run_id, now, outcome, hub, tell)
     return output_id
 
 

@@ -101,7 +101,7 @@ CREATE TABLE assistant_versions (
 
 -- Final states, once each: a run points to its own, a thread to that of the run that settled last.
 CREATE TABLE outputs (
-    output_id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    output_id BIGINT PRIMARY KEY,
     body      BYTEA NOT NULL
 );
 
