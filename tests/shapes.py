@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import hypothesis
+from hypothesis import Phase
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from databases import give_back, lend_schema, redis_url
@@ -126,10 +127,12 @@ def fresh_engine(clock: Clock | None = None) -> Iterator[Engine]:
 
 
 def walk(machine: type[RuleBasedStateMachine], **chosen: Any) -> None:
-    """Walks a state machine as ``chosen`` says; half as long where every step goes over a socket."""
+    """Walks a state machine as ``chosen`` says; half as often where every step goes over a socket."""
     if not embedded():
         chosen["max_examples"] //= 2
-    run_state_machine_as_test(machine, settings=hypothesis.settings(deadline=None, **chosen))
+    # Without shrinking, which may take longer than a test is given: then nothing at all would be reported.
+    phases = (Phase.explicit, Phase.reuse, Phase.generate)
+    run_state_machine_as_test(machine, settings=hypothesis.settings(deadline=None, phases=phases, **chosen))
 
 
 def written(data: Path, work: Work[T]) -> T:

@@ -266,10 +266,12 @@ class Walk(RuleBasedStateMachine):
             self._claimed(run, claim, worker)
 
     def _due(self) -> list[ModelRun]:
-        """First in, first out on each thread, among those that are due; the longest due first over all."""
+        """First in, first out on each thread, among those that are due, but what had started already goes on first;
+        the longest due first over all."""
         due: list[ModelRun] = []
         for thread in self.threads.values():
             ready = [run for run in thread.runs if run.status == "pending" and run.available_at <= self.clock.us]
+            ready.sort(key=lambda run: run.attempt == 0)
             if ready and not any(run.status == "running" for run in thread.runs):
                 due.append(ready[0])
         return sorted(due, key=lambda run: (run.available_at, self.order.index(run)))
@@ -452,8 +454,11 @@ class Walk(RuleBasedStateMachine):
         run = self.order[pick % len(self.order)]
         after = min(after, len(run.log))
 
+        # The hubs of these processes do not hear of each other, so what one of them knows of a run may be old.
+        log = self.log if shapes.embedded() else SqlEventLog(self.process.engine, Hub())
+
         async def follow() -> tuple[list[str], bool]:
-            follower = self.log.follow(run.run_id, after)
+            follower = log.follow(run.run_id, after)
             modes: list[str] = []
             while not follower.ended and (chunks := await follower.read(0)):
                 modes += [event.mode for chunk in chunks for event in chunk.events]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
@@ -191,10 +191,7 @@ class Following(RuleBasedStateMachine):
 
 
 def test_a_reader_gets_what_is_written_whatever_happens_around_it(shape: shapes.Shape) -> None:
-    # A failure here is mostly a wait that does not end: shrinking it would take minutes.
-    phases = (Phase.explicit, Phase.reuse, Phase.generate)
-    health = list(HealthCheck)
-    shapes.walk(Following, max_examples=60, stateful_step_count=30, suppress_health_check=health, phases=phases)
+    shapes.walk(Following, max_examples=60, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 
 
 def test_a_reader_that_joins_at_the_end_ends_at_once_while_others_still_read(tmp_path: Path) -> None:
