@@ -184,14 +184,14 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
             (thread_id, self.now, self.now, self.now, rows.dump(metadata), *lifetime),
         )
 
-    def merge_thread(self, thread_id: str, *, metadata: JSON, config: JSON | None = None) -> None:
+    def merge_thread(self, thread_id: str, *, metadata: JSON) -> None:
         row = self._one("SELECT metadata FROM threads WHERE thread_id = ?", thread_id)
         if row is None:
             return
         merged = rows.load(row[0]) | metadata
         self._conn.execute(
-            "UPDATE threads SET metadata = ?, config = coalesce(?, config), updated_at = ? WHERE thread_id = ?",
-            (rows.dump(merged), None if config is None else rows.dump(config), self.now, thread_id),
+            "UPDATE threads SET metadata = ?, updated_at = ? WHERE thread_id = ?",
+            (rows.dump(merged), self.now, thread_id),
         )
 
     def rest_thread(
@@ -244,7 +244,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
     def run_is_temporary(self, run_id: str) -> bool:
         return self._one("SELECT 1 FROM runs WHERE run_id = ? AND temporary <> 0", run_id) is not None
 
-    def insert_run(self, run: NewRun) -> Run:
+    def insert_run(self, run: NewRun, *, thread_metadata: JSON | None = None, thread_config: JSON | None = None) -> Run:
         metadata, kwargs = rows.dump(run.metadata), orjson.dumps(run.kwargs)
         self._conn.execute(
             "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, multitask_strategy, created_at, updated_at,"
@@ -258,7 +258,9 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         )
         self._conn.execute("INSERT INTO run_requests (run_id, kwargs) VALUES (?, ?)", (run.run_id, kwargs))
         self._conn.execute(
-            "UPDATE threads SET status = 'busy', updated_at = ? WHERE thread_id = ?", (self.now, run.thread_id)
+            "UPDATE threads SET status = 'busy', updated_at = ?, metadata = coalesce(?, metadata),"
+            " config = coalesce(?, config) WHERE thread_id = ?",
+            (self.now, rows.dump_or_none(thread_metadata), rows.dump_or_none(thread_config), run.thread_id),
         )
         self._tell(lambda: self._hub.created(run.run_id))
         self._tell(self._hub.queue_changed)

@@ -221,9 +221,9 @@ class GuardedTransaction:
         self._scope.made.add(thread_id)
         self._tx.insert_thread(thread_id, metadata=metadata, ttl=ttl)
 
-    def merge_thread(self, thread_id: str, *, metadata: JSON, config: JSON | None = None) -> None:
+    def merge_thread(self, thread_id: str, *, metadata: JSON) -> None:
         self._require_thread(thread_id)
-        self._tx.merge_thread(thread_id, metadata=metadata, config=config)
+        self._tx.merge_thread(thread_id, metadata=metadata)
 
     def rest_thread(
         self, thread_id: str, *, status: ThreadStatus, output: bytes | None, interrupts: JSON, error: JSON | None
@@ -281,9 +281,9 @@ class GuardedTransaction:
     def run_is_temporary(self, run_id: str) -> bool:
         return self._sees_run(run_id) and self._tx.run_is_temporary(run_id)
 
-    def insert_run(self, run: NewRun) -> Run:
+    def insert_run(self, run: NewRun, *, thread_metadata: JSON | None = None, thread_config: JSON | None = None) -> Run:
         self._require_thread(run.thread_id)
-        return self._tx.insert_run(run)
+        return self._tx.insert_run(run, thread_metadata=thread_metadata, thread_config=thread_config)
 
     def active_runs(self, thread_id: str) -> list[ActiveRun]:
         return self._tx.active_runs(thread_id) if self._sees_thread(thread_id) else []

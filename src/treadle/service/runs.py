@@ -131,12 +131,8 @@ class Runs:
         strategy = request.multitask_strategy or "enqueue"
         self._supersede(tx, thread.thread_id, strategy, run_id)
         run = assemble(request, assistant, thread, run_id, tx.now, requested, temporary=temporary, stateless=stateless)
-        tx.merge_thread(
-            thread.thread_id,
-            metadata={"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id},
-            config=_thread_config(request.config),
-        )
-        return tx.insert_run(run)
+        ran = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+        return tx.insert_run(run, thread_metadata=thread.metadata | ran, thread_config=_thread_config(request.config))
 
     def _thread(
         self, tx: Transaction, thread_id: str, request: RunCreate, requested: Requested, *, create: bool
