@@ -47,7 +47,9 @@ ENGINES: tuple[str, ...] = ("backends", "limits")
 CUT: dict[str, tuple[Shape, ...]] = {"backends": DATABASES}
 """On which shapes tests run if none is picked: the most particular entry counts; ``sqlite`` where there is none."""
 
-ONLY_EMBEDDED: dict[str, str] = {}
+ONLY_EMBEDDED: dict[str, str] = {
+    "threads/test_hold.py::test_a_hold_dies_with_its_process": "in a cluster it runs out: others may live that hold it",
+}
 """Tests that say what only one process with a file of its own does, and why."""
 
 LEASE_SECONDS = 2.0
