@@ -37,6 +37,13 @@ def create(server: Server, webhook: str, graph: str = "chain", input: Any = None
     return f"{server.url}/threads/{thread_id}/runs/{run_id}"
 
 
+def kill(server: Server) -> None:
+    """In a cluster until the leases of its tries have run out: others may live that have them."""
+    server.kill()
+    if not shapes.embedded():
+        shapes.written(server.data, lambda conn: conn.execute(_LEASES_RUN_OUT))
+
+
 def of(run: str) -> Callable[[Received], bool]:
     return lambda received: received.body["run_id"] == run[-36:]
 
@@ -48,7 +55,7 @@ def test_killed_between_the_end_of_the_run_and_the_delivery(start: Callable[...,
     server = start()
     run = create(server, receiver.url())
     httpx.get(f"{run}/join", timeout=20)
-    server.kill()
+    kill(server)
     with receiver:
         server.start()
         (received,) = receiver.wait(where=of(run))
@@ -56,15 +63,13 @@ def test_killed_between_the_end_of_the_run_and_the_delivery(start: Callable[...,
 
 
 def test_killed_while_the_receiver_has_the_webhook(start: Callable[..., Server]) -> None:
-    """It may have been taken or not: it comes again, under the same id. The lease of the try is waited for in a cluster
-    only, where others may live that have it."""
+    """It may have been taken or not: it comes again, under the same id; where no other server can live, without waiting
+    for the lease of the try."""
     with Receiver(lambda _: None) as receiver:
         server = start()
         run = create(server, receiver.url())
         receiver.wait()
-        server.kill()
-        if not shapes.embedded():
-            shapes.written(server.data, lambda conn: conn.execute(_LEASES_RUN_OUT))
+        kill(server)
         receiver.answer = lambda _: 200
         server.start()
         first, second = receiver.wait(2, where=of(run))
@@ -78,9 +83,7 @@ def test_killed_again_and_again_while_runs_end(start: Callable[..., Server]) -> 
         runs: list[str] = []
         for _ in range(3):
             runs += [create(server, receiver.url()) for _ in range(5)]
-            server.kill()
-            if not shapes.embedded():
-                shapes.written(server.data, lambda conn: conn.execute(_LEASES_RUN_OUT))
+            kill(server)
             server.start()
         for run in runs:
             receiver.wait(where=of(run))
