@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -15,7 +15,7 @@ from server import until
 
 
 @contextmanager
-def unwritable(api: Api) -> Iterator[None]:
+def unwritable(api: Api) -> Generator[None]:
     """The log of the database cannot grow: EFBIG from the kernel, which SQLite takes for a disk that fails. The far
     smaller files that the nodes write still can."""
     size = api.server.database.with_name("treadle.sqlite3-wal").stat().st_size
