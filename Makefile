@@ -58,8 +58,8 @@ docs: setup  ## the generated pages of docs/
 	$(BIN)/python scripts/docs.py
 	$(BIN)/python scripts/compatibility.py
 
-bench: setup  ## speed as ratios to bare LangGraph, one table; ARGS="--help" for more
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: setup  ## speed as ratios to bare LangGraph, one table; CLUSTER=1: a cluster to embedded; ARGS="--help"
+	PYTHONPATH=tests $(BIN)/python -m benchmarks$(if $(CLUSTER),.clustered) $(ARGS)
 
 chaos: setup  ## runs while things are killed, and the check of all that happened; ARGS="--backend all --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

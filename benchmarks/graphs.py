@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import operator
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypedDict
@@ -86,6 +87,24 @@ def _chat() -> Any:
     return builder.compile()
 
 
+class Wait(TypedDict):
+    seconds: float
+
+
+async def _wait(state: Wait) -> dict[str, Any]:
+    await asyncio.sleep(state["seconds"])
+    return {}
+
+
+def _waiting() -> Any:
+    builder = StateGraph(Wait)
+    builder.add_node("wait", _wait)
+    builder.add_edge(START, "wait")
+    builder.add_edge("wait", END)
+    return builder.compile()
+
+
 chain = _chain()
 custom = _custom()
 chat = _chat()
+waiting = _waiting()

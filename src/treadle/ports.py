@@ -413,10 +413,13 @@ class Queue(Protocol):
         """Extends the lease of the worker and returns the cancel marks on its runs."""
         ...
 
-    async def rescue(self, *, max_attempts: int, exclusive: bool = False) -> list[str]:
+    async def rescue(self, *, max_attempts: int, exclusive: bool = False, steady_seconds: float = 0.0) -> list[str]:
         """Takes runs from workers whose lease is over: back to the queue, ended as their cancel mark says, or, after
         ``max_attempts`` crashes, ended in error. ``exclusive``: no other worker can be alive (the start of an embedded
-        server), every running run is an orphan and every hold is over. Returns their ids."""
+        server), every running run is an orphan and every hold is over. Returns their ids.
+
+        Does nothing until the database has been within reach for ``steady_seconds``: when it comes back, the workers
+        that live are to renew their leases first."""
         ...
 
     async def sweep(self, *, stateless_before: int, keys_before: int) -> None:

@@ -51,7 +51,7 @@ class Settings:
         0, "runs that may wait; creating more gets 429 until some have started; 0: no limit"
     )
     max_attempts: int = _setting(3, "attempts a run gets when its process dies under it, before it ends in error")
-    lease_seconds: float = _setting(15.0, "how long a worker that stopped answering keeps its runs")
+    lease_seconds: float = _setting(10.0, "how long a worker that stopped answering keeps its runs")
     heartbeat_seconds: float = _setting(5.0, "interval of the comment frames that keep idle streams open")
     poll_seconds: float = _setting(1.0, "upper bound on how late a lost wake-up is noticed")
     cancel_seconds: float = _setting(5.0, "time a cancelled run gets to stop before it is cut off")

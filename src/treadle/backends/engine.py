@@ -92,6 +92,10 @@ class Engine(Protocol):
         """``read`` on the calling thread, which waits."""
         ...
 
+    def steady_seconds(self) -> float:
+        """For how long the database has been within reach without a break."""
+        ...
+
     def sizes(self, conn: Connection) -> dict[str, int]:
         """Bytes on the disk, by what takes them."""
         ...

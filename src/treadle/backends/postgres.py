@@ -124,6 +124,7 @@ class PostgresEngine(Submitting):
         self._local = threading.local()
         self._sessions: list[_Session] = []
         self._parked: dict[str, deque[Job[Any]]] = {}
+        self._lost_at = float("-inf")
         self.commits = 0
         self.jobs = 0
         self._thread = threading.Thread(target=self._write_jobs, name="treadle-writer", daemon=True)
@@ -196,6 +197,9 @@ class PostgresEngine(Submitting):
 
     def _may_wait(self, deadline: float) -> bool:
         return time.monotonic() < deadline and not self._ended.wait(0.1)
+
+    def steady_seconds(self) -> float:
+        return time.monotonic() - self._lost_at
 
     def sizes(self, conn: Connection) -> dict[str, int]:
         return {"database": conn.execute("SELECT pg_database_size(current_database())").fetchone()[0]}
@@ -317,6 +321,7 @@ class PostgresEngine(Submitting):
                     self._undo(session)
                     raise
                 session.close()
+                self._lost_at = time.monotonic()
                 if xid is not None:
                     try:
                         if self._is_committed(session, xid):

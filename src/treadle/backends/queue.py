@@ -215,7 +215,9 @@ class SqlQueue:
         )
         return dict(marked.fetchall())
 
-    async def rescue(self, *, max_attempts: int, exclusive: bool = False) -> list[str]:
+    async def rescue(self, *, max_attempts: int, exclusive: bool = False, steady_seconds: float = 0.0) -> list[str]:
+        if self._engine.steady_seconds() < steady_seconds:
+            return []
         return await self._engine.write(lambda conn: self._rescue(conn, max_attempts, exclusive))
 
     def _rescue(self, conn: Connection, max_attempts: int, exclusive: bool) -> list[str]:

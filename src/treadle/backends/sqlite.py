@@ -124,6 +124,9 @@ class SqliteEngine(Submitting):
             finally:
                 connection.execute("COMMIT")
 
+    def steady_seconds(self) -> float:
+        return float("inf")
+
     def sizes(self, conn: Connection) -> dict[str, int]:
         files = {"database": self.path, "wal": self.path.with_name(f"{self.path.name}-wal")}
         return {name: file.stat().st_size if file.exists() else 0 for name, file in files.items()}

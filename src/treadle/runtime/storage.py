@@ -63,7 +63,7 @@ def _retention(backend: Backend, settings: Settings) -> list[Chore]:
 
 def _keepers_chores(backend: Backend, settings: Settings) -> list[Chore]:
     async def rescue() -> int:
-        taken = await backend.queue.rescue(max_attempts=settings.max_attempts)
+        taken = await backend.queue.rescue(max_attempts=settings.max_attempts, steady_seconds=settings.lease_seconds)
         if taken:
             logger.warning("took runs from lost workers", run_ids=taken)
         return len(taken)
@@ -77,4 +77,4 @@ def _keepers_chores(backend: Backend, settings: Settings) -> list[Chore]:
         return 0
 
     every = min(60.0, max(1.0, settings.stateless_retention_seconds))
-    return [Chore("runs", settings.lease_seconds / 2, rescue), Chore("stateless", every, sweep)]
+    return [Chore("runs", settings.lease_seconds / 6, rescue), Chore("stateless", every, sweep)]

@@ -19,6 +19,8 @@ logger = structlog.get_logger("treadle.lease")
 
 _TICK = 0.25
 _SWEEP_SECONDS = 60.0
+_RESCUES = 6
+"""Looks for lost workers while a lease lasts: how much later than at its end a run is taken over."""
 
 
 class LeaseKeeper:
@@ -62,10 +64,10 @@ class LeaseKeeper:
             await self._guarded(self._cut_off)
             now = clock.monotonic()
             if now >= renew_at:
-                renew_at = now + settings.lease_seconds / 3
+                renew_at = now + settings.lease_seconds / 4
                 await self._guarded(self._renew)
             if now >= rescue_at:
-                rescue_at = now + settings.lease_seconds / 2
+                rescue_at = now + settings.lease_seconds / _RESCUES
                 await self._guarded(self._rescue)
             if now >= sweep_at:
                 sweep_at = now + sweep_every
@@ -86,7 +88,11 @@ class LeaseKeeper:
             self._worker.cancel(run_id, action)
 
     async def _rescue(self) -> None:
-        if rescued := await self._tools.queue.rescue(max_attempts=self._tools.settings.max_attempts):
+        settings = self._tools.settings
+        rescued = await self._tools.queue.rescue(
+            max_attempts=settings.max_attempts, steady_seconds=settings.lease_seconds
+        )
+        if rescued:
             logger.warning("took runs from lost workers", run_ids=rescued)
 
     async def _sweep(self) -> None:
