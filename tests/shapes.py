@@ -6,18 +6,21 @@ so what is opened again on it finds what was there. ``--shape`` picks the shapes
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import hypothesis
+import psycopg
 from hypothesis import Phase
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from databases import give_back, lend_schema, redis_url
 from treadle.backends.clock import SystemClock
+from treadle.backends.dialect import postgres
 from treadle.backends.engine import Engine, Work
 from treadle.backends.postgres import PostgresEngine
 from treadle.backends.sqlite import SqliteEngine
@@ -44,7 +47,10 @@ SERVERS: tuple[str, ...] = (
 ENGINES: tuple[str, ...] = ("backends", "limits")
 """Those of the port of an engine: Redis is beside it."""
 
-CUT: dict[str, tuple[Shape, ...]] = {"backends": DATABASES}
+CLUSTERS: tuple[str, ...] = ("cluster",)
+"""Those of what many processes do together."""
+
+CUT: dict[str, tuple[Shape, ...]] = {"backends": DATABASES, "cluster": ("postgres", "redis")}
 """On which shapes tests run if none is picked: the most particular entry counts; ``sqlite`` where there is none."""
 
 ONLY_EMBEDDED: dict[str, str] = {
@@ -143,11 +149,13 @@ def written(data: Path, work: Work[T]) -> T:
         return engine.submit(work).result(20)
 
 
-def rows(data: Path, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
-    """What a query finds in the storage of ``data``."""
-    work: Callable[[Any], list[tuple[Any, ...]]] = lambda conn: conn.execute(sql, parameters).fetchall()  # noqa: E731
-    with engine_on(data) as engine:
-        return engine.snapshot(work)
+def rows(data: Path, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """What a query finds in the storage of ``data``, whether a server runs over it or not."""
+    if embedded():
+        with closing(sqlite3.connect(Settings(data=data).database, timeout=10.0)) as connection:
+            return connection.execute(sql, parameters).fetchall()
+    with psycopg.connect(database_url(data), autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
+        return connection.execute(postgres(sql).text, parameters).fetchall()
 
 
 def of(test: str, wanted: str | None) -> tuple[Shape, ...] | None:
@@ -164,6 +172,8 @@ def _able(test: str) -> tuple[Shape, ...] | None:
         return ("sqlite",)
     if _nearest(test, dict.fromkeys(ENGINES, True)):
         return DATABASES
+    if _nearest(test, dict.fromkeys(CLUSTERS, True)):
+        return ("postgres", "redis")
     return ALL if _nearest(test, dict.fromkeys(SERVERS, True)) else None
 
 

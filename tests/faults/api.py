@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
+import shapes
 from server import Server, until
 from treadle.sse import Decoder, Frame, parse_event_id
 
@@ -154,9 +154,8 @@ class Listener:
 
 
 def rows(server: Server, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    """Reads the server's file directly, whether it runs or not."""
-    with closing(sqlite3.connect(server.database, timeout=10.0)) as connection:
-        return connection.execute(sql, parameters).fetchall()
+    """Reads the server's storage directly, whether it runs or not."""
+    return shapes.rows(server.data, sql, parameters)
 
 
 def check_log(frames: Sequence[Frame], *, status: str | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import shapes
 from faults.api import Api
 from faults.gates import Gates
 from server import Server
@@ -38,7 +39,7 @@ def start(tmp_path: Path, gates: Gates) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, Gates]]:
+def shared(shape: shapes.Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, Gates]]:
     """One server for the tests that need no process of their own."""
     root = tmp_path_factory.mktemp("shared")
     gates = Gates(root / "gates")

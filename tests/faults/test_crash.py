@@ -11,13 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+import shapes
 from faults.api import Api, Listener, attempts, check_log, rows, without_rows_of
 from faults.gates import Gates
 from server import Server, ServerDied, until
-from treadle.backends.clock import SystemClock
 from treadle.backends.hub import Hub
 from treadle.backends.queue import SqlQueue
-from treadle.backends.sqlite import SqliteEngine
 from treadle.sse import Frame
 
 Start = Callable[..., Api]
@@ -183,11 +182,9 @@ def test_killed_between_requeue_and_wake_up(start: Start, gates: Gates) -> None:
     gates.reached("k", "b")
     api.server.kill()
     gates.release("k", "b")
-    engine = SqliteEngine(api.server.database, clock=SystemClock())
-    engine.start()
-    rescue = SqlQueue(engine, Hub())._rescue  # pyright: ignore[reportPrivateUsage]
-    assert engine.submit(lambda conn: rescue(conn, 3, True)).result(10) == [run_id]
-    engine.close()
+    with shapes.engine_on(api.server.data) as engine:
+        rescue = SqlQueue(engine, Hub())._rescue  # pyright: ignore[reportPrivateUsage]
+        assert engine.submit(lambda conn: rescue(conn, 3, True)).result(10) == [run_id]
     assert api.rows("SELECT status FROM runs") == [("pending",)]
     api.server.start()
     finished_once(api, gates, thread_id, run_id, "k")

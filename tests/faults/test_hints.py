@@ -12,12 +12,11 @@ from uuid import uuid4
 
 import pytest
 
+import shapes
 from faults.api import Api, check_log, without_rows_of
 from faults.gates import Gates
-from treadle.backends.clock import SystemClock
 from treadle.backends.hub import Hub
 from treadle.backends.queue import SqlRecords
-from treadle.backends.sqlite import SqliteEngine
 from treadle.model import CancelAction
 from treadle.ports import NewRun, Transaction
 
@@ -34,12 +33,8 @@ def key() -> str:
 @contextmanager
 def records(api: Api) -> Iterator[SqlRecords]:
     """Another process's way into the file: its hub is not the server's, so nobody hears of what it writes."""
-    engine = SqliteEngine(api.server.database, clock=SystemClock())
-    engine.start()
-    try:
+    with shapes.engine_on(api.server.data) as engine:
         yield SqlRecords(engine, Hub())
-    finally:
-        engine.close()
 
 
 @pytest.mark.parametrize("action", ["interrupt", "rollback"])

@@ -14,13 +14,13 @@ from typing import Any
 import orjson
 import pytest
 
+import shapes
 from faults.api import Api, Listener, attempts, check_log
 from faults.gates import Gates
 from server import until
-from treadle.backends.clock import SystemClock
+from treadle.backends.engine import Engine
 from treadle.backends.hub import Hub
 from treadle.backends.queue import SqlEventLog, SqlQueue
-from treadle.backends.sqlite import SqliteEngine
 from treadle.model import Event
 from treadle.ports import Claim, Outcome
 
@@ -65,7 +65,7 @@ def test_a_node_that_blocks_for_longer_than_the_lease_is_not_taken_over(start: S
 class Other:
     """Another worker on the same file, past the lock of the directory: as in a cluster."""
 
-    def __init__(self, engine: SqliteEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         hub = Hub()
         self.queue = SqlQueue(engine, hub)
         self.log = SqlEventLog(engine, hub)
@@ -81,17 +81,17 @@ class Other:
 
 @contextmanager
 def other_worker(api: Api) -> Iterator[Other]:
-    engine = SqliteEngine(api.server.database, clock=SystemClock())
-    engine.start()
-    try:
+    with shapes.engine_on(api.server.data) as engine:
         yield Other(engine)
-    finally:
-        engine.close()
 
 
 def stop_outside_a_write(api: Api) -> None:
-    """SIGSTOP while we hold the lock of the database: stopped with it in its hand, the process would stop every other
-    worker too."""
+    """SIGSTOP; over a file while we hold its lock: stopped with it in its hand, the process would stop every other
+    worker too. PostgreSQL takes its locks from a process that does not go on."""
+    if not shapes.embedded():
+        api.server.signal(signal.SIGSTOP)
+        until(lambda: _state(api.server.pid) == "T")
+        return
     with closing(sqlite3.connect(api.server.database, timeout=10, isolation_level=None)) as lock:
         lock.execute("BEGIN IMMEDIATE")
         api.server.signal(signal.SIGSTOP)

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import shapes
 from server import Server
 
 HERE = Path(__file__).parent
@@ -83,7 +84,7 @@ class Node:
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def node(shape: shapes.Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     program = shutil.which("node")
     assert program, "the tests of the JS SDK need Node 20 or newer and npm"
     assert (HERE / "node_modules").is_dir(), "run `make test`, or `npm install --no-package-lock` in tests/js"

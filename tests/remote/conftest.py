@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import shapes
 from remote.driver import Connect
 from server import Server
 
@@ -17,7 +18,7 @@ PROJECT = Path(__file__).parent / "project" / "langgraph.json"
 
 
 @pytest.fixture(scope="session")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(shape: shapes.Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with Server(PROJECT, tmp_path_factory.mktemp("remote") / "data") as server:
         yield server.url
 
