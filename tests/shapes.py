@@ -50,13 +50,35 @@ ENGINES: tuple[str, ...] = ("backends", "limits")
 CLUSTERS: tuple[str, ...] = ("cluster",)
 """Those of what many processes do together."""
 
-CUT: dict[str, tuple[Shape, ...]] = {"backends": DATABASES, "cluster": ("postgres", "redis")}
+_CLUSTER_TOO: tuple[Shape, ...] = ("sqlite", "redis")
+CUT: dict[str, tuple[Shape, ...]] = {
+    "backends": DATABASES,
+    "cluster": ALL,
+    "conformance": _CLUSTER_TOO,
+    "crons": _CLUSTER_TOO,
+    "faults": _CLUSTER_TOO,
+    "faults/test_random_kills.py": ("sqlite",),
+    "http": DATABASES,
+    "lifecycle": DATABASES,
+    "sdk": ALL,
+    "store": _CLUSTER_TOO,
+    "streams": _CLUSTER_TOO,
+    "streams/test_readers.py": ALL,
+    "threads": _CLUSTER_TOO,
+    "threads/test_thread_stream.py": ALL,
+    "webhooks": _CLUSTER_TOO,
+    "wire": _CLUSTER_TOO,
+    "wire/test_multitask.py": ALL,
+}
 """On which shapes tests run if none is picked: the most particular entry counts; ``sqlite`` where there is none."""
 
 ONLY_EMBEDDED: dict[str, str] = {
+    "faults/test_crash.py::test_the_data_directory_of_a_running_server_is_refused": "processes share a database",
+    "faults/test_crash.py::test_the_orphan_runs_within_a_second_of_readiness": "in a cluster the lease decides",
+    "faults/test_disk.py": "the disk is the file's; that of PostgreSQL is its own matter",
     "threads/test_hold.py::test_a_hold_dies_with_its_process": "in a cluster it runs out: others may live that hold it",
 }
-"""Tests that say what only one process with a file of its own does, and why."""
+"""Tests and files that say what only one process with a file of its own does, and why."""
 
 LEASE_SECONDS = 2.0
 """Of servers that are tests' own processes: one that is killed and started again waits that long for its runs."""
@@ -168,7 +190,7 @@ def of(test: str, wanted: str | None) -> tuple[Shape, ...] | None:
 
 
 def _able(test: str) -> tuple[Shape, ...] | None:
-    if test in ONLY_EMBEDDED:
+    if _nearest(test, ONLY_EMBEDDED):
         return ("sqlite",)
     if _nearest(test, dict.fromkeys(ENGINES, True)):
         return DATABASES
