@@ -15,7 +15,7 @@ from services import ServiceMissing
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_no_contract_is_broken_under_faults(backend: Backend, tmp_path: Path) -> None:
     try:
-        report = asyncio.run(run(Round(backend, runs=60, seed=7, gap=0.3, rate=4.0), tmp_path / "round"))
+        report = asyncio.run(run(Round(backend, runs=50, seed=7, clients=8, gap=0.5, rate=5.0), tmp_path / "round"))
     except ServiceMissing as missing:
         pytest.skip(str(missing))
     assert not report.violations, "\n".join(report.violations)
