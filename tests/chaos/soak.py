@@ -35,6 +35,8 @@ KEPT_MINUTES = 0.3
 """How long threads are kept after their last change."""
 KIB_PER_RUN = 2.0
 """What the memory of all processes together may grow by, for each run, over the second half."""
+NOISE_KIB = 16 * 1024
+"""Less growth than that in all says nothing yet: caches and arenas fill up for some thousand runs."""
 SPARE = {"threads": 4, "descriptors": 8}
 """Pools grow to their size, and a keep-alive connection may be a moment from its end."""
 SETTLED = ("assistants", "assistant_versions", "workers")
@@ -193,7 +195,9 @@ def _breaches(soak: Soak, baseline: Sample) -> Iterable[str]:
                 yield f"{name} has {count} {what}, {getattr(baseline, what)[name]} before"
     if last.streams:
         yield f"{last.streams} streams are open with no reader left"
-    if (slope := _slope(soak.samples)) > KIB_PER_RUN:
+    slope = _slope(soak.samples)
+    half = soak.samples[-1].runs - soak.samples[len(soak.samples) // 2].runs
+    if slope > KIB_PER_RUN and slope * half > NOISE_KIB:
         yield f"memory grows by {slope:.2f} KiB for each run"
 
 
