@@ -1,6 +1,6 @@
 # One word each: `make demo` and `make test` are all a newcomer needs; both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check fix docs bench chaos soak clean
+.PHONY: help setup demo dev test shapes check fix docs bench chaos soak clean
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -31,6 +31,9 @@ dev: setup  ## the demo's project under `treadle dev`, restarted when a file cha
 
 test: setup $(JS)  ## every test, a file at a time on each core; ARGS="-k name" selects
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+shapes: setup $(JS)  ## every test on SQLite, on PostgreSQL, and on PostgreSQL with Redis
+	$(BIN)/python -m pytest -n auto --dist loadfile --shape all $(ARGS)
 
 # Exact versions stand in package.json; a lock file would name the address they were downloaded from.
 $(JS): tests/js/package.json

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Bug:
-    """``tests`` are ``file::function`` below tests/. ``everywhere``: a database could get it wrong, so each is tested."""
+    """``tests`` are ``file::function`` below tests/. ``everywhere``: what a database could get wrong, shown on each."""
 
     what: str
     tests: tuple[str, ...]
