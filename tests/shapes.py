@@ -47,6 +47,9 @@ SERVERS: tuple[str, ...] = (
 ENGINES: tuple[str, ...] = ("backends", "limits")
 """Those of the port of an engine: Redis is beside it."""
 
+ONCE: tuple[str, ...] = ("backends/test_agreement.py",)
+"""Those that make what they need of several shapes themselves."""
+
 CLUSTERS: tuple[str, ...] = ("cluster",)
 """Those of what many processes do together."""
 
@@ -190,6 +193,8 @@ def of(test: str, wanted: str | None) -> tuple[Shape, ...] | None:
 
 
 def _able(test: str) -> tuple[Shape, ...] | None:
+    if _nearest(test, dict.fromkeys(ONCE, True)):
+        return None
     if _nearest(test, ONLY_EMBEDDED):
         return ("sqlite",)
     if _nearest(test, dict.fromkeys(ENGINES, True)):
