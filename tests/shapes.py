@@ -47,7 +47,7 @@ SERVERS: tuple[str, ...] = (
 ENGINES: tuple[str, ...] = ("backends", "limits")
 """Those of the port of an engine: Redis is beside it."""
 
-ONCE: tuple[str, ...] = ("backends/test_agreement.py",)
+ONCE: tuple[str, ...] = ("backends/test_agreement.py", "faults/test_chaos.py")
 """Those that make what they need of several shapes themselves."""
 
 CLUSTERS: tuple[str, ...] = ("cluster",)
@@ -60,6 +60,8 @@ CUT: dict[str, tuple[Shape, ...]] = {
     "conformance": _CLUSTER_TOO,
     "crons": _CLUSTER_TOO,
     "faults": _CLUSTER_TOO,
+    "faults/test_crash.py::test_the_end_of_a_run_is_there_as_a_whole_or_not_at_all": ("sqlite",),
+    "faults/test_drain.py": ("sqlite",),
     "faults/test_random_kills.py": ("sqlite",),
     "http": DATABASES,
     "lifecycle": DATABASES,
