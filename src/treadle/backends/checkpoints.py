@@ -253,11 +253,16 @@ class SqlCheckpointer(RunSaver):
         else:
             await self._acommit(work)
 
+    @property
+    def _key(self) -> str | None:
+        """A run's writes wait for a database that cannot take them; others fail."""
+        return self._lease and self._lease.thread_id
+
     def _commit(self, work: Callable[[Connection], None]) -> None:
-        self._engine.submit(self._outbox.fenced(work)).result()
+        self._engine.submit(self._outbox.fenced(work), key=self._key).result()
 
     async def _acommit(self, work: Callable[[Connection], None]) -> None:
-        await self._engine.write(self._outbox.fenced(work))
+        await self._engine.write(self._outbox.fenced(work), key=self._key)
 
     def _remove(self, work: Callable[[Connection], None]) -> None:
         self._known.clear()
