@@ -181,7 +181,7 @@ class Faults:
         clock = self.deployment.gates / name
         clock.write_text(str(chance.choice(JUMPS)))
         await self._pause(chance.uniform(0.5, 4.0))
-        clock.unlink()
+        clock.unlink(missing_ok=True)
 
     async def _revive(self, program: Program) -> None:
         if program.paused:
