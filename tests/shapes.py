@@ -65,6 +65,7 @@ CUT: dict[str, tuple[Shape, ...]] = {
     "faults/test_random_kills.py": ("sqlite",),
     "http": DATABASES,
     "lifecycle": DATABASES,
+    "limits": DATABASES,
     "sdk": ALL,
     "store": _CLUSTER_TOO,
     "streams": _CLUSTER_TOO,
