@@ -30,16 +30,19 @@ _BATCH = 64
 _SOON = 5_000
 """Microseconds after which to come back for a slot that somebody else was counting."""
 
+# These ask for the first in an order that an index has, and for no minimum: an old statistic cannot make that a scan.
 _LOOK = """
-SELECT (SELECT min(available_at) FROM runs WHERE status = 'pending' AND blocked_by = 'time'),
-    (SELECT min(held_until) FROM threads WHERE held_until IS NOT NULL)
+SELECT (SELECT available_at FROM runs WHERE status = 'pending' AND blocked_by = 'time' ORDER BY available_at LIMIT 1),
+    (SELECT held_until FROM threads WHERE held_until IS NOT NULL ORDER BY held_until LIMIT 1)
 """
 _COME_DUE = """
 UPDATE runs SET blocked_by = NULL WHERE run_id IN (
     SELECT run_id FROM runs WHERE status = 'pending' AND blocked_by = 'time' AND available_at <= ?1
     ORDER BY available_at LIMIT 256 /*pg: FOR NO KEY UPDATE SKIP LOCKED */)
 """
-_NEXT_DUE = "SELECT min(available_at) FROM runs WHERE status = 'pending' AND blocked_by = 'time'"
+_NEXT_DUE = """
+SELECT (SELECT available_at FROM runs WHERE status = 'pending' AND blocked_by = 'time' ORDER BY available_at LIMIT 1)
+"""
 _HELD_TOO_LONG = """
 SELECT thread_id FROM threads WHERE held_until <= ? ORDER BY held_until LIMIT 64 /*pg: FOR NO KEY UPDATE SKIP LOCKED */
 """
@@ -69,7 +72,7 @@ UPDATE runs AS r SET blocked_by = 'thread' WHERE r.run_id = ?2 AND (
 _PARK = "UPDATE runs SET blocked_by = ? WHERE run_id = ?"
 _WAKE = """
 UPDATE runs SET blocked_by = NULL WHERE run_id = (
-    SELECT run_id FROM runs WHERE status = 'pending' AND blocked_by = ?
+    SELECT run_id FROM runs WHERE status = 'pending' AND blocked_by <> 'time' AND blocked_by = ?
     ORDER BY priority DESC, available_at, position LIMIT 1 /*pg: FOR NO KEY UPDATE SKIP LOCKED */)
 """
 _WAKE_THREAD = """
@@ -80,10 +83,13 @@ UPDATE runs SET blocked_by = NULL WHERE blocked_by = 'thread' AND run_id = coale
 """
 _WAKE_SOME = """
 UPDATE runs SET blocked_by = NULL WHERE run_id IN (
-    SELECT run_id FROM runs WHERE status = 'pending' AND blocked_by >= ?1 AND blocked_by < ?2
+    SELECT run_id FROM runs WHERE status = 'pending' AND blocked_by <> 'time' AND blocked_by >= ?1 AND blocked_by < ?2
     ORDER BY blocked_by, priority DESC, available_at, position LIMIT ?3 /*pg: FOR NO KEY UPDATE SKIP LOCKED */)
 """
-_QUEUE = "SELECT min(blocked_by) FROM runs WHERE status = 'pending' AND blocked_by >= ? AND blocked_by < ?"
+_QUEUE = """
+SELECT blocked_by FROM runs WHERE status = 'pending' AND blocked_by <> 'time' AND blocked_by >= ? AND blocked_by < ?
+ORDER BY blocked_by LIMIT 1
+"""
 _TRY_LOCK = """
 SELECT CASE WHEN ?1 = ?1 /*pg: AND pg_try_advisory_xact_lock(hashtextextended($1, 0)) */ THEN 1 ELSE 0 END
 """
@@ -250,9 +256,9 @@ def leave(conn: Connection, graph_id: str, key: str | None, limited: bool) -> No
     if key is not None:
         conn.execute(_LOCK, (str(Slot("key", key)),))
         queue, last = key_queue(key, ""), f"key:{key}\v"
-        while (queue := conn.execute(_QUEUE, (queue, last)).fetchone()[0]) is not None:
-            conn.execute(_WAKE, (queue,))
-            queue += "\x01"  # the next one after it
+        while found := conn.execute(_QUEUE, (queue, last)).fetchone():
+            conn.execute(_WAKE, found)
+            queue = f"{found[0]}\x01"  # the next one after it
 
 
 def wake_limited(conn: Connection, most: int) -> None:

@@ -63,7 +63,8 @@ CASE WHEN ?7 > ?6 THEN 'time' WHEN EXISTS (
 _PENDING = """
 SELECT count(*) FROM (
     SELECT 1 FROM runs WHERE status = 'pending' AND blocked_by IS NULL
-    UNION ALL SELECT 1 FROM runs WHERE status = 'pending' AND blocked_by IS NOT NULL LIMIT ?
+    UNION ALL SELECT 1 FROM runs WHERE status = 'pending' AND blocked_by <> 'time'
+    UNION ALL SELECT 1 FROM runs WHERE status = 'pending' AND blocked_by = 'time' LIMIT ?
 ) AS counted
 """
 _RUNS = f"SELECT {rows.RUN} FROM runs r JOIN run_requests q USING (run_id)"

@@ -13,10 +13,10 @@ UPDATE runs SET blocked_by = 'time' WHERE status = 'pending'; -- the first claim
 DROP INDEX runs_pending;
 CREATE INDEX runs_ready ON runs (priority DESC, available_at, position) WHERE status = 'pending' AND blocked_by IS NULL;
 CREATE INDEX runs_blocked ON runs (blocked_by, priority DESC, available_at, position)
-    WHERE status = 'pending' AND blocked_by IS NOT NULL;
+    WHERE status = 'pending' AND blocked_by <> 'time';
 CREATE INDEX runs_delayed ON runs (available_at) WHERE status = 'pending' AND blocked_by = 'time';
 -- one that lost its worker goes before whatever else waits on its thread
-CREATE INDEX runs_started ON runs (thread_id) WHERE status = 'pending' AND attempt > 0;
+CREATE INDEX runs_started ON runs (thread_id, status, attempt) WHERE status = 'pending' AND attempt > 0;
 CREATE INDEX runs_of_graph ON runs (graph_id) WHERE status = 'running' AND limited <> 0;
 CREATE INDEX runs_of_key ON runs (concurrency_key) WHERE status = 'running' AND concurrency_key IS NOT NULL;
 CREATE INDEX runs_ended ON runs (finished_at) WHERE finished_at IS NOT NULL AND trimmed = 0;
