@@ -136,6 +136,9 @@ class Job(Generic[T]):
         self.error: BaseException | None = None
 
     def deliver(self) -> None:
+        """Once, however often it is called."""
+        if self.future.done() and not self.future.cancelled():
+            return
         # A waiter may have been cancelled meanwhile; a concurrent Future refuses that in set_running_or_notify_cancel.
         if isinstance(self.future, Future) and not self.future.set_running_or_notify_cancel():
             return

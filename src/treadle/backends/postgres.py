@@ -43,10 +43,14 @@ _CLOSE_SECONDS = 10.0
 _LOCKED = (errors.LockNotAvailable, errors.DeadlockDetected)
 _RACED = (*_LOCKED, errors.SerializationFailure, errors.UniqueViolation, errors.ForeignKeyViolation)
 
-_SETTINGS = """
-SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '5s'; SET plan_cache_mode = force_generic_plan;
-SET jit = off; SET enable_seqscan = off; SET lock_timeout = '{lock}ms'
-"""
+_SETTINGS = {
+    "statement_timeout": "20s",
+    "idle_in_transaction_session_timeout": "5s",
+    # Every statement goes by an index; statistics of a young database must not talk a planner out of it.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "jit": "off",
+}
 _SNAPSHOT = b"ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _NOW = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
@@ -86,7 +90,7 @@ class _Session:
     def __init__(self, url: str, name: str, *, lock_ms: int, writes: bool) -> None:
         self._url = url
         self._name = name
-        self._settings = _SETTINGS.format(lock=lock_ms)
+        self._settings = {**_SETTINGS, "lock_timeout": f"{lock_ms}ms"}
         self._writes = writes
         self._connection: PostgresConnection | None = None
 
@@ -316,25 +320,27 @@ class PostgresEngine(Submitting):
                 xid = conn.xid
                 conn.commit()
                 return
-            except psycopg.OperationalError as error:
-                if not session.is_lost_by(error):
+            except psycopg.Error as error:
+                if not (isinstance(error, psycopg.OperationalError) and session.is_lost_by(error)):
                     self._undo(session)
                     raise
                 session.close()
                 self._lost_at = time.monotonic()
-                if xid is not None:
-                    try:
-                        if self._is_committed(session, xid):
-                            return
-                    except DatabaseUnavailable as unknown:
-                        for job in group:
-                            job.error = unknown
-                        return
+                if xid is not None and self._outcome(session, xid, group):
+                    return
+                self._local.told.clear()
                 if not self._wait(group, began):
                     return
-            except psycopg.Error:
-                self._undo(session)
-                raise
+
+    def _outcome(self, session: _Session, xid: str, group: list[Job[Any]]) -> bool:
+        """Whether a transaction whose commit was not answered is over: done, or never to be known."""
+        try:
+            return self._is_committed(session, xid)
+        except DatabaseUnavailable as unknown:
+            self._local.told.clear()
+            for job in group:
+                job.error = unknown
+            return True
 
     def _run(self, conn: PostgresConnection, group: list[Job[Any]]) -> None:
         self._local.told.clear()
@@ -361,6 +367,7 @@ class PostgresEngine(Submitting):
         conn.begin()
 
     def _undo(self, session: _Session) -> None:
+        self._local.told.clear()
         try:
             session.connection().rollback()
         except psycopg.Error:

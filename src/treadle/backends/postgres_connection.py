@@ -10,7 +10,7 @@ import select
 import struct
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -107,7 +107,9 @@ class PostgresConnection:
     changed something, None if not; it is known before the commit is sent. ``sent`` counts its statements that change or
     lock something."""
 
-    def __init__(self, url: str, *, name: str, settings: str, connect_seconds: float, writes: bool = True) -> None:
+    def __init__(
+        self, url: str, *, name: str, settings: Mapping[str, str], connect_seconds: float, writes: bool = True
+    ) -> None:
         self._raw = psycopg.connect(
             url,
             autocommit=True,
@@ -118,7 +120,6 @@ class PostgresConnection:
             keepalives_count=3,
             tcp_user_timeout=10_000,
         )
-        self._raw.execute(settings.encode())
         self._pgconn = self._raw.pgconn
         self._rows_of = Transformer.from_context(self._raw)
         self._encoding = "utf-8"
@@ -134,6 +135,9 @@ class PostgresConnection:
         self.sent = 0
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()
+        for setting, value in settings.items():
+            self._send(f"SET {setting} = '{value}'".encode())
+        self.sync()
 
     # statements
 
