@@ -16,6 +16,7 @@ from databases import drop_schema, fresh_schema
 from services import PostgresServer
 from treadle.backends.engine import Connection
 from treadle.backends.postgres import PostgresEngine
+from treadle.backends.postgres_connection import PostgresConnection
 from treadle.errors import ConflictError, UnprocessableError
 
 SECONDS = 30
@@ -83,6 +84,28 @@ def test_each_job_is_done_once_while_connections_are_cut(pg: PostgresEngine, url
     # Within a key they were done in the order they were given.
     for key in range(7):
         assert results[key::7] == sorted(results[key::7])
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_commit_whose_answer_is_lost_is_looked_up(
+    arrives: bool, pg: PostgresEngine, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks while a commit is on its way: after it has reached the database, or before."""
+    commit = PostgresConnection.commit
+    breaks = iter([True, False, True, True])
+
+    def breaking(self: PostgresConnection) -> None:
+        if not next(breaks, False):
+            return commit(self)
+        if arrives:
+            commit(self)
+        self.close()
+        raise psycopg.OperationalError("the connection is lost")
+
+    monkeypatch.setattr(PostgresConnection, "commit", breaking)
+    results = [pg.submit(marking(f"job {number}"), key="k").result(SECONDS) for number in range(5)]
+    assert results == [1, 2, 3, 4, 5]
+    assert rows(url, "SELECT job FROM marks ORDER BY job") == [(f"job {number}",) for number in range(5)]
 
 
 def test_a_restart_of_the_database_is_a_pause() -> None:
