@@ -122,7 +122,9 @@ class Queueing:
             if len(names) == count or claimed.next_due is None or claimed.next_due > self.clock.us:
                 return names
 
-    def finish(self, *names: str, status: RunStatus = "success", rollback: bool = False, output: bytes | None = None) -> None:
+    def finish(
+        self, *names: str, status: RunStatus = "success", rollback: bool = False, output: bytes | None = None
+    ) -> None:
         for name in names:
             outcome = Outcome(status=status, output=output, rollback=rollback)
             self.do(self.queue.finish(self.leases.pop(name), outcome, ()))
