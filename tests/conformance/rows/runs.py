@@ -286,6 +286,39 @@ ROWS = (
         divergence="An addition: the official server has none.",
     ),
     Row(
+        "runs.limits",
+        "docs/limits.md",
+        "`treadle-concurrency-key` and `treadle-priority` say whose slots a run takes and what it goes before.",
+        (
+            "limits/test_servers.py::test_runs_of_a_key_share_its_slots",
+            "limits/test_servers.py::test_a_run_of_higher_priority_is_next",
+            "limits/test_servers.py::test_a_header_that_says_nothing_usable_is_refused",
+        ),
+        (*THREADED, *STATELESS),
+        divergence="An addition: the official server has none.",
+    ),
+    Row(
+        "runs.max_pending",
+        "docs/limits.md",
+        "When too many runs wait, creating more is a 429 with `Retry-After`; a batch is taken whole or not at all.",
+        (
+            "limits/test_servers.py::test_more_than_may_wait_are_refused_and_told_when_to_come_back",
+            "limits/test_servers.py::test_a_repeated_request_is_answered_however_many_wait",
+        ),
+        (*THREADED, *STATELESS),
+        divergence="An addition, off unless `max_pending_runs` is set: a queue that only grows helps nobody.",
+    ),
+    Row(
+        "runs.retention",
+        "docs/limits.md",
+        "Ended runs and their events are kept as long as the settings say; a thread keeps its state without them.",
+        (
+            "limits/test_servers.py::test_events_of_old_runs_go_and_readers_are_told",
+            "limits/test_servers.py::test_old_runs_go_and_their_threads_stay",
+        ),
+        divergence="An addition, off unless it is set: the official server keeps runs until they are deleted.",
+    ),
+    Row(
         "runs.if_not_exists",
         OTHER,
         "`create` makes the thread under the given id with the run's metadata; else an unknown one is a 404.",
