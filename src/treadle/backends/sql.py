@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from treadle.backends import checkpoints, rows, webhooks
+from treadle.backends.conditions import assistant_filter, run_filter, thread_filter
 from treadle.backends.crons import CronVerbs
 from treadle.backends.engine import Connection
 from treadle.backends.hub import Hub
@@ -152,7 +153,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         return self._conn.execute("DELETE FROM assistants WHERE assistant_id = ?", (assistant_id,)).rowcount > 0
 
     def search_assistants(self, query: AssistantQuery) -> list[Assistant]:
-        where, parameters = _assistant_filter(query)
+        where, parameters = assistant_filter(query)
         column = "lower(name)" if query.sort_by == "name" else query.sort_by
         order = f"{column} {'ASC' if query.ascending else 'DESC'}, assistant_id"
         found = self._all(
@@ -162,7 +163,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         return [rows.assistant(row) for row in found]
 
     def count_assistants(self, query: AssistantQuery) -> int:
-        where, parameters = _assistant_filter(query)
+        where, parameters = assistant_filter(query)
         return self._all(f"SELECT count(*) FROM assistants{where}", parameters)[0][0]
 
     # threads
@@ -222,7 +223,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         checkpoints.copy_thread_checkpoints(self._conn, source, target)
 
     def search_threads(self, query: ThreadQuery) -> list[Thread]:
-        where, parameters = _thread_filter(query)
+        where, parameters = thread_filter(query)
         order = f"t.{query.sort_by} {'ASC' if query.ascending else 'DESC'}, t.thread_id"
         found = self._all(
             f"{_THREADS}{where} ORDER BY {order} LIMIT ? OFFSET ?", (*parameters, query.limit, query.offset)
@@ -230,7 +231,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         return [rows.thread(row) for row in found]
 
     def count_threads(self, query: ThreadQuery) -> int:
-        where, parameters = _thread_filter(query)
+        where, parameters = thread_filter(query)
         return self._all(f"SELECT count(*) FROM threads t LEFT JOIN outputs o USING (output_id){where}", parameters)[0][
             0
         ]
@@ -297,7 +298,7 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         return [(thread_id, run_id) for thread_id, run_id in found]
 
     def list_runs(self, query: RunQuery) -> list[Run]:
-        where, parameters = _run_filter(query)
+        where, parameters = run_filter(query)
         found = self._all(
             f"{_RUNS}{where} ORDER BY r.position DESC LIMIT ? OFFSET ?", (*parameters, query.limit, query.offset)
         )
@@ -489,56 +490,3 @@ def delete_thread(conn: Connection, thread_id: str, now: int, hub: Hub, tell: Te
         tell(lambda run_id=run_id: hub.gone(run_id))
         # Whoever executes it has lost it: a hint, so that its code does not go on until its next write.
         tell(lambda run_id=run_id: hub.cancel_marked(run_id, "interrupt"))
-
-
-# --- filters ----------------------------------------------------------------------------------------------------------
-
-
-def _where(conditions: list[tuple[str, Any]]) -> tuple[str, list[Any]]:
-    """``(sql, parameter)`` pairs whose parameter is not None, joined by AND."""
-    held = [(sql, parameter) for sql, parameter in conditions if parameter is not None]
-    text = " AND ".join(sql for sql, _ in held)
-    return (f" WHERE {text}" if text else ""), [parameter for _, parameter in held]
-
-
-def _contained(part: JSON | None) -> str | None:
-    return rows.dump(part) if part else None
-
-
-def _run_filter(query: RunQuery) -> tuple[str, list[Any]]:
-    return _where(
-        [
-            ("r.thread_id = ?", query.thread_id),
-            ("r.status = ?", query.status),
-            ("r.created_at > ?", query.created_after and rows.microseconds(query.created_after)),
-            ("r.created_at < ?", query.created_before and rows.microseconds(query.created_before)),
-            ("json_contains(r.metadata, ?)", _contained(query.metadata)),
-        ]
-    )
-
-
-def _thread_filter(query: ThreadQuery) -> tuple[str, list[Any]]:
-    where, parameters = _where(
-        [
-            ("t.status = ?", query.status),
-            (
-                "t.thread_id IN (SELECT value FROM json_each(?))",
-                None if query.ids is None else rows.dump(list(query.ids)),
-            ),
-            ("json_contains(t.metadata, ?)", _contained(query.metadata)),
-            ("json_contains(o.body, ?)", _contained(query.values)),
-            ("json_permits(t.metadata, ?)", rows.dump_or_none(query.permitted or None)),
-        ]
-    )
-    return f"{where} AND t.gone_at IS NULL" if where else " WHERE t.gone_at IS NULL", parameters
-
-
-def _assistant_filter(query: AssistantQuery) -> tuple[str, list[Any]]:
-    return _where(
-        [
-            ("graph_id = ?", query.graph_id),
-            ("instr(lower(name), lower(?)) > 0", query.name),
-            ("json_contains(metadata, ?)", _contained(query.metadata)),
-            ("json_permits(metadata, ?)", rows.dump_or_none(query.permitted or None)),
-        ]
-    )
