@@ -208,6 +208,7 @@ def test_code_that_swallows_the_cancellation_is_cut_off(api: Api, gate: Gates, k
 @ACTIONS
 def test_a_function_that_blocks_its_thread_is_left_behind(api: Api, gate: Gates, key: str, action: str) -> None:
     thread_id, run_id = begin(api, gate, "threaded", key, "threaded")
+    until(lambda: api.rows("SELECT count(*) FROM checkpoints WHERE run_id = ?", run_id) == [(3,)])
     before_end = comparable(api, thread_id) if action == "interrupt" else None
     api.cancel(thread_id, run_id, action=action, wait=True)
     gone = api.request("GET", f"/threads/{thread_id}/runs/{run_id}")
