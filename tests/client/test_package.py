@@ -14,7 +14,7 @@ from treadle import client, errors
 from treadle.client import events
 
 ROOT = Path(__file__).parents[2]
-SERVER_ONLY = {"LeaseLost"}
+SERVER_ONLY = {"LeaseLost", "DatabaseUnavailable"}
 
 
 def test_all_is_exactly_what_is_public() -> None:
