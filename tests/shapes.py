@@ -58,7 +58,6 @@ CUT: dict[str, tuple[Shape, ...]] = {
     "backends": DATABASES,
     "cluster": ALL,
     "conformance": _CLUSTER_TOO,
-    "crons": _CLUSTER_TOO,
     "faults/test_cancel.py": _CLUSTER_TOO,
     "faults/test_crash.py": _CLUSTER_TOO,
     "faults/test_crash.py::test_the_end_of_a_run_is_there_as_a_whole_or_not_at_all": ("sqlite",),
@@ -74,8 +73,6 @@ CUT: dict[str, tuple[Shape, ...]] = {
     "streams/test_readers.py": ALL,
     "threads": _CLUSTER_TOO,
     "threads/test_thread_stream.py": ALL,
-    "webhooks": _CLUSTER_TOO,
-    "webhooks/test_crash.py": ("sqlite",),
     "wire": _CLUSTER_TOO,
     "wire/test_multitask.py": ALL,
 }

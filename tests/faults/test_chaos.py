@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from chaos.deployment import BACKENDS, Backend
+from chaos.deployment import Backend
 from chaos.suite import Round, run
 from services import ServiceMissing
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+# PostgreSQL without Redis is left to `make chaos`: this takes half a minute for each.
+@pytest.mark.parametrize("backend", ["sqlite", "redis"])
 def test_no_contract_is_broken_under_faults(backend: Backend, tmp_path: Path) -> None:
     try:
         report = asyncio.run(run(Round(backend, runs=50, seed=7, clients=8, gap=0.5, rate=5.0), tmp_path / "round"))
