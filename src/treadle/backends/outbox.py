@@ -85,6 +85,14 @@ class Outbox:
             self._check()
         return batch
 
+    def fail(self, error: BaseException) -> None:
+        with self._lock:
+            self._error = self._error or error
+
+    def forgive(self, error: BaseException) -> None:
+        with self._lock:
+            self._error = None if self._error is error else self._error
+
     def write(self, conn: Connection, batch: list[Work[None]]) -> None:
         if self._lease is not None:
             hold(conn, self._lease)
@@ -104,8 +112,17 @@ class _Drain:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._batch: list[Work[None]] | None = None
+        self._failed: BaseException | None = None
 
     def __call__(self, conn: Connection) -> None:
+        if self._failed is not None:
+            self._outbox.forgive(self._failed)  # what it did was undone, and it is run again
         if self._batch is None:
             self._batch = self._outbox.take()
-        self._outbox.write(conn, self._batch)
+        try:
+            self._outbox.write(conn, self._batch)
+        except BaseException as error:
+            # At once, and not when its future is resolved: the next job may be in the same group.
+            self._failed = error
+            self._outbox.fail(error)
+            raise
