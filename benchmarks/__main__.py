@@ -77,14 +77,15 @@ def _figure(name: str, directory: Path, server: Serving, seconds: float) -> floa
     console.print(f"[dim]  {name}")
     if name.startswith("bare."):
         return _child("benchmarks.bare", name.removeprefix("bare."), f"--directory={directory}", f"--seconds={seconds}")
-    return _child("benchmarks.load", server.url, name, f"--seconds={seconds}")
+    return _child("treadle.bench.load", server.url, name, f"--seconds={seconds}")
 
 
 def _child(module: str, *arguments: str) -> float:
     """The number that a process of its own prints."""
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, timeout=MEASURE_SECONDS, check=True)
-    return float(json.loads(done.stdout))
+    found = json.loads(done.stdout)
+    return found if isinstance(found, float) else found["figures"][arguments[1]]
 
 
 def table(found: Sequence[Result]) -> Table:

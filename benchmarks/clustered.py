@@ -25,9 +25,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.pace import median
 from benchmarks.server import CONFIG, serving
 from services import PostgresServer, RedisServer
+from treadle.bench.pace import median
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -113,9 +113,9 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def load(url: str, measure: str, seconds: float) -> float:
     """What a process of its own measures."""
-    command = [sys.executable, "-m", "benchmarks.load", url, measure, f"--seconds={seconds}"]
+    command = [sys.executable, "-m", "treadle.bench.load", url, measure, f"--seconds={seconds}"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, timeout=180, check=True)
-    return float(json.loads(done.stdout))
+    return float(json.loads(done.stdout)["figures"][measure])
 
 
 def one_round(directory: Path, seconds: float) -> Iterator[tuple[str, float]]:

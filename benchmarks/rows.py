@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarks.pace import median
+from treadle.bench.pace import median
 
 Round = Mapping[str, float]
 """The figures of one round by name; ``bare.*`` are without a server."""

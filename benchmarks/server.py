@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import treadle.bench
 from treadle.cli.process import ServerProcess
 
-CONFIG = Path(__file__).with_name("langgraph.json")
+CONFIG = Path(treadle.bench.__file__).with_name("langgraph.json")
 _SETTLE_SECONDS = 1.0
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "treadle"
 LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 LAYERS = next(contract["layers"] for contract in LINTER["contracts"] if contract["type"] == "layers")
-OUTSIDE = {"client", "demo"}  # each has a contract of its own
+OUTSIDE = {"bench", "client", "demo"}  # each has a contract of its own
 LONGEST_FILE = 600  # 500 is the aim; here it stops
 
 

@@ -1,0 +1,154 @@
+"""Many readers: of one run that is under way, and of runs in which nothing happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from treadle.bench.connection import Answer, Connection
+from treadle.bench.plan import Figures, Plan
+from treadle.bench.process import resident_kib
+from treadle.bench.server import Server, Unexpected
+
+TOGETHER = 20
+PAUSE = 0.01
+FEW = 100
+OPENED_TOGETHER = 100
+SHARED_SECONDS = 20.0
+"""What the slowest server should take for the run that all read."""
+
+PATIENCE_SECONDS = 120.0
+DELAYED_SECONDS = 3600
+QUIET_SECONDS = 6.0
+"""Longer than the heartbeats of idle streams are apart."""
+
+
+class Shared(NamedTuple):
+    """One run and its readers. ``seconds`` from the first event's making to the end of the run as the server has it,
+    ``delivered`` events per second in all, from the first that a reader had to the last that the last had."""
+
+    seconds: float
+    delivered: float
+
+
+async def readers(server: Server, plan: Plan) -> Figures:
+    """One run that writes 20 events every 10 ms, read by many at once, each of which must get every event.
+
+    ``readers`` is what they got per second together, ``readers_slowdown`` how much longer the run took than with one.
+    """
+    events = plan.shared_events
+    probe = await shared(server, plan.readers, FEW)
+    events = max(FEW, min(events, round(probe.delivered / plan.readers * SHARED_SECONDS)))
+    alone = [await shared(server, 1, events)]
+    many = [await shared(server, plan.readers, events) for _ in range(2)]
+    alone.append(await shared(server, 1, events))
+    return {
+        "readers": sum(each.delivered for each in many) / 2,
+        "readers_events": events,
+        "readers_slowdown": sum(each.seconds for each in many) / sum(each.seconds for each in alone),
+    }
+
+
+async def shared(server: Server, count: int, events: int) -> Shared:
+    """The run waits behind another one of its thread until all readers are there. Raises Unexpected."""
+    control = await server.connect()
+    connections = await opened(server, count)
+    thread_id = await server.thread(control)
+    blocking = await server.start(control, thread_id, "waiting", {"seconds": 600})
+    asked = {"events": events, "together": TOGETHER, "pause": PAUSE}
+    options = {"stream_mode": ["custom"], "stream_resumable": True}
+    run_id = await server.start(control, thread_id, "custom", asked, **options)
+    reading = [_join(server, connection, thread_id, run_id) for connection in connections]
+    await _all_headed(connections)
+    await server.ask(control, f"/threads/{thread_id}/runs/{blocking}/cancel", {})
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        answers = await asyncio.gather(*reading)
+    over = time.perf_counter()
+    for answer in answers:
+        _got_all(server, answer, events)
+    seconds = await _took(server, control, thread_id, run_id)
+    for connection in (control, *connections):
+        connection.close()
+    return Shared(seconds, count * events / (over - min(answer.marked_at for answer in answers)))
+
+
+def _join(server: Server, connection: Connection, thread_id: str, run_id: str) -> asyncio.Future[Answer]:
+    path = f"GET {server.prefix}/threads/{thread_id}/runs/{run_id}/stream?stream_mode=custom"
+    return connection.begin(path, headers="last-event-id: 0\r\n", mark=b"event: custom", keep=False)
+
+
+def _got_all(server: Server, answer: Answer, events: int) -> None:
+    server.whole(answer, events)
+    if f'"i":{events - 1}}}'.encode() not in answer.last.replace(b" ", b""):
+        raise Unexpected(f"the last event is not the last that was written: …{answer.last!r}")
+
+
+async def _took(server: Server, control: Connection, thread_id: str, run_id: str) -> float:
+    """From the first event's making to the run's end, by the clock of the server's machine."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (run := await server.ask(control, f"/threads/{thread_id}/runs/{run_id}"))["status"] != "success":
+            if run["status"] not in ("pending", "running"):
+                raise Unexpected(f"the run that all read ended with {run['status']}")
+            await asyncio.sleep(0.05)
+    state: dict[str, Any] = await server.ask(control, f"/threads/{thread_id}/state")
+    return datetime.fromisoformat(run["updated_at"]).timestamp() - state["values"]["began_at"]
+
+
+async def idle_streams(server: Server, plan: Plan) -> Figures:
+    """Streams of runs that have not begun, all open at once and each the only thing its client does.
+
+    ``idle_streams`` is how many were open after a while; ``idle_stream_kib`` what each costs the server's process.
+    """
+    control = await server.connect()
+    threads = [await server.thread(control) for _ in range(plan.streamed_runs)]
+    runs = [await server.start(control, each, "chain", {"n": []}, after_seconds=DELAYED_SECONDS) for each in threads]
+    try:
+        return await _idle(server, plan, list(zip(threads, runs, strict=True)))
+    finally:
+        for thread_id in threads:
+            with suppress(Unexpected):
+                await server.ask(control, f"/threads/{thread_id}", method="DELETE")
+
+
+async def _idle(server: Server, plan: Plan, runs: Sequence[tuple[str, str]]) -> Figures:
+    await _held(server, runs[:1], 50)  # what the first streams make the server load is not theirs
+    before = resident_kib(server.pid) if server.pid else None
+    held, after = await _held(server, runs, plan.streams)
+    if before is None or after is None:
+        return {"idle_streams": held}
+    return {"idle_streams": held, "idle_stream_kib": (after - before) / held}
+
+
+async def _held(server: Server, runs: Sequence[tuple[str, str]], count: int) -> tuple[int, int | None]:
+    """How many streams are open after a while of all, and the server's memory then."""
+    connections = await opened(server, count)
+    paths = [f"GET {server.prefix}/threads/{thread_id}/runs/{run_id}/stream" for thread_id, run_id in runs]
+    reading = [each.begin(paths[number % len(paths)], keep=False) for number, each in enumerate(connections)]
+    await _all_headed(connections)
+    await asyncio.sleep(QUIET_SECONDS if count > 50 else 0)
+    held = sum(not each.done() for each in reading)
+    resident = resident_kib(server.pid) if server.pid else None
+    for connection, each in zip(connections, reading, strict=True):
+        each.cancel()
+        connection.close()
+    return held, resident
+
+
+async def opened(server: Server, count: int) -> list[Connection]:
+    """So many connections, a few at a time: a server's queue of those to accept is short."""
+    connections: list[Connection] = []
+    while len(connections) < count:
+        some = min(OPENED_TOGETHER, count - len(connections))
+        connections += await asyncio.gather(*(server.connect() for _ in range(some)))
+    return connections
+
+
+async def _all_headed(connections: Sequence[Connection]) -> None:
+    """Waits until all streams have begun: from then on they are read."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for connection in connections:
+            await connection.headed.wait()
