@@ -1,0 +1,36 @@
+import { QueryClient } from "@tanstack/react-query";
+
+import { isPassing } from "./errors";
+
+/** One client for all lists and records. What fails in passing is asked again twice; what is refused is shown at once. */
+export const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      retry: (failures, error) => failures < 2 && isPassing(error),
+      retryDelay: (failures) => Math.min(500 * 2 ** failures, 4000),
+      staleTime: 1000,
+      refetchOnWindowFocus: true,
+      // The browser's idea of being offline says nothing of a server on this machine.
+      networkMode: "always",
+    },
+    mutations: { networkMode: "always" },
+  },
+});
+
+/**
+ * Query keys: one place, so that whoever changes something knows what to ask for again. Each begins with its kind:
+ * `queries.invalidateQueries({ queryKey: keys.runs() })` reaches all lists of runs and every run.
+ */
+export const keys = {
+  info: () => ["info"] as const,
+  status: () => ["status"] as const,
+  runs: (...more: readonly unknown[]) => ["runs", ...more] as const,
+  run: (threadId: string, runId: string) => ["runs", "one", threadId, runId] as const,
+  threads: (...more: readonly unknown[]) => ["threads", ...more] as const,
+  thread: (threadId: string, ...more: readonly unknown[]) => ["threads", "one", threadId, ...more] as const,
+  assistants: (...more: readonly unknown[]) => ["assistants", ...more] as const,
+  assistant: (assistantId: string, ...more: readonly unknown[]) => ["assistants", "one", assistantId, ...more] as const,
+  crons: (...more: readonly unknown[]) => ["crons", ...more] as const,
+  webhooks: (...more: readonly unknown[]) => ["webhooks", ...more] as const,
+  store: (...more: readonly unknown[]) => ["store", ...more] as const,
+};

@@ -1,0 +1,24 @@
+import { Fragment } from "react";
+
+import { useExternal } from "../api";
+import { Dialog, hotkeys } from "../kit";
+import styles from "./shell.module.css";
+
+/** The keys that are in force on the page below. */
+export function KeyHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
+  const known = useExternal(hotkeys);
+  return (
+    <Dialog title="Keys" open={open} onClose={onClose}>
+      <div className={styles.keys}>
+        {known.map(({ key, does }) => (
+          <Fragment key={`${key} ${does}`}>
+            <kbd>{key}</kbd>
+            <span>{does}</span>
+          </Fragment>
+        ))}
+        <kbd>Esc</kbd>
+        <span>Closes what is open</span>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,5 @@
+import { Pending } from "../kit";
+
+export function Opening() {
+  return <Pending what="Opening" />;
+}

@@ -1,0 +1,111 @@
+import { useState } from "react";
+import { Link, NavLink, Outlet, useNavigate } from "react-router";
+
+import { credentials, signOut, useExternal } from "../api";
+import { Icon, IconButton, Toasts, useHotkeys, type IconName } from "../kit";
+import { KeyHelp } from "./KeyHelp";
+import { Lost } from "./Lost";
+import styles from "./shell.module.css";
+import { SignIn } from "./SignIn";
+import { chooseTheme, theme, THEMES, type Theme } from "./theme";
+import { Version } from "./Version";
+
+const PLACES: readonly { to: string; label: string; icon: IconName; key: string }[] = [
+  { to: "/runs", label: "Runs", icon: "runs", key: "1" },
+  { to: "/threads", label: "Threads", icon: "threads", key: "2" },
+  { to: "/assistants", label: "Assistants", icon: "assistants", key: "3" },
+  { to: "/server", label: "Server", icon: "server", key: "4" },
+];
+
+/** What is around every page. */
+export function Shell() {
+  const [help, setHelp] = useState(false);
+  useShellKeys(() => setHelp(true));
+  return (
+    <div className={styles.shell}>
+      <a className={styles.skip} href="#main">
+        Skip to content
+      </a>
+      <div className={styles.side}>
+        <Link to="/runs" className={styles.brand} aria-label="treadle console">
+          <Weave />
+          <span>treadle</span>
+        </Link>
+        <nav aria-label="Pages">
+          <ul className={styles.nav}>
+            {PLACES.map((place) => (
+              <li key={place.to}>
+                <NavLink to={place.to}>
+                  <Icon name={place.icon} />
+                  {place.label}
+                </NavLink>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <div className={styles.low}>
+          <Version />
+          <div className={styles.tools}>
+            <ThemeButton />
+            <IconButton icon="keys" label="Keys (?)" onClick={() => setHelp(true)} />
+            <SignOut />
+          </div>
+        </div>
+      </div>
+      <Lost />
+      <main id="main" className={styles.main} tabIndex={-1}>
+        <Outlet />
+      </main>
+      <SignIn />
+      <KeyHelp open={help} onClose={() => setHelp(false)} />
+      <Toasts />
+    </div>
+  );
+}
+
+function useShellKeys(showHelp: () => void): void {
+  const navigate = useNavigate();
+  const focus = (selector: string) => document.querySelector<HTMLElement>(selector)?.focus();
+  useHotkeys([
+    { key: "?", does: "This list", run: showHelp },
+    { key: "/", does: "To the filter of the list", run: () => focus("[data-filter]") },
+    { key: "g", does: "To the list itself", run: () => focus("[data-table]") },
+    ...PLACES.map(({ key, label, to }) => ({ key, does: label, run: () => void navigate(to) })),
+  ]);
+}
+
+const SYMBOLS: Record<Theme, IconName> = { system: "screen", light: "sun", dark: "moon" };
+
+function ThemeButton() {
+  const chosen = useExternal(theme);
+  const next = THEMES[(THEMES.indexOf(chosen) + 1) % THEMES.length] ?? "system";
+  return <IconButton icon={SYMBOLS[chosen]} label={`Theme: ${chosen}`} onClick={() => chooseTheme(next)} />;
+}
+
+function SignOut() {
+  const known = useExternal(credentials);
+  if (known === null) return null;
+  const leave = () => {
+    signOut();
+    // Nothing that was read with the credentials may stay on the screen or in memory.
+    window.location.reload();
+  };
+  return <IconButton icon="person" label="Sign out" onClick={leave} />;
+}
+
+function Weave() {
+  return (
+    <svg
+      width="20"
+      height="20"
+      viewBox="0 0 16 16"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.6"
+      strokeLinecap="round"
+      aria-hidden="true"
+    >
+      <path d="M2 4.5h12M2 8h12M2 11.5h12M5.5 2v4M10.5 6v4M5.5 10v4" />
+    </svg>
+  );
+}

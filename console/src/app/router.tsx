@@ -1,0 +1,47 @@
+import type { ComponentType } from "react";
+import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
+
+import { basePath } from "../api";
+import { Broken } from "./Broken";
+import { Missing } from "./Missing";
+import { Opening } from "./Opening";
+import { Shell } from "./Shell";
+
+type PageModule = { default: ComponentType };
+
+/** A page is a folder of src/pages with a default export, loaded when it is first opened. */
+function page(path: string, load: () => Promise<PageModule>): RouteObject {
+  return {
+    path,
+    lazy: async () => ({ Component: (await load()).default }),
+    errorElement: <Broken />,
+    hydrateFallbackElement: <Opening />,
+  };
+}
+
+const pages = [
+  page("runs", () => import("../pages/runs")),
+  page("threads", () => import("../pages/threads")),
+  page("threads/:threadId", () => import("../pages/thread")),
+  page("threads/:threadId/runs/:runId", () => import("../pages/run")),
+  page("assistants", () => import("../pages/assistants")),
+  page("assistants/:assistantId", () => import("../pages/assistant")),
+  page("server", () => import("../pages/server")),
+];
+
+export const router = createBrowserRouter(
+  [
+    {
+      path: "/",
+      element: <Shell />,
+      errorElement: <Broken />,
+      hydrateFallbackElement: <Opening />,
+      children: [
+        { index: true, element: <Navigate to="/runs" replace /> },
+        ...pages,
+        { path: "*", element: <Missing /> },
+      ],
+    },
+  ],
+  { basename: basePath },
+);
