@@ -9,7 +9,7 @@ import argparse
 import json
 import tempfile
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ Measure = Callable[[Path, Plan], Coroutine[Any, Any, float]]
 
 
 @asynccontextmanager
-async def _saving(graph: Any, directory: Path) -> AsyncIterator[Any]:
+async def _saving(graph: Any, directory: Path) -> AsyncGenerator[Any]:
     """The graph with the stock AsyncSqliteSaver on a file."""
     async with AsyncSqliteSaver.from_conn_string(str(directory / "bare.sqlite3")) as saver:
         yield graph.copy(update={"checkpointer": saver})

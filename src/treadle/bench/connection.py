@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
         self._done: asyncio.Future[Answer] | None = None
         self.headed = asyncio.Event()
         """Whether the head of the answer is here."""
-        self._chunked = self._until_closed = False
+        self._chunked = self._until_closed = self._closed = False
         self._left: int | None = None  # bytes of the body or chunk still to come; None: a line is next
 
     @classmethod
@@ -89,6 +89,8 @@ class Connection(asyncio.Protocol):
         return self._done
 
     def close(self) -> None:
+        """Hangs up; the future of an answer that is still to come stays open."""
+        self._closed = True
         if self._transport is not None:
             self._transport.close()
 
@@ -103,7 +105,7 @@ class Connection(asyncio.Protocol):
             pass
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._done is None or self._done.done():
+        if self._done is None or self._done.done() or self._closed:
             return
         if self.headed.is_set() and self._until_closed:
             self._finish(0)

@@ -22,6 +22,7 @@ SHARED_SECONDS = 20.0
 """What the slowest server should take for the run that all read."""
 
 PATIENCE_SECONDS = 120.0
+OPEN_SECONDS = 30.0
 DELAYED_SECONDS = 3600
 QUIET_SECONDS = 6.0
 """Longer than the heartbeats of idle streams are apart."""
@@ -55,23 +56,22 @@ async def readers(server: Server, plan: Plan) -> Figures:
 
 async def shared(server: Server, count: int, events: int) -> Shared:
     """The run waits behind another one of its thread until all readers are there. Raises Unexpected."""
-    control = await server.connect()
     connections = await opened(server, count)
-    thread_id = await server.thread(control)
-    blocking = await server.start(control, thread_id, "waiting", {"seconds": 600})
+    thread_id = await server.thread()
+    blocking = await server.start(thread_id, "waiting", {"seconds": 600})
     asked = {"events": events, "together": TOGETHER, "pause": PAUSE}
     options = {"stream_mode": ["custom"], "stream_resumable": True}
-    run_id = await server.start(control, thread_id, "custom", asked, **options)
+    run_id = await server.start(thread_id, "custom", asked, **options)
     reading = [_join(server, connection, thread_id, run_id) for connection in connections]
-    await _all_headed(connections)
-    await server.ask(control, f"/threads/{thread_id}/runs/{blocking}/cancel", {})
+    await _all_headed(connections, PATIENCE_SECONDS)
+    await server.ask(f"/threads/{thread_id}/runs/{blocking}/cancel", {})
     async with asyncio.timeout(PATIENCE_SECONDS):
         answers = await asyncio.gather(*reading)
     over = time.perf_counter()
     for answer in answers:
         _got_all(server, answer, events)
-    seconds = await _took(server, control, thread_id, run_id)
-    for connection in (control, *connections):
+    seconds = await _took(server, thread_id, run_id)
+    for connection in connections:
         connection.close()
     return Shared(seconds, count * events / (over - min(answer.marked_at for answer in answers)))
 
@@ -87,14 +87,14 @@ def _got_all(server: Server, answer: Answer, events: int) -> None:
         raise Unexpected(f"the last event is not the last that was written: …{answer.last!r}")
 
 
-async def _took(server: Server, control: Connection, thread_id: str, run_id: str) -> float:
+async def _took(server: Server, thread_id: str, run_id: str) -> float:
     """From the first event's making to the run's end, by the clock of the server's machine."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (run := await server.ask(control, f"/threads/{thread_id}/runs/{run_id}"))["status"] != "success":
+        while (run := await server.ask(f"/threads/{thread_id}/runs/{run_id}"))["status"] != "success":
             if run["status"] not in ("pending", "running"):
                 raise Unexpected(f"the run that all read ended with {run['status']}")
             await asyncio.sleep(0.05)
-    state: dict[str, Any] = await server.ask(control, f"/threads/{thread_id}/state")
+    state: dict[str, Any] = await server.ask(f"/threads/{thread_id}/state")
     return datetime.fromisoformat(run["updated_at"]).timestamp() - state["values"]["began_at"]
 
 
@@ -103,38 +103,38 @@ async def idle_streams(server: Server, plan: Plan) -> Figures:
 
     ``idle_streams`` is how many were open after a while; ``idle_stream_kib`` what each costs the server's process.
     """
-    control = await server.connect()
-    threads = [await server.thread(control) for _ in range(plan.streamed_runs)]
-    runs = [await server.start(control, each, "chain", {"n": []}, after_seconds=DELAYED_SECONDS) for each in threads]
+    threads = [await server.thread() for _ in range(plan.streamed_runs)]
+    runs = [await server.start(each, "chain", {"n": []}, after_seconds=DELAYED_SECONDS) for each in threads]
     try:
         return await _idle(server, plan, list(zip(threads, runs, strict=True)))
     finally:
         for thread_id in threads:
             with suppress(Unexpected):
-                await server.ask(control, f"/threads/{thread_id}", method="DELETE")
+                await server.ask(f"/threads/{thread_id}", method="DELETE")
 
 
 async def _idle(server: Server, plan: Plan, runs: Sequence[tuple[str, str]]) -> Figures:
     await _held(server, runs[:1], 50)  # what the first streams make the server load is not theirs
     before = resident_kib(server.pid) if server.pid else None
     held, after = await _held(server, runs, plan.streams)
-    if before is None or after is None:
+    if before is None or after is None or not held:
         return {"idle_streams": held}
     return {"idle_streams": held, "idle_stream_kib": (after - before) / held}
 
 
 async def _held(server: Server, runs: Sequence[tuple[str, str]], count: int) -> tuple[int, int | None]:
-    """How many streams are open after a while of all, and the server's memory then."""
+    """How many streams have begun and are still open after a while, and the server's memory then."""
     connections = await opened(server, count)
     paths = [f"GET {server.prefix}/threads/{thread_id}/runs/{run_id}/stream" for thread_id, run_id in runs]
     reading = [each.begin(paths[number % len(paths)], keep=False) for number, each in enumerate(connections)]
-    await _all_headed(connections)
+    with suppress(TimeoutError):
+        await _all_headed(connections, OPEN_SECONDS)
     await asyncio.sleep(QUIET_SECONDS if count > 50 else 0)
-    held = sum(not each.done() for each in reading)
+    open_ones = zip(connections, reading, strict=True)
+    held = sum(connection.headed.is_set() and not each.done() for connection, each in open_ones)
     resident = resident_kib(server.pid) if server.pid else None
-    for connection, each in zip(connections, reading, strict=True):
-        each.cancel()
-        connection.close()
+    for each in connections:
+        each.close()
     return held, resident
 
 
@@ -147,8 +147,8 @@ async def opened(server: Server, count: int) -> list[Connection]:
     return connections
 
 
-async def _all_headed(connections: Sequence[Connection]) -> None:
-    """Waits until all streams have begun: from then on they are read."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+async def _all_headed(connections: Sequence[Connection], seconds: float) -> None:
+    """Waits until all streams have begun: from then on they are read. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
         for connection in connections:
             await connection.headed.wait()

@@ -36,23 +36,25 @@ class Server:
     async def connect(self) -> Connection:
         return await Connection.open(self.host, self.port)
 
-    async def ask(self, connection: Connection, path: str, body: Any = None, *, method: str = "") -> Any:
+    async def ask(self, path: str, body: Any = None, *, method: str = "") -> Any:
         """What the JSON of an answer says: to a POST if there is a body, else to a GET, or to ``method``."""
         verb = method or ("GET" if body is None else "POST")
         content = b"" if body is None else json.dumps(body).encode()
+        connection = await self.connect()  # its own: a server hangs up on one that has been idle for long
         answer = await connection.begin(f"{verb} {self.prefix}{path}", content)
+        connection.close()
         if answer.status not in (200, 202, 204):
             raise Unexpected(f"{verb} {path}: status {answer.status}: {bytes(answer.body[:500])!r}")
         return json.loads(answer.body) if answer.body.strip() else None
 
-    async def thread(self, connection: Connection) -> str:
+    async def thread(self) -> str:
         """A new thread's id."""
-        return (await self.ask(connection, "/threads", {}))["thread_id"]
+        return (await self.ask("/threads", {}))["thread_id"]
 
-    async def start(self, connection: Connection, thread_id: str, graph: str, input: Any, **options: Any) -> str:
+    async def start(self, thread_id: str, graph: str, input: Any, **options: Any) -> str:
         """Creates a run that nobody waits for; its id."""
         body = {"assistant_id": graph, "input": input, **options}
-        return (await self.ask(connection, f"/threads/{thread_id}/runs", body))["run_id"]
+        return (await self.ask(f"/threads/{thread_id}/runs", body))["run_id"]
 
     async def stream(
         self, connection: Connection, graph: str, input: Any, mode: str, events: int, *, thread_id: str | None = None
@@ -82,7 +84,7 @@ class Server:
     async def _fresh(self, connection: Connection, body: dict[str, Any]) -> str:
         """The id of a thread that is made with the run in one request where the server can do that."""
         if not self.creates:
-            return await self.thread(connection)
+            return json.loads((await connection.post(f"{self.prefix}/threads", b"{}")).body)["thread_id"]
         body["if_not_exists"] = "create"
         return str(uuid.uuid4())
 

@@ -33,7 +33,7 @@ async def long_values(server: Server, plan: Plan) -> Figures:
 
 
 async def _long(server: Server, plan: Plan, connection: Connection) -> float:
-    thread_id = await server.thread(connection)
+    thread_id = await server.thread()
     input = {"messages": talk(plan.messages), "steps": 0}
     seeded = await server.wait(connection, "conversation", input, thread_id=thread_id)
     if seeded.status != 200 or seeded.body.count(SENTENCE.encode()) != plan.messages:
@@ -50,7 +50,7 @@ async def late_run(server: Server, plan: Plan) -> Figures:
     The two are measured in turn. ``late_run_before`` is how many the thread had: a slow server gets some seconds only.
     """
     connection = await server.connect()
-    old = await server.thread(connection)
+    old = await server.thread()
     until = perf_counter() + plan.fill_seconds
     before = 0
     while before < plan.runs - PAIRS and perf_counter() < until:
@@ -59,7 +59,7 @@ async def late_run(server: Server, plan: Plan) -> Figures:
     late: list[float] = []
     first: list[float] = []
     while len(late) < 5 or (len(late) < PAIRS and perf_counter() < until + plan.seconds):
-        first.append(await _counted(server, connection, await server.thread(connection)))
+        first.append(await _counted(server, connection, await server.thread()))
         late.append(await _counted(server, connection, old))
     middle, least = median(late), median(first)
     return {
