@@ -1,0 +1,44 @@
+import { useReactFlow } from "@xyflow/react";
+
+import { IconButton } from "../kit/Button";
+import styles from "./graph.module.css";
+import type { Direction } from "./layout";
+
+type ControlsProps = {
+  direction: Direction;
+  onDirection: (direction: Direction) => void;
+  groups: number;
+  anyClosed: boolean;
+  onGroups: (open: boolean) => void;
+};
+
+export function Controls({ direction, onDirection, groups, anyClosed, onGroups }: ControlsProps) {
+  const flow = useReactFlow();
+  const turned = direction === "down" ? "right" : "down";
+  return (
+    <div className={styles.controls} role="toolbar" aria-label="View of the graph">
+      <IconButton small icon="plus" label="Zoom in" onClick={() => void flow.zoomIn()} />
+      <IconButton small icon="minus" label="Zoom out" onClick={() => void flow.zoomOut()} />
+      <IconButton
+        small
+        icon="screen"
+        label="Show all"
+        onClick={() => void flow.fitView({ padding: 0.06, maxZoom: 1.1 })}
+      />
+      <IconButton
+        small
+        icon={turned === "right" ? "right" : "down"}
+        label={turned === "right" ? "Draw from left to right" : "Draw from top to bottom"}
+        onClick={() => onDirection(turned)}
+      />
+      {groups > 0 && (
+        <IconButton
+          small
+          icon={anyClosed ? "open" : "fold"}
+          label={anyClosed ? "Open all sub-graphs" : "Close all sub-graphs"}
+          onClick={() => onGroups(anyClosed)}
+        />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,176 @@
+import "@xyflow/react/dist/base.css";
+
+import { ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type Node } from "@xyflow/react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+
+import { Controls } from "./Controls";
+import { viewOf, groupsOf, type Drawing, type View } from "./drawing";
+import { EdgePath, type EdgeContent } from "./EdgePath";
+import styles from "./graph.module.css";
+import { layoutOf, type Direction, type Layout } from "./layout";
+import { NodeBox, type NodeContent } from "./NodeBox";
+import { stateOf, withGroups, type NodeStates } from "./states";
+
+type GraphViewProps = {
+  graph: Drawing;
+  /** How the nodes stand; without it the graph is just drawn. */
+  states?: NodeStates | undefined;
+  selected?: string | null | undefined;
+  /** A node or sub-graph was pressed; null when the ground was. */
+  onSelect?: ((id: string | null) => void) | undefined;
+  /** What it is a graph of, for screen readers. */
+  label?: string | undefined;
+  /** Sub-graphs that are folded at first. */
+  folded?: readonly string[] | undefined;
+};
+
+const NODE_TYPES = { box: NodeBox };
+const EDGE_TYPES = { path: EdgePath };
+const NO_STATES: NodeStates = {};
+const NONE: readonly string[] = [];
+/** All of it, but not larger than it is worth. */
+const FIT = { padding: 0.06, maxZoom: 1.1 };
+
+/**
+ * A graph, as large as the box it is put in. Sub-graphs (draw them with xray) open and close where they are; nodes are
+ * buttons, in the order in which they run.
+ */
+export function GraphView(props: GraphViewProps) {
+  return (
+    <ReactFlowProvider>
+      <Flow {...props} />
+    </ReactFlowProvider>
+  );
+}
+
+function Flow({
+  graph,
+  states = NO_STATES,
+  selected = null,
+  onSelect,
+  label = "Graph",
+  folded = NONE,
+}: GraphViewProps) {
+  const [closed, setClosed] = useState<ReadonlySet<string>>(() => new Set(folded));
+  const [direction, setDirection] = useState<Direction>("down");
+  const groups = useMemo(() => groupsOf(graph), [graph]);
+  const view = useMemo(() => viewOf(graph, closed), [graph, closed]);
+  const layout = useMemo(() => layoutOf(view, direction), [view, direction]);
+  const full = useMemo(() => withGroups(states), [states]);
+  const box = useFit(layout);
+
+  const toggle = useCallback((id: string) => {
+    setClosed((before) =>
+      before.has(id) ? new Set([...before].filter((each) => each !== id)) : new Set([...before, id]),
+    );
+  }, []);
+  const press = useCallback((id: string) => onSelect?.(id), [onSelect]);
+  const nodes = useMemo(
+    () => nodesOf(view, layout, direction, full, selected, onSelect ? press : null, toggle),
+    [view, layout, direction, full, selected, onSelect, press, toggle],
+  );
+  const edges = useMemo(() => edgesOf(view, layout, full), [view, layout, full]);
+
+  return (
+    <div ref={box} className={styles.graph} role="group" aria-label={label}>
+      <ReactFlow
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={NODE_TYPES}
+        edgeTypes={EDGE_TYPES}
+        fitView
+        fitViewOptions={FIT}
+        minZoom={0.05}
+        maxZoom={2}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        nodesFocusable={false}
+        edgesFocusable={false}
+        elementsSelectable={false}
+        deleteKeyCode={null}
+        selectionKeyCode={null}
+        zoomOnDoubleClick={false}
+        disableKeyboardA11y
+        // A page scrolls on over a graph in it; with Ctrl, or two fingers, the graph zooms.
+        preventScrolling={false}
+        zoomOnScroll={false}
+        onPaneClick={() => onSelect?.(null)}
+        // The libraries we stand on are named, with their licences, in the documentation.
+        proOptions={{ hideAttribution: true }}
+      />
+      <Controls
+        direction={direction}
+        onDirection={setDirection}
+        groups={groups.length}
+        anyClosed={closed.size > 0}
+        onGroups={(open) => setClosed(new Set(open ? [] : groups))}
+      />
+    </div>
+  );
+}
+
+/** Brings the whole graph into sight when it is laid out anew or its box changes. */
+function useFit(layout: Layout) {
+  const flow = useReactFlow();
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const fit = () => void flow.fitView(FIT);
+    const frame = requestAnimationFrame(fit);
+    const watch = new ResizeObserver(fit);
+    if (box.current) watch.observe(box.current);
+    return () => {
+      cancelAnimationFrame(frame);
+      watch.disconnect();
+    };
+  }, [flow, layout]);
+  return box;
+}
+
+function nodesOf(
+  view: View,
+  layout: Layout,
+  direction: Direction,
+  states: NodeStates,
+  selected: string | null,
+  onPress: ((id: string) => void) | null,
+  onToggle: (id: string) => void,
+): Node<NodeContent>[] {
+  const nodes: Node<NodeContent>[] = [];
+  for (const shown of inOrder(view)) {
+    const box = layout.boxes.get(shown.id);
+    if (!box) continue;
+    nodes.push({
+      id: shown.id,
+      type: "box",
+      position: { x: box.x, y: box.y },
+      width: box.width,
+      height: box.height,
+      data: { shown, state: stateOf(states, shown.id), selected: shown.id === selected, direction, onPress, onToggle },
+      ...(shown.parent === null ? {} : { parentId: shown.parent }),
+    });
+  }
+  return nodes;
+}
+
+/** Parents before what is in them, as the library wants it. */
+function inOrder(view: View) {
+  const depth = (id: string) => id.split(":").length;
+  return [...view.nodes.values()].sort((a, b) => depth(a.id) - depth(b.id));
+}
+
+function edgesOf(view: View, layout: Layout, states: NodeStates): Edge<EdgeContent>[] {
+  return view.edges.map((edge) => ({
+    id: edge.id,
+    source: edge.source,
+    target: edge.target,
+    type: "path",
+    zIndex: 1,
+    data: {
+      points: layout.edges.get(edge.id)?.points ?? [],
+      labelAt: layout.edges.get(edge.id)?.label ?? null,
+      label: edge.label,
+      conditional: edge.conditional,
+      lit: stateOf(states, edge.target).phase === "running",
+    },
+  }));
+}
