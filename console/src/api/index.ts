@@ -1,4 +1,5 @@
 export { address, basePath, rootUrl, type Query } from "./address";
+export { askAgain, type Asked } from "./again";
 export { answered, call, client, page, type CallOptions, type Page } from "./client";
 export { connection, reportSignedIn, type Connection } from "./connection";
 export { credentials, signIn, signOut, type Credentials } from "./credentials";

@@ -61,12 +61,12 @@ type Named = { name: string; id: string };
 function beginCall(
   timeline: Timeline,
   kind: "tool" | "model",
-  at_: Segment[],
+  namespace: Segment[],
   call: Named,
   input: unknown,
   at: number,
 ): void {
-  const parent = at_[at_.length - 1];
+  const parent = namespace[namespace.length - 1];
   open(timeline, {
     id: spanId(timeline, call.id),
     kind,

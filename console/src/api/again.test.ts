@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+
+import { askAgain } from "./again";
+
+const configurable = { run_id: "r", thread_id: "t", langgraph_auth_user: null, __after_seconds__: 0, user_id: "" };
+
+test("the same is asked, without what the server added", () => {
+  const kwargs = {
+    input: { n: 1 },
+    command: null,
+    config: { recursion_limit: 7, tags: ["a"], configurable: { ...configurable, city: "Rome" }, metadata: { x: 1 } },
+    context: {},
+    stream_mode: ["values"],
+    subgraphs: true,
+    temporary: false,
+    durability: "sync",
+    interrupt_before: null,
+  };
+  expect(askAgain({ assistant_id: "a", multitask_strategy: "enqueue", kwargs })).toEqual({
+    assistant_id: "a",
+    input: { n: 1 },
+    stream_mode: ["values"],
+    stream_subgraphs: true,
+    durability: "sync",
+    multitask_strategy: "enqueue",
+    config: { recursion_limit: 7, tags: ["a"], configurable: { city: "Rome" } },
+  });
+});
+
+test("a context is asked for once, since the server mirrors it", () => {
+  const kwargs = { config: { configurable: { ...configurable, city: "Rome" } }, context: { city: "Rome" } };
+  expect(askAgain({ assistant_id: "a", kwargs })).toEqual({ assistant_id: "a", context: { city: "Rome" } });
+});
+
+test("a run of which nothing is known is asked by its assistant", () => {
+  expect(askAgain({ assistant_id: "a" })).toEqual({ assistant_id: "a" });
+});
