@@ -11,7 +11,7 @@ import orjson
 from treadle.backends import checkpoints, retention, rows, sql, thread_rows, webhooks
 from treadle.backends.engine import Connection, Engine, hold
 from treadle.backends.hub import Hub, TailFollower, ThreadFollower
-from treadle.backends.limits import Turns, leave, wake_behind, wake_limited, wake_thread
+from treadle.backends.limits import Candidate, Turns, leave, wake_behind, wake_limited, wake_thread
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction, Event
 from treadle.ports import DEFAULT_LIMITS, Chunk, Claim, Claimed, Lease, Limits, Outcome, Transaction
@@ -21,18 +21,19 @@ T = TypeVar("T")
 _INTERRUPTED = "UserInterrupt"
 _ROLLED_BACK = "UserRollback"
 
+# In SQLite a RETURNING knows its columns by value only: looking up by one of them would go through the whole table.
 _TAKE = """
 UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?1, updated_at = ?2,
     started_at = coalesce(started_at, ?2), event_seq = event_seq + 1, limited = ?4, blocked_by = NULL
 WHERE run_id = ?3
-RETURNING thread_id, attempt, assistant_id, graph_id, metadata, temporary, event_seq,
-    (SELECT q.kwargs FROM run_requests q WHERE q.run_id = runs.run_id),
-    (SELECT t.error FROM threads t WHERE t.thread_id = runs.thread_id),
-    (SELECT t.event_seq FROM threads t WHERE t.thread_id = runs.thread_id)
+RETURNING attempt, assistant_id, graph_id, metadata, temporary, event_seq,
+    (SELECT q.kwargs FROM run_requests q WHERE q.run_id = ?3),
+    (SELECT t.error FROM threads t WHERE t.thread_id = ?5),
+    (SELECT t.event_seq FROM threads t WHERE t.thread_id = ?5)
 """
 _EXTEND = """
-UPDATE runs SET event_seq = event_seq + ? WHERE run_id = ? AND attempt = ? AND worker_id IS NOT NULL
-RETURNING event_seq, (SELECT t.event_seq FROM threads t WHERE t.thread_id = runs.thread_id)
+UPDATE runs SET event_seq = event_seq + ?1 WHERE run_id = ?2 AND attempt = ?3 AND worker_id IS NOT NULL
+RETURNING event_seq, (SELECT t.event_seq FROM threads t WHERE t.thread_id = ?4)
 """
 _REQUEUE = """
 UPDATE runs SET status = 'pending', worker_id = NULL, crashes = crashes + ?, updated_at = ? WHERE run_id = ?
@@ -97,14 +98,13 @@ class SqlQueue:
             wake_limited(conn, _RECONSIDERED)
         now = self._engine.clock.now()
         turns = Turns(conn, now, limits)
-        claims = [
-            self._take(conn, worker_id, each.run_id, now, turns.is_limited(each.graph_id)) for each in turns.take(limit)
-        ]
+        claims = [self._take(conn, worker_id, each, now, turns.is_limited(each.graph_id)) for each in turns.take(limit)]
         return Claimed(claims, turns.next_due)
 
-    def _take(self, conn: Connection, worker_id: str, run_id: str, now: int, limited: bool) -> Claim:
-        taken = conn.execute(_TAKE, (worker_id, now, run_id, limited)).fetchone()
-        thread_id, attempt, assistant_id, graph_id, metadata, temporary, seq, kwargs, error, before = taken
+    def _take(self, conn: Connection, worker_id: str, candidate: Candidate, now: int, limited: bool) -> Claim:
+        run_id, thread_id = candidate.run_id, candidate.thread_id
+        taken = conn.execute(_TAKE, (worker_id, now, run_id, limited, thread_id)).fetchone()
+        attempt, assistant_id, graph_id, metadata, temporary, seq, kwargs, error, before = taken
         request = rows.load(kwargs)
         started = {"run_id": run_id, "attempt": attempt, "tags": request.get("config", {}).get("tags") or []}
         event = Event(now // 1000, "metadata", "", orjson.dumps(started))
@@ -291,7 +291,7 @@ def _as_marked(outcome: Outcome, action: CancelAction, reason: str) -> Outcome:
 def extend(conn: Connection, lease: Lease, events: Sequence[Event], hub: Hub, tell: sql.Tell) -> None:
     """Appends for the holder of ``lease``: one statement fences and numbers. Raises LeaseLost."""
     conn.lock_thread(lease.thread_id)
-    row = conn.execute(_EXTEND, (len(events), lease.run_id, lease.attempt)).fetchone()
+    row = conn.execute(_EXTEND, (len(events), lease.run_id, lease.attempt, lease.thread_id)).fetchone()
     if row is None:
         raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")
     if events:
