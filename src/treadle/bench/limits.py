@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 from contextlib import suppress
 
 
 def raise_descriptors() -> None:
     """Lets this process, and those it starts, have as many descriptors as the system allows: a stream takes one."""
-    try:
-        import resource
-    except ImportError:  # Windows, which has no such limit
-        return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):  # macOS announces no limit and then refuses one so high
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -14,15 +14,12 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+import uvloop
+
 from treadle.bench import events, process, readers, runs, threads
 from treadle.bench.limits import raise_descriptors
 from treadle.bench.plan import Measure, Plan
 from treadle.bench.server import Server, Unexpected
-
-try:
-    from uvloop import run
-except ImportError:  # where there is none, such as on Windows
-    from asyncio import run
 
 MEASURES: dict[str, Measure] = {
     each.__name__: each
@@ -68,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     server = replace(Server.at(given["url"], pid=given["pid"]), creates=not given["threads_first"])
     raise_descriptors()
     try:
-        print(json.dumps(run(measure(given["measure"], server, plan))))
+        print(json.dumps(uvloop.run(measure(given["measure"], server, plan))))
     except (Unexpected, OSError) as error:
         print(f"{given['measure']}: {type(error).__name__}: {error}", file=sys.stderr)
         return 1

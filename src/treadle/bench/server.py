@@ -45,7 +45,10 @@ class Server:
         connection.close()
         if answer.status not in (200, 202, 204):
             raise Unexpected(f"{verb} {path}: status {answer.status}: {bytes(answer.body[:500])!r}")
-        return json.loads(answer.body) if answer.body.strip() else None
+        try:
+            return json.loads(answer.body) if answer.body.strip() else None
+        except ValueError:
+            raise Unexpected(f"{verb} {path}: not JSON: {bytes(answer.body[:500])!r}") from None
 
     async def thread(self) -> str:
         """A new thread's id."""

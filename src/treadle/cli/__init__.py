@@ -41,6 +41,6 @@ def main() -> None:
 
 
 # The commands add themselves to the app.
-from treadle.cli import demo, dev, doctor, migrate, run, runs, serve, webhooks, worker  # noqa: E402
+from treadle.cli import bench, demo, dev, doctor, migrate, run, runs, serve, webhooks, worker  # noqa: E402
 
-__all__ = ["app", "demo", "dev", "doctor", "main", "migrate", "run", "runs", "serve", "webhooks", "worker"]
+__all__ = ["app", "bench", "demo", "dev", "doctor", "main", "migrate", "run", "runs", "serve", "webhooks", "worker"]
