@@ -1,0 +1,171 @@
+import { describe, expect, test } from "vitest";
+
+import { answerOf, draftOf, type Draft } from "./answers";
+import { askedBy, pendingOf, type Asked } from "./interrupts";
+
+const MAIL = { name: "send_mail", args: { to: "ada", copies: 2 }, description: "Send it?" };
+const BATCH = {
+  action_requests: [MAIL, { name: "delete_file", args: { path: "/x" } }],
+  review_configs: [
+    { action_name: "delete_file", allowed_decisions: ["approve", "reject"] },
+    { action_name: "send_mail", allowed_decisions: ["approve", "edit", "reject"] },
+  ],
+};
+const OLDER = [
+  {
+    action_request: { action: "send_mail", args: { to: "ada" } },
+    config: { allow_accept: true, allow_edit: true, allow_respond: true, allow_ignore: false },
+    description: "Send it?",
+  },
+];
+
+const ask = (value: unknown, response_schema?: unknown) => askedBy({ id: "i", value, response_schema });
+const review = (asked: Asked) => (asked.kind === "review" ? asked : expect.fail("no review"));
+const question = (asked: Asked) => (asked.kind === "question" ? asked : expect.fail("no question"));
+
+function decide(asked: Asked, ...changes: Partial<Draft["actions"][number]>[]) {
+  const draft = draftOf(asked);
+  const actions = draft.actions.map((action, index) => ({ ...action, ...changes[index] }));
+  return answerOf(asked, { ...draft, actions });
+}
+
+describe("LangChain's middleware", () => {
+  test("asks for a decision on each action, with those that are allowed for it", () => {
+    const asked = review(ask(BATCH));
+    expect(asked.style).toBe("decisions");
+    expect(asked.actions.map((action) => [action.name, action.allowed])).toEqual([
+      ["send_mail", ["approve", "edit", "reject"]],
+      ["delete_file", ["approve", "reject"]],
+    ]);
+    expect(asked.actions[0]?.description).toBe("Send it?");
+  });
+
+  test("approve and reject", () => {
+    expect(decide(ask(BATCH), {}, { decision: "reject", message: "no" })).toEqual({
+      ok: true,
+      value: { decisions: [{ type: "approve" }, { type: "reject", message: "no" }] },
+    });
+  });
+
+  test("edit keeps the types of the arguments", () => {
+    expect(decide(ask(BATCH), { decision: "edit", args: { to: "bob", copies: "3" } })).toEqual({
+      ok: true,
+      value: {
+        decisions: [
+          { type: "edit", edited_action: { name: "send_mail", args: { to: "bob", copies: 3 } } },
+          { type: "approve" },
+        ],
+      },
+    });
+  });
+
+  test("what is no value is an error at its argument", () => {
+    const answer = decide(ask(BATCH), { decision: "edit", args: { to: "bob", copies: "three" } });
+    expect(answer.ok ? {} : Object.keys(answer.errors)).toEqual(["0.args.copies"]);
+  });
+
+  test("an answer for the tool needs words", () => {
+    expect(decide(ask({ action_requests: [MAIL] }), { decision: "respond" })).toEqual({
+      ok: false,
+      errors: { "0.message": "Say what the answer is." },
+    });
+  });
+
+  test("asking for one call takes one decision, as its schema allows", () => {
+    const branch = (type: string) => ({ properties: { type: { const: type } } });
+    const asked = review(
+      ask({ type: "tool_approval", tool_call_id: "1", ...MAIL }, { oneOf: [branch("approve"), branch("reject")] }),
+    );
+    expect(asked.actions[0]?.allowed).toEqual(["approve", "reject"]);
+    expect(decide(asked, { decision: "reject" })).toEqual({ ok: true, value: { type: "reject" } });
+  });
+});
+
+describe("the older shape", () => {
+  test("in a list is answered with a list", () => {
+    const asked = review(ask(OLDER));
+    expect(asked.actions[0]?.allowed).toEqual(["approve", "edit", "respond"]);
+    expect(decide(asked)).toEqual({ ok: true, value: [{ type: "accept", args: null }] });
+    expect(decide(asked, { decision: "respond", message: "later" })).toEqual({
+      ok: true,
+      value: [{ type: "response", args: "later" }],
+    });
+    expect(decide(asked, { decision: "edit", args: { to: "bob" } })).toEqual({
+      ok: true,
+      value: [{ type: "edit", args: { action: "send_mail", args: { to: "bob" } } }],
+    });
+  });
+
+  test("alone is answered alone", () => {
+    expect(decide(ask({ ...OLDER[0], config: { allow_ignore: true } }))).toEqual({
+      ok: true,
+      value: { type: "ignore", args: null },
+    });
+  });
+});
+
+describe("a question", () => {
+  test("in words is answered in words", () => {
+    const asked = question(ask("What is your name?"));
+    expect(asked).toMatchObject({ prompt: "What is your name?", expects: "text" });
+    expect(answerOf(asked, { ...draftOf(asked), text: "Ada" })).toEqual({ ok: true, value: "Ada" });
+    expect(answerOf(asked, draftOf(asked))).toEqual({ ok: true, value: "" });
+  });
+
+  test("with options is a choice of them, whatever they are", () => {
+    const asked = question(ask({ question: "How many?", options: [1, 2, "all"], default: 2 }));
+    expect(asked).toMatchObject({ prompt: "How many?", expects: "choice", initial: "1" });
+    expect(answerOf(asked, draftOf(asked))).toEqual({ ok: true, value: 2 });
+  });
+
+  test.each([
+    [{ question: "?", default: 3 }, "number", "4", 4],
+    [{ question: "?", default: true }, "boolean", "false", false],
+    [{ question: "?", draft: { a: 1 } }, "json", "[1]", [1]],
+    [{ question: "?", default: "x" }, "text", "y", "y"],
+  ])("%j expects what its default is", (payload, expects, text, value) => {
+    const asked = question(ask(payload));
+    expect(asked.expects).toBe(expects);
+    expect(answerOf(asked, { ...draftOf(asked), text })).toEqual({ ok: true, value });
+  });
+
+  test.each([
+    [{ type: "boolean" }, "boolean"],
+    [{ type: "integer" }, "number"],
+    [{ enum: ["a", "b"] }, "choice"],
+    [{ type: "object" }, "json"],
+    [null, "text"],
+  ])("with the schema %j of an answer", (schema, expects) => {
+    expect(question(ask("?", schema)).expects).toBe(expects);
+  });
+
+  test("without words shows its payload", () => {
+    expect(question(ask({ rows: [1, 2] }))).toMatchObject({ prompt: null, details: { rows: [1, 2] } });
+    expect(question(ask(null))).toMatchObject({ prompt: null, details: null });
+  });
+
+  test("answered wrongly says so", () => {
+    const asked = ask({ question: "?", default: 3 });
+    expect(answerOf(asked, { ...draftOf(asked), text: "many" })).toEqual({
+      ok: false,
+      errors: { text: "Enter a number." },
+    });
+  });
+});
+
+test("raw JSON answers anything", () => {
+  for (const payload of [BATCH, OLDER, "?", { rows: 1 }]) {
+    const asked = ask(payload);
+    expect(answerOf(asked, { ...draftOf(asked), raw: '{"a": null}' })).toEqual({ ok: true, value: { a: null } });
+    expect(answerOf(asked, { ...draftOf(asked), raw: "{" }).ok).toBe(false);
+  }
+});
+
+test("the interrupts of all tasks wait, each once", () => {
+  const interrupt = (id: string) => ({ id, value: id });
+  const task = (name: string, ...ids: string[]) => ({ id: name, name, interrupts: ids.map(interrupt) });
+  expect(pendingOf([task("left", "a"), task("right", "b", "a")]).map((each) => [each.id, each.value])).toEqual([
+    ["a", "a"],
+    ["b", "b"],
+  ]);
+});
