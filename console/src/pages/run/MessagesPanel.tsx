@@ -1,0 +1,47 @@
+import { useEffect, useRef } from "react";
+
+import { Conversation } from "../../chat";
+import { Empty } from "../../kit";
+import styles from "./run.module.css";
+import type { RunShown } from "./useRunView";
+
+/** The messages of the run as they come; the reader who is at the end stays there. */
+export function MessagesPanel({ shown }: { shown: RunShown }) {
+  const { talk } = shown.view;
+  const { live } = shown.playback;
+  const box = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  useEffect(() => {
+    if (box.current && atEnd.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [talk]);
+  const silent = [...talk.scopes.values()].every((scope) => scope.messages.length === 0);
+  if (silent) return <Silent shown={shown} />;
+  return (
+    <div
+      ref={box}
+      className={styles.scrolls}
+      // A region that scrolls must be reachable by keyboard.
+      // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+      tabIndex={0}
+      role="group"
+      aria-label="Messages"
+      onScroll={({ currentTarget: at }) => {
+        atEnd.current = at.scrollHeight - at.scrollTop - at.clientHeight < 40;
+      }}
+    >
+      <Conversation talk={talk} live={live && shown.feed.phase !== "ended"} />
+    </div>
+  );
+}
+
+function Silent({ shown }: { shown: RunShown }) {
+  if (shown.feed.phase !== "ended") return <Empty title="No messages yet" />;
+  return (
+    <Empty title="No messages in this run">
+      <p>
+        They come from the stream modes messages-tuple, messages, updates and values, when the graph’s state has a list
+        of messages.
+      </p>
+    </Empty>
+  );
+}
