@@ -9,7 +9,8 @@ export function Version() {
   const info = useQuery({
     queryKey: keys.info(),
     queryFn: ({ signal }) => call<Info>("GET", "/info", { signal }),
-    staleTime: 60_000,
+    // Also the heartbeat that notices a server that went away, on pages that ask for nothing by themselves.
+    refetchInterval: 5_000,
   });
   if (info.data === undefined) return null;
   return (

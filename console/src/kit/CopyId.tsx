@@ -10,7 +10,6 @@ export function CopyId({ id, what = "id", full }: { id: string; what?: string; f
       type="button"
       className={styles.copy}
       title={`${id}: copy`}
-      aria-label={`Copy ${what} ${id}`}
       onClick={(event) => {
         event.stopPropagation();
         event.preventDefault();
@@ -18,6 +17,7 @@ export function CopyId({ id, what = "id", full }: { id: string; what?: string; f
       }}
     >
       <span>{full ? id : shortId(id)}</span>
+      <span className="visually-hidden">, copy the {what}</span>
       <Icon name="copy" size={12} />
     </button>
   );

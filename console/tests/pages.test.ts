@@ -1,0 +1,90 @@
+import type { Client } from "@langchain/langgraph-sdk";
+import { expect, faults, test, type Page } from "./support";
+
+/** A place for each page of the console, with something to see at it. */
+async function places(api: Client): Promise<string[]> {
+  const [assistant] = await api.assistants.search({ limit: 1 });
+  const thread = await api.threads.create();
+  const run = await api.runs.create(thread.thread_id, "slow", { input: { delay: 0, steps: [] } });
+  await api.runs.join(thread.thread_id, run.run_id);
+  const at = `/threads/${thread.thread_id}`;
+  return [
+    "/runs",
+    "/threads",
+    at,
+    `${at}/runs/${run.run_id}`,
+    "/assistants",
+    `/assistants/${assistant?.assistant_id}`,
+    "/server",
+  ];
+}
+
+async function settled(page: Page): Promise<void> {
+  await page.locator("main h1").first().waitFor();
+  await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+}
+
+test("every page loads with nothing but the server, has no serious fault in light and dark, and fits a narrow screen", async ({
+  api,
+  open,
+  page,
+}) => {
+  for (const place of await places(api)) {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await open(place);
+    await settled(page);
+    expect(await page.title(), place).toMatch(/ · treadle$/);
+    expect(await page.getByText("This page failed").count(), place).toBe(0);
+    for (const theme of ["light", "dark"]) {
+      await page.evaluate((chosen) => (document.documentElement.dataset.theme = chosen), theme);
+      expect(await faults(page), `${place}, ${theme}`).toEqual([]);
+    }
+    await page.setViewportSize({ width: 360, height: 640 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), `${place} is too wide`).toBe(360);
+  }
+});
+
+test("the root leads to the runs, and an unknown place says so", async ({ open, page }) => {
+  await open("");
+  await page.waitForURL(/\/console\/runs$/);
+  await open("/nothing/here");
+  await page.getByText("There is no such page").waitFor();
+});
+
+test("? shows the keys, digits go to pages, Escape closes", async ({ open, page }) => {
+  await open("/runs");
+  await settled(page);
+  await page.keyboard.press("?");
+  const dialog = page.getByRole("dialog", { name: "Keys" });
+  await dialog.getByText("Assistants").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  await page.keyboard.press("4");
+  await page.waitForURL(/\/server$/);
+});
+
+test("the theme is kept", async ({ open, page }) => {
+  await open("/runs");
+  const button = page.getByRole("button", { name: "Theme: system" });
+  await button.click();
+  await page.getByRole("button", { name: "Theme: light" }).click();
+  await page.reload();
+  await page.getByRole("button", { name: "Theme: dark" }).waitFor();
+  expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
+});
+
+test("a server that goes away is told, and everything is there again when it is back", async ({
+  open,
+  page,
+  server,
+  complaints,
+}) => {
+  complaints.allow(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|status of 50\d/);
+  await open("/runs");
+  await settled(page);
+  await server.kill();
+  await page.getByRole("link", { name: "Server" }).click();
+  await page.getByText("The server does not answer").waitFor();
+  await server.start();
+  await page.getByText("The server does not answer").waitFor({ state: "detached" });
+});

@@ -1,0 +1,66 @@
+"""The console in a real browser against real servers: vitest and playwright-core do the work (``console/tests``).
+
+Each file is one test here and each test of a file a subtest. ``make test`` installs and builds what they need.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from treadle.http.console import FILES
+
+CONSOLE = Path(__file__).parents[2] / "console"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SECONDS = 240
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("node") is None, reason="the console's tests need Node 20.19 or newer"),
+    pytest.mark.skipif(
+        not Path(CHROMIUM).exists(), reason=f"the console's tests need {CHROMIUM}: apt install chromium"
+    ),
+]
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in (CONSOLE / "tests").glob("*.test.ts")))
+def test_the_console(file: str, tmp_path: Path, subtests: pytest.Subtests) -> None:
+    assert (FILES / "index.html").exists(), "the console is not built: `make setup`"
+    report = tmp_path / "report.xml"
+    output, code = _vitest(f"tests/{file}", report)
+    cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
+    assert cases, output
+    for case in cases:
+        with subtests.test(str(case.get("name"))):
+            failure = case.find("failure")
+            assert failure is None, failure.text
+    assert code == 0, output
+
+
+def _vitest(file: str, report: Path) -> tuple[str, int]:
+    """Runs one file, in a process group of its own: servers and browsers end with it, also when it takes too long."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TREADLE_", "LANG", "NODE_"))}
+    vitest = ["node_modules/.bin/vitest", "run", "--config=vitest.browser.ts", file]
+    process = subprocess.Popen(
+        [*vitest, "--reporter=default", "--reporter=junit", f"--outputFile.junit={report}"],
+        cwd=CONSOLE,
+        env={**kept, "TREADLE_PYTHON": sys.executable, "CHROMIUM": CHROMIUM, "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=SECONDS)
+        return output, process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        return f"{output}\nit took more than {SECONDS} s", -1
