@@ -1,13 +1,31 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 // Where `npm run dev` finds a server: `treadle dev` and `treadle serve` listen there unless told otherwise.
 const server = process.env.TREADLE_URL ?? "http://127.0.0.1:2024";
 
+/** Writes each file of some size a second time, compressed: the server hands that out where it is accepted. */
+const compressed: Plugin = {
+  name: "compressed",
+  apply: "build",
+  // Not earlier: until they are written, chunks hold placeholders.
+  writeBundle({ dir = "" }, bundle) {
+    for (const name of Object.keys(bundle).filter((each) => /\.(js|css)$/.test(each))) {
+      const content = readFileSync(path.join(dir, name));
+      if (content.length > 1000) writeFileSync(path.join(dir, `${name}.gz`), gzipSync(content, { level: 9 }));
+    }
+  },
+};
+
 export default defineConfig(({ command }) => ({
   // Built pages find their files relative to <base href>, which the server writes: it may be mounted under any path.
   base: command === "build" ? "./" : "/console/",
-  plugins: [react()],
+  plugins: [react(), compressed],
   build: {
     outDir: "../src/treadle/console",
     emptyOutDir: true,
