@@ -1,12 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
 
 import { client, keys } from "../../api";
-import { Button, MultiSelect, SearchField, Segments, Select, Toolbar, useUrl } from "../../kit";
+import { Button, FilterBar, MultiSelect, Segments, Select, useUrl } from "../../kit";
 import { SINCE, STATUSES, type Filter } from "./filter";
-import styles from "./runs.module.css";
 
-const TYPING_MS = 250;
 const SPANS = [{ value: "any", label: "Any time" }, ...Object.keys(SINCE).map((value) => ({ value, label: value }))];
 const ANY = "any";
 
@@ -14,17 +11,9 @@ const ANY = "any";
 export function Filters({ filter, error }: { filter: Filter; error: string | null }) {
   const { set } = useUrl();
   const assistants = useAssistants();
-  const [text, setText] = useTyped(filter.text, (q) => set({ q }));
   const filtered = filter.statuses.length > 0 || filter.assistant !== "" || filter.text !== "" || filter.since !== "";
-  const clear = () => {
-    setText("");
-    set({ status: [], assistant: "", q: "", since: "" });
-  };
   return (
-    <Toolbar label="Filters">
-      <div className={styles.search}>
-        <SearchField label="tag:nightly  key=value  thread id" value={text} onChange={setText} />
-      </div>
+    <FilterBar hint="tag:nightly  key=value  thread id" text={filter.text} onText={(q) => set({ q })} error={error}>
       <MultiSelect
         label="Status"
         placeholder="Any status"
@@ -46,33 +35,12 @@ export function Filters({ filter, error }: { filter: Filter; error: string | nul
         onChange={(value) => set({ since: value === ANY ? "" : value })}
       />
       {filtered && (
-        <Button small kind="quiet" icon="close" onClick={clear}>
+        <Button small kind="quiet" icon="close" onClick={() => set({ status: [], assistant: "", q: "", since: "" })}>
           Clear
         </Button>
       )}
-      {error !== null && (
-        <p className={styles.wrong} role="alert">
-          {error}
-        </p>
-      )}
-    </Toolbar>
+    </FilterBar>
   );
-}
-
-/** Text that is told after a pause in typing, and follows `given` when that changes elsewhere (Back, a link). */
-function useTyped(given: string, tell: (text: string) => void): [string, (text: string) => void] {
-  const [text, setText] = useState(given);
-  const [known, setKnown] = useState(given);
-  if (known !== given) {
-    setKnown(given);
-    setText(given);
-  }
-  useEffect(() => {
-    if (text === given) return;
-    const timer = setTimeout(() => tell(text), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [text, given, tell]);
-  return [text, setText];
 }
 
 /** The assistants to choose from: the first hundred by name. */

@@ -1,11 +1,10 @@
 import { useCallback, useMemo, useState } from "react";
 import { useNavigate } from "react-router";
 
-import { Button, ButtonLink, count, Empty, Loaded, Page, Panel, useUrl, VirtualTable } from "../../kit";
+import { Button, ButtonLink, count, Empty, Loaded, Page, Panel, SelectionBar, useUrl, VirtualTable } from "../../kit";
 import { columnsFor } from "./columns";
 import { Filters } from "./Filters";
 import { canCancel, canRetry, isOver, type FoundRun } from "./run";
-import styles from "./runs.module.css";
 import { useActions, type Doing } from "./useActions";
 import { useFilter, useRuns } from "./useRuns";
 
@@ -122,8 +121,7 @@ function Chosen({ runs, doing, clear }: { runs: readonly FoundRun[]; doing: Doin
   const ended = runs.filter(isOver).length;
   const open = runs.filter(canCancel).length;
   return (
-    <div className={styles.chosen} role="group" aria-label="Selected runs">
-      <strong>{runs.length} selected</strong>
+    <SelectionBar what="runs" count={runs.length} onClear={clear}>
       <Button
         icon="stop"
         disabled={open === 0}
@@ -157,9 +155,6 @@ function Chosen({ runs, doing, clear }: { runs: readonly FoundRun[]; doing: Doin
       >
         Delete {ended || ""}
       </Button>
-      <Button kind="quiet" icon="close" onClick={clear}>
-        Clear
-      </Button>
-    </div>
+    </SelectionBar>
   );
 }

@@ -1,0 +1,19 @@
+import { useEffect, useState } from "react";
+
+const TYPING_MS = 250;
+
+/** Text that is told after a pause in typing, and follows `given` when that changes elsewhere (Back, a link). */
+export function useTyped(given: string, tell: (text: string) => void): [string, (text: string) => void] {
+  const [text, setText] = useState(given);
+  const [known, setKnown] = useState(given);
+  if (known !== given) {
+    setKnown(given);
+    setText(given);
+  }
+  useEffect(() => {
+    if (text === given) return;
+    const timer = setTimeout(() => tell(text), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text, given, tell]);
+  return [text, setText];
+}

@@ -1,0 +1,24 @@
+/** What people write into the search fields of lists: `name:value`, `key=value`, and ids. */
+
+const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+export type Word = { text: string; id: string | null; name: string; sign: ":" | "=" | null; value: string };
+
+/** The words of a text. `id` is set where a word or its value is a whole id. */
+export function words(text: string): Word[] {
+  return text.split(/\s+/).filter(Boolean).map(word);
+}
+
+function word(text: string): Word {
+  const [, name = "", sign = "", value = ""] = /^([^:=]+)([:=])(.*)$/.exec(text) ?? [];
+  const id = name === "" ? text : value;
+  const known = { text, id: ID.test(id) ? id.toLowerCase() : null };
+  if (sign !== ":" && sign !== "=") return { ...known, name: "", sign: null, value: text };
+  return { ...known, name, sign, value };
+}
+
+/** Metadata knows numbers, truth and null; anything else, and what is in quotes, is text. */
+export function metadataValue(text: string): unknown {
+  if (/^(true|false|null|-?\d+(\.\d+)?)$/.test(text)) return JSON.parse(text);
+  return text.replace(/^"(.*)"$/, "$1");
+}

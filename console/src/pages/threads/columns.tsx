@@ -1,0 +1,84 @@
+import { Badge, CopyId, StatusBadge, Time, type Column } from "../../kit";
+import { lineOf, questionsOf, type FoundThread } from "./preview";
+import styles from "./threads.module.css";
+
+export const COLUMNS: Column<FoundThread>[] = [
+  {
+    key: "status",
+    header: "Status",
+    width: "minmax(110px, 170px)",
+    sort: "status",
+    cell: (thread) => <Status thread={thread} />,
+  },
+  { key: "says", header: "Conversation", width: "minmax(140px, 3fr)", cell: (thread) => <Says thread={thread} /> },
+  {
+    key: "metadata",
+    header: "Metadata",
+    width: "minmax(100px, 1.4fr)",
+    from: 900,
+    cell: (thread) => <Metadata thread={thread} />,
+  },
+  {
+    key: "id",
+    header: "Thread",
+    width: "130px",
+    from: 700,
+    cell: (thread) => <CopyId id={thread.thread_id} what="thread id" />,
+  },
+  {
+    key: "created",
+    header: "Created",
+    width: "100px",
+    from: 1050,
+    align: "end",
+    sort: "created_at",
+    cell: (thread) => <Time at={thread.created_at} />,
+  },
+  {
+    key: "updated",
+    header: "Changed",
+    width: "100px",
+    from: 460,
+    align: "end",
+    sort: "updated_at",
+    cell: (thread) => <Time at={thread.updated_at} />,
+  },
+];
+
+function Status({ thread }: { thread: FoundThread }) {
+  const questions = questionsOf(thread);
+  return (
+    <span className={styles.status}>
+      <StatusBadge status={thread.status} />
+      {questions > 0 && (
+        <Badge tone="warn" title="It waits for an answer">
+          {questions}
+        </Badge>
+      )}
+    </span>
+  );
+}
+
+function Says({ thread }: { thread: FoundThread }) {
+  const first = lineOf(thread.extracted.first);
+  const last = lineOf(thread.extracted.last);
+  return (
+    <span className={styles.line} title={last}>
+      {first || <span className="muted">no messages</span>}
+      {last !== first && <span className="muted"> — {last}</span>}
+    </span>
+  );
+}
+
+/** Its metadata but what the server puts there itself, as `key=value`, which the search understands. */
+function Metadata({ thread }: { thread: FoundThread }) {
+  const shown = Object.entries(thread.metadata ?? {}).filter(([key]) => key !== "assistant_id");
+  const text = shown
+    .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join("  ");
+  return (
+    <span className={styles.metadata} title={text}>
+      {text}
+    </span>
+  );
+}
