@@ -22,7 +22,7 @@ export class Matches {
       if (event && matches(this.filter, event)) this.found.push(this.looked);
     }
     if ((this.found[this.found.length - 1] ?? -1) < count) return this.found.slice();
-    return this.found.filter((place) => place < count);
+    return this.found.slice(0, firstFrom(this.found, count));
   }
 }
 
@@ -40,4 +40,15 @@ function textOf(event: LoggedEvent): string {
 export function digest(event: LoggedEvent, length = 160): string {
   const text = typeof event.data === "string" ? event.data : JSON.stringify(event.data);
   return text.length > length ? `${text.slice(0, length)}…` : text;
+}
+
+/** How many of ascending numbers are below `limit`. */
+function firstFrom(ascending: readonly number[], limit: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ascending[middle] ?? 0) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

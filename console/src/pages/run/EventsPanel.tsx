@@ -44,16 +44,18 @@ export function EventsPanel({ shown }: { shown: RunShown }) {
     <div className={styles.stack}>
       <div className={styles.bar}>
         <SearchField label="Text" placeholder="Filter by text" value={text} onChange={(q) => url.set({ q })} />
-        <MultiSelect
-          label="Modes"
-          placeholder="All modes"
-          options={[...view.summary.modes].map(([mode, number]) => ({
-            value: mode,
-            label: `${mode} (${count(number)})`,
-          }))}
-          value={modes}
-          onChange={(mode) => url.set({ mode })}
-        />
+        <div className={styles.choice}>
+          <MultiSelect
+            label="Modes"
+            placeholder="All modes"
+            options={[...view.summary.modes].map(([mode, number]) => ({
+              value: mode,
+              label: `${mode} (${count(number)})`,
+            }))}
+            value={modes}
+            onChange={(mode) => url.set({ mode })}
+          />
+        </div>
         {(namespaces.length > 0 || namespace !== "") && (
           <Select
             label="Graph"

@@ -88,7 +88,7 @@ export function Panels({ run, overview, shown }: PanelsProps) {
         <Panel title="Graph" fill bare>
           {graph}
         </Panel>
-        <Panel title="Timeline" fill bare>
+        <Panel label="Timeline" fill bare>
           {timeline}
         </Panel>
       </div>

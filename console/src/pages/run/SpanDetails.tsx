@@ -60,19 +60,21 @@ export function SpanDetails({ span, spans, now, onSelect }: SpanProps) {
           </>
         }
       >
-        {span.error && <Code>{`${span.error.error}: ${span.error.message}`}</Code>}
-        <Facts
-          items={[
-            ["Began", `${clock(span.from)}${span.guessed ? " (about: the log does not say)" : ""}`],
-            ["Ended", span.to === null ? null : clock(span.to)],
-            ["Step", span.step === null ? null : String(span.step)],
-            ["Attempt", span.attempt > 1 ? String(span.attempt) : null],
-            ["Tries", span.tries.length > 1 ? `${span.tries.length}, at ${span.tries.map(clock).join(", ")}` : null],
-          ]}
-        />
-        {span.interrupts.length > 0 && <JsonTree name="interrupts" value={span.interrupts} open={3} />}
-        {span.input !== undefined && <JsonTree name="input" value={span.input} open={1} />}
-        {span.output !== undefined && span.output !== null && <JsonTree name="output" value={span.output} open={2} />}
+        <div className={styles.spanBody}>
+          {span.error && <Code>{`${span.error.error}: ${span.error.message}`}</Code>}
+          <Facts
+            items={[
+              ["Began", `${clock(span.from)}${span.guessed ? " (about: the log does not say)" : ""}`],
+              ["Ended", span.to === null ? null : clock(span.to)],
+              ["Step", span.step === null ? null : String(span.step)],
+              ["Attempt", span.attempt > 1 ? String(span.attempt) : null],
+              ["Tries", span.tries.length > 1 ? `${span.tries.length}, at ${span.tries.map(clock).join(", ")}` : null],
+            ]}
+          />
+          {span.interrupts.length > 0 && <JsonTree name="interrupts" value={span.interrupts} open={3} />}
+          {span.input !== undefined && <JsonTree name="input" value={span.input} open={1} />}
+          {span.output !== undefined && span.output !== null && <JsonTree name="output" value={span.output} open={2} />}
+        </div>
       </Panel>
     </div>
   );

@@ -42,6 +42,7 @@ export function TimelinePanel(props: TimelineProps) {
   return (
     <div className={styles.timeline}>
       <div className={styles.tools}>
+        <h2>Timeline</h2>
         <Segments
           label="Lines of the timeline"
           options={[
@@ -52,7 +53,7 @@ export function TimelinePanel(props: TimelineProps) {
           onChange={(value) => props.onGrouped(value === "nodes")}
         />
         <span className={styles.spacer} />
-        <span className="muted">{count(spans.length)} spans</span>
+        <span className={styles.count}>{count(spans.length)} spans</span>
         <IconButton small icon="minus" label="Zoom out" disabled={zoom <= 1} onClick={() => setZoom(zoom / 2)} />
         <IconButton small icon="plus" label="Zoom in" disabled={zoom >= 256} onClick={() => setZoom(zoom * 2)} />
       </div>
@@ -156,11 +157,17 @@ const Bars = memo(function Bars({ row, from, end, now, track, selected, onSelect
             style={{ left: `${(100 * (at - span.from)) / Math.max(1, (span.to ?? now) - span.from)}%` }}
           />
         ))}
-        {room && <span className={left + width > 0.75 ? styles.before : styles.after}>{took}</span>}
+        {room && <span className={styles[placeOf(left, width)]}>{took}</span>}
       </button>
     );
   });
 });
+
+/** Where a bar's figure has room: behind it, before it, or in it. */
+function placeOf(left: number, width: number): "after" | "before" | "inside" {
+  if (left + width < 0.82) return "after";
+  return left > 0.18 ? "before" : "inside";
+}
 
 function useWidth(of: React.RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(600);
