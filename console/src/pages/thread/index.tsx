@@ -1,9 +1,23 @@
-import { Empty, Page } from "../../kit";
+import { useParams } from "react-router";
+
+import { Loaded, Page } from "../../kit";
+import { useHead } from "./data";
+import { ThreadView } from "./ThreadView";
 
 export default function ThreadPage() {
+  const { threadId = "" } = useParams();
+  // Nothing of one thread is left on the page of the next.
+  return <OneThread key={threadId} threadId={threadId} />;
+}
+
+function OneThread({ threadId }: { threadId: string }) {
+  const head = useHead(threadId);
+  if (head.data !== undefined) return <ThreadView head={head.data} />;
   return (
-    <Page title="Thread">
-      <Empty title="This page is being built" />
+    <Page title="Thread" crumbs={[{ label: "Threads", to: "/threads" }]}>
+      <Loaded query={head} what="Thread">
+        {() => null}
+      </Loaded>
     </Page>
   );
 }

@@ -22,7 +22,8 @@ export type Task = {
 };
 
 export type ThreadState = {
-  values: unknown;
+  /** Left out in a history, where they may be large. */
+  values?: unknown;
   next: string[];
   tasks: Task[];
   metadata: Json | null;

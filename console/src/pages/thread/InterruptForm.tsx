@@ -1,0 +1,147 @@
+import { Markdown } from "../../chat";
+import { formatJson, JsonEditor, JsonTree, Segments, Select, TextArea, TextField } from "../../kit";
+import { ActionForm } from "./ActionForm";
+import { answerOf, type Draft } from "./answers";
+import type { AnswerKind, Asked, Pending } from "./interrupts";
+import styles from "./thread.module.css";
+
+type Errors = Readonly<Record<string, string>>;
+type FormProps = { pending: Pending; draft: Draft; errors: Errors; onChange: (draft: Draft) => void };
+
+/** A form for whatever was asked; the answer as JSON is a press away, and begins as what the form would send. */
+export function InterruptForm({ pending: { asked, value }, draft, errors, onChange }: FormProps) {
+  const raw = draft.raw !== null;
+  const toRaw = () => {
+    const answer = answerOf(asked, draft);
+    onChange({ ...draft, raw: formatJson(answer.ok ? answer.value : null) });
+  };
+  return (
+    <div className={styles.form}>
+      {raw ? (
+        <>
+          <JsonTree value={value} open={3} name="asked" />
+          <JsonEditor
+            label="Answer"
+            value={draft.raw ?? ""}
+            onChange={(text) => onChange({ ...draft, raw: text })}
+            rows={5}
+            error={errors.raw}
+          />
+        </>
+      ) : asked.kind === "review" ? (
+        <Review asked={asked} draft={draft} errors={errors} onChange={onChange} />
+      ) : (
+        <Question asked={asked} draft={draft} error={errors.text} onChange={onChange} />
+      )}
+      <div>
+        <Segments
+          label="How to answer"
+          options={[
+            { value: "form", label: "Form" },
+            { value: "raw", label: "Raw JSON" },
+          ]}
+          value={raw ? "raw" : "form"}
+          onChange={(chosen) => (chosen === "raw" ? toRaw() : onChange({ ...draft, raw: null }))}
+        />
+      </div>
+    </div>
+  );
+}
+
+type ReviewProps = {
+  asked: Extract<Asked, { kind: "review" }>;
+  draft: Draft;
+  errors: Errors;
+  onChange: (draft: Draft) => void;
+};
+
+function Review({ asked, draft, errors, onChange }: ReviewProps) {
+  return asked.actions.map((action, index) => {
+    const entered = draft.actions[index];
+    if (entered === undefined) return null;
+    const mine = Object.entries(errors).flatMap(([field, text]) =>
+      field.startsWith(`${index}.`) ? [[field.slice(`${index}.`.length), text] as const] : [],
+    );
+    return (
+      <ActionForm
+        key={index}
+        action={action}
+        draft={entered}
+        errors={Object.fromEntries(mine)}
+        older={asked.style === "responses" || asked.style === "one"}
+        onChange={(next) => onChange({ ...draft, actions: draft.actions.with(index, next) })}
+      />
+    );
+  });
+}
+
+const KINDS: readonly { value: AnswerKind; label: string }[] = [
+  { value: "text", label: "Text" },
+  { value: "number", label: "Number" },
+  { value: "boolean", label: "Yes / no" },
+  { value: "json", label: "JSON" },
+];
+
+type QuestionProps = {
+  asked: Extract<Asked, { kind: "question" }>;
+  draft: Draft;
+  error: string | undefined;
+  onChange: (draft: Draft) => void;
+};
+
+function Question({ asked, draft, error, onChange }: QuestionProps) {
+  const kinds = asked.options.length > 0 ? [{ value: "choice" as const, label: "Choice" }, ...KINDS] : KINDS;
+  const set = (text: string) => onChange({ ...draft, text });
+  return (
+    <>
+      {asked.prompt !== null && <Markdown text={asked.prompt} />}
+      {asked.details !== undefined && <JsonTree value={asked.details} open={2} />}
+      <Answer asked={asked} draft={draft} error={error} onChange={set} />
+      <Segments
+        label="Kind of answer"
+        options={kinds}
+        value={draft.answer}
+        onChange={(answer) =>
+          onChange({ ...draft, answer, text: answer === "text" || draft.answer === "text" ? draft.text : "" })
+        }
+      />
+    </>
+  );
+}
+
+function Answer({
+  asked,
+  draft,
+  error,
+  onChange,
+}: Omit<QuestionProps, "onChange"> & { onChange: (text: string) => void }) {
+  const given = { label: "Answer", value: draft.text, onChange, error };
+  if (draft.answer === "number") return <TextField {...given} inputMode="decimal" />;
+  if (draft.answer === "json") return <JsonEditor {...given} rows={4} />;
+  if (draft.answer === "text") return <TextArea {...given} rows={2} />;
+  const options =
+    draft.answer === "boolean"
+      ? [
+          { value: "true", label: "Yes" },
+          { value: "false", label: "No" },
+        ]
+      : asked.options.map((option, index) => ({
+          value: String(index),
+          label: typeof option === "string" ? option : JSON.stringify(option),
+        }));
+  const shown = draft.text === "" ? null : draft.text;
+  return (
+    <div>
+      {options.length <= 4 ? (
+        <Segments label="Answer" options={options} value={shown ?? ""} onChange={onChange} />
+      ) : (
+        <Select label="Answer" options={options} value={shown} onChange={onChange} />
+      )}
+      {error !== undefined && (
+        <p className={styles.bad} role="alert">
+          {error}
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,107 @@
+import { useEffect, useMemo, useState, type ReactNode } from "react";
+
+import { useRunFeed, type FeedEvent } from "../../api";
+import { Conversation, foldTalk, talkOf, turnsOf, type Called, type Talk } from "../../chat";
+import { objectOf } from "../../events/json";
+import { Badge, Button, Duration, Failure, JsonTree, Notice, StatusBadge } from "../../kit";
+import { Link } from "react-router";
+import { changed } from "./data";
+import styles from "./thread.module.css";
+import type { RunRow } from "./types";
+import { withInner } from "./withInner";
+
+type LiveRunProps = {
+  run: RunRow;
+  /** The state before it, or as far as it is known. */
+  base: unknown;
+  messageKey: string;
+  past: Talk | null;
+  innerOf: (called: Called) => ReactNode;
+  onGrow: () => void;
+  /** The run is over and the state is up to date. */
+  onSettled: (runId: string, talk: Talk) => void;
+};
+
+/** The conversation while a run goes on, from its events; also one that was started elsewhere. */
+export function LiveRun({ run, base, messageKey, past, innerOf, onGrow, onSettled }: LiveRunProps) {
+  const feed = useRunFeed(run.thread_id, run.run_id);
+  // What the thread was when the run began to be watched: later states hold what the events say already.
+  const [start] = useState(() => talkOf(base, messageKey));
+  const [folding] = useState(() => new Folding(start));
+  const talk = folding.upTo(feed.events, feed.count);
+  const shown = useMemo(() => withInner(talk, past), [talk, past]);
+  const { phase } = feed.state;
+  useEffect(onGrow, [talk, onGrow]);
+  useEffect(() => {
+    if (phase !== "ended" && phase !== "failed") return;
+    let here = true;
+    const settle = () => {
+      if (here) onSettled(run.run_id, talk);
+    };
+    // Also when that fails: the state says so itself.
+    void changed(run.thread_id).then(settle, settle);
+    return () => {
+      here = false;
+    };
+  }, [phase, run.thread_id, run.run_id, talk, onSettled]);
+  const spoken = turnsOf(shown).length > 0;
+  return (
+    <>
+      {spoken ? (
+        <Conversation talk={shown} live innerOf={innerOf} />
+      ) : (
+        <JsonTree value={folding.values ?? base ?? {}} open={2} name="state" />
+      )}
+      {feed.state.phase === "reconnecting" && (
+        <Notice
+          action={
+            <Button small onClick={feed.retry}>
+              Try now
+            </Button>
+          }
+        >
+          Reconnecting: {feed.state.reason}
+        </Notice>
+      )}
+      {feed.state.phase === "failed" && (
+        <Failure inline what="The run could not be followed" error={feed.state.error} />
+      )}
+      <div className={styles.going} role="status">
+        <StatusBadge status={phase === "ended" ? "success" : run.status} />
+        {folding.node !== null && phase !== "ended" && <Badge>{folding.node}</Badge>}
+        <span className="muted">
+          <Duration from={run.started_at ?? run.created_at} />
+        </span>
+        <Link to={`/threads/${run.thread_id}/runs/${run.run_id}`}>Watch the run</Link>
+      </div>
+    </>
+  );
+}
+
+/** Folds each event once, however often the component is drawn. */
+class Folding {
+  /** The state as last told, and the node that is at work. */
+  values: unknown = null;
+  node: string | null = null;
+  private talk: Talk;
+  private done = 0;
+
+  constructor(start: Talk) {
+    this.talk = start;
+  }
+
+  upTo(events: readonly FeedEvent[], count: number): Talk {
+    if (count <= this.done) return this.talk;
+    const fresh = events.slice(this.done, count);
+    this.done = count;
+    this.talk = foldTalk(this.talk, fresh);
+    for (const event of fresh) this.look(event);
+    return this.talk;
+  }
+
+  private look({ mode, namespace, data }: FeedEvent): void {
+    if (namespace.length > 0) return;
+    if (mode === "values") this.values = data;
+    if (mode === "tasks" && "input" in objectOf(data)) this.node = String(objectOf(data).name);
+  }
+}

@@ -1,0 +1,43 @@
+import { Conversation, messageKeys, talkOf, type Called } from "../../chat";
+import { isObject, listOf } from "../../events/json";
+import { useHistory, useInnerState } from "./data";
+import styles from "./thread.module.css";
+import type { Task, ThreadState } from "./types";
+
+/** What a sub-agent said while it worked on a tool call, from its own checkpoints: also long after the run. */
+export function SubAgent({ threadId, called }: { threadId: string; called: Called }) {
+  const history = useHistory(threadId, "");
+  const namespace = namespaceOf(history.data?.pages.flat() ?? [], called.call.id);
+  return namespace === null ? null : <Inner threadId={threadId} namespace={namespace} />;
+}
+
+/** The task that was given the call, or returned its result, has its sub-graph's checkpoints under its own name. */
+export function namespaceOf(states: readonly ThreadState[], callId: string): string | null {
+  for (const state of states) {
+    for (const task of state.tasks) if (answered(task, callId)) return `${task.name}:${task.id}`;
+  }
+  return null;
+}
+
+function answered(task: Task, callId: string): boolean {
+  const results = Array.isArray(task.result) ? (task.result as unknown[]) : [task.result];
+  return results.some(
+    (result) =>
+      isObject(result) &&
+      Object.values(result).some((value) =>
+        listOf(value).some((each) => isObject(each) && each.tool_call_id === callId),
+      ),
+  );
+}
+
+function Inner({ threadId, namespace }: { threadId: string; namespace: string }) {
+  const state = useInnerState(threadId, namespace);
+  const values = state.data?.values;
+  if (messageKeys(values).length === 0) return null;
+  return (
+    <section className={styles.inner} aria-label="Sub-agent">
+      <h4>sub-agent</h4>
+      <Conversation talk={talkOf(values)} />
+    </section>
+  );
+}

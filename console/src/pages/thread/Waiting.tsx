@@ -1,0 +1,115 @@
+import { useEffect, useState } from "react";
+
+import { Button, Icon, Panel } from "../../kit";
+import { answerOf, draftOf, type Draft } from "./answers";
+import { InterruptForm } from "./InterruptForm";
+import { pendingOf, type Pending } from "./interrupts";
+import { start } from "./runs";
+import styles from "./thread.module.css";
+import type { ThreadHead, ThreadState } from "./types";
+import { useAct } from "./useAct";
+
+type WaitingProps = { head: ThreadHead; state: ThreadState; assistantId: string | null; onGrow: () => void };
+
+/** What the thread waits for: answers to its interrupts, or only for somebody who lets it go on. */
+export function Waiting({ head, state, assistantId, onGrow }: WaitingProps) {
+  const pending = pendingOf(state.tasks);
+  const ids = pending.map((each) => each.id).join();
+  useEffect(onGrow, [ids, onGrow]);
+  if (pending.length > 0) {
+    return <Questions key={ids} threadId={head.thread_id} pending={pending} assistantId={assistantId} />;
+  }
+  if (state.next.length === 0) return null;
+  return <Stopped head={head} state={state} assistantId={assistantId} />;
+}
+
+type QuestionsProps = { threadId: string; pending: readonly Pending[]; assistantId: string | null };
+
+type Errors = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** Each has a form; one or all are answered, by their ids. */
+function Questions({ threadId, pending, assistantId }: QuestionsProps) {
+  const [drafts, setDrafts] = useState<Readonly<Record<string, Draft>>>(() =>
+    Object.fromEntries(pending.map((each) => [each.id, draftOf(each.asked)])),
+  );
+  const [errors, setErrors] = useState<Errors>({});
+  const { busy, act } = useAct();
+  const answer = async (answered: readonly Pending[]) => {
+    const told = answered.map(
+      (each) => [each.id, answerOf(each.asked, drafts[each.id] ?? draftOf(each.asked))] as const,
+    );
+    const wrong = told.flatMap(([id, result]) => (result.ok ? [] : [[id, result.errors] as const]));
+    setErrors(Object.fromEntries(wrong));
+    if (wrong.length > 0 || assistantId === null) return;
+    const resume = Object.fromEntries(told.map(([id, result]) => [id, result.ok ? result.value : null]));
+    await act("The answer was not taken", () => start(threadId, { assistantId, command: { resume } }));
+  };
+  const several = pending.length > 1;
+  return (
+    <div className={styles.waiting}>
+      {pending.map((each) => (
+        <Panel
+          key={each.id}
+          label={`Question of ${each.node}`}
+          title={
+            <span className={styles.waitingTitle}>
+              <Icon name="pause" size={14} />
+              <strong>{each.node}</strong> waits for you
+            </span>
+          }
+        >
+          <InterruptForm
+            pending={each}
+            draft={drafts[each.id] ?? draftOf(each.asked)}
+            errors={errors[each.id] ?? {}}
+            onChange={(draft) => setDrafts((before) => ({ ...before, [each.id]: draft }))}
+          />
+          <div className={styles.formActions}>
+            <Button kind={several ? "normal" : "primary"} busy={busy} onClick={() => void answer([each])}>
+              {several ? "Answer only this" : "Answer and go on"}
+            </Button>
+          </div>
+        </Panel>
+      ))}
+      {several && (
+        <div className={styles.formActions}>
+          <Button kind="primary" busy={busy} onClick={() => void answer(pending)}>
+            Answer all {pending.length} and go on
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** It stopped before a node: at a breakpoint, after a cancel, or because something failed. */
+function Stopped({ head, state, assistantId }: { head: ThreadHead; state: ThreadState; assistantId: string | null }) {
+  const { busy, act } = useAct();
+  const failed = state.tasks.filter((task) => task.error !== null && task.error !== undefined);
+  if (head.status === "busy" || assistantId === null) return null;
+  return (
+    <div className={styles.stopped} role="group" aria-label="Stopped">
+      <div>
+        {failed.length === 0 ? (
+          <>
+            Stopped before <strong>{state.next.join(", ")}</strong>.
+          </>
+        ) : (
+          failed.map((task) => (
+            <p key={task.id}>
+              <strong>{task.name}</strong> failed: <span className={styles.bad}>{task.error}</span>
+            </p>
+          ))
+        )}
+      </div>
+      <Button
+        kind="primary"
+        icon={failed.length > 0 ? "refresh" : "runs"}
+        busy={busy}
+        onClick={() => void act("The run could not be started", () => start(head.thread_id, { assistantId }))}
+      >
+        {failed.length > 0 ? "Try again" : "Continue"}
+      </Button>
+    </div>
+  );
+}

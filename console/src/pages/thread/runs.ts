@@ -1,0 +1,62 @@
+import { client } from "../../api";
+import { changed } from "./data";
+import type { CheckpointRef, Json } from "./types";
+
+/** What the console's own runs stream: enough for the chat, and for the run's page to show it all again later. */
+const MODES = ["values", "updates", "messages-tuple", "tasks", "custom"] as const;
+
+export const STRATEGIES = ["enqueue", "interrupt", "rollback", "reject"] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
+export type Start = {
+  assistantId: string;
+  input?: unknown;
+  command?: Json;
+  checkpoint?: CheckpointRef | null;
+  strategy?: Strategy;
+};
+
+/** Starts a run of the thread and gives its id. Raises ApiError: 409 when the strategy is `reject` and a run is going. */
+export async function start(
+  threadId: string,
+  { assistantId, input, command, checkpoint, strategy }: Start,
+): Promise<string> {
+  const payload = {
+    streamMode: [...MODES],
+    streamSubgraphs: true,
+    streamResumable: true,
+    ...(command === undefined ? { input: (input ?? null) as Json | null } : { command }),
+    ...(checkpoint ? { checkpoint: { ...checkpoint, checkpoint_ns: checkpoint.checkpoint_ns ?? "" } } : {}),
+    ...(strategy === undefined ? {} : { multitaskStrategy: strategy }),
+  };
+  const run = await client.runs.create(threadId, assistantId, payload as Parameters<typeof client.runs.create>[2]);
+  await changed(threadId);
+  return run.run_id;
+}
+
+export async function stop(
+  threadId: string,
+  runId: string,
+  action: "interrupt" | "rollback" = "interrupt",
+): Promise<void> {
+  await client.runs.cancel(threadId, runId, false, action);
+  await changed(threadId);
+}
+
+/** Writes a state after `checkpoint`, as if `asNode` had returned `values`; gives the new checkpoint's id. */
+export async function write(
+  threadId: string,
+  { values, asNode, checkpoint }: { values: unknown; asNode: string | null; checkpoint: CheckpointRef | null },
+): Promise<string> {
+  const options = {
+    values: values as Json,
+    ...(asNode === null ? {} : { asNode }),
+    ...(checkpoint === null ? {} : { checkpoint }),
+  };
+  const { checkpoint_id } = (await client.threads.updateState(
+    threadId,
+    options as Parameters<typeof client.threads.updateState>[1],
+  )) as unknown as { checkpoint_id: string };
+  await changed(threadId);
+  return checkpoint_id;
+}
