@@ -1,5 +1,5 @@
-"""How fast treadle is, as ratios to bare LangGraph on the same machine in the same run: ``make bench``.
+"""How fast treadle is, against bare LangGraph and LangGraph's own development server, in one run: ``make bench``.
 
 Three kinds of processes: this one only starts the others and prints; ``benchmarks.bare`` runs a graph without a server;
-``benchmarks.load`` sends requests to a ``treadle serve`` of its own. See docs/performance.md.
+``treadle.bench.load`` sends requests to servers that have processes of their own. See docs/performance.md.
 """

@@ -1,134 +1,132 @@
-"""``python -m benchmarks``: measures, prints one table, writes benchmarks/results/<timestamp>.json."""
+"""``python -m benchmarks``: measures, prints one table, writes benchmarks/results/<timestamp>.json and .md."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import platform
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.rows import GROUPS, Result, Round, results
-from benchmarks.server import Serving, serving, settle
+from benchmarks import isolation, langgraph_dev, plot, report
+from benchmarks.rounds import Bench, list_figures
+from benchmarks.rows import results
+from benchmarks.server import serving
+from treadle.bench.limits import raise_descriptors
+from treadle.bench.take import MeasureFailed
 from treadle.cli.process import ServerDied
 
 RESULTS = Path(__file__).parent / "results"
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("langgraph", "langgraph-checkpoint", "langgraph-checkpoint-sqlite", "uvicorn", "uvloop")
-MEASURE_SECONDS = 180.0
+PICTURE = Path(__file__).parents[1] / "docs" / "benchmarks.png"
 
-console = Console(width=None if sys.stdout.isatty() else 110)
+console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
 def main() -> int:
     given = _arguments()
+    if given.against and not given.trust:
+        _isolate()
     RESULTS.mkdir(exist_ok=True)
-    rounds: list[dict[str, float]] = []
+    raise_descriptors()  # the servers inherit it
     load_before = os.getloadavg()[0]
-    for number in range(given.rounds):
-        console.print(f"[dim]round {number + 1} of {given.rounds}")
-        # On the disk of the checkout: a temporary directory may be in memory, where a commit costs nothing.
-        with tempfile.TemporaryDirectory(dir=RESULTS, prefix="run-") as directory:
-            rounds.append(dict(measure(Path(directory), given.seconds, given.only)))
+    began_at = time.monotonic()
+    # On the disk of the checkout: a temporary directory may be in memory, where a commit costs nothing.
+    with tempfile.TemporaryDirectory(dir=RESULTS, prefix="run-") as scratch:
+        bench = Bench(given.seconds, _told, given.only or ())
+        beside = _against(bench, Path(scratch)) if given.against else {}
+        rounds = _rounds(bench, Path(scratch), given.rounds)
     found = results(rounds)
-    console.print(table(found))
-    path = write(found, rounds, load_before)
-    console.print(f"[dim]{path.relative_to(ROOT)}; load of the machine before: {load_before:.1f}")
-    return 1 if given.check and any(result.met is False for result in found) else 0
+    other = langgraph_dev.NAME if given.against else None
+    console.print(report.table(found, other))
+    console.print(f"[dim]{report.busiest(bench.taken)}")
+    beside["seconds"] = round(time.monotonic() - began_at)
+    document = report.document(found, rounds, bench.taken, load_before, **beside)
+    path = _write(document, report.markdown(found, other), given.plot)
+    console.print(f"[dim]{path}; {beside['seconds']} s; load of the machine before: {load_before:.1f}")
+    missed = [text for result in found for text, met in result.verdicts() if met is False]
+    return 1 if given.check and missed else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--against", choices=["langgraph-dev"], help="measure this server too, in turn with treadle")
     parser.add_argument("--rounds", type=int, default=3, help="each figure is the median of them (default 3)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="how long each rate is taken in a round (default 4)")
-    parser.add_argument("--only", help="only groups of figures with this text in a name, such as custom")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long each rate is taken in a round (default 3)")
+    parser.add_argument("--only", action="append", help="only figures with this text in their names, such as custom")
+    parser.add_argument("--plot", type=Path, nargs="?", const=PICTURE, help=f"draw a picture (default {PICTURE.name})")
     parser.add_argument("--check", action="store_true", help="exit code 1 if a target is missed")
+    parser.add_argument(
+        "--trust", action="store_true", help="let the other server have the network, where it cannot be cut off"
+    )
     return parser.parse_args()
 
 
-def measure(directory: Path, seconds: float, only: str | None) -> Iterator[tuple[str, float]]:
-    """One round: every figure on a fresh server.
-
-    The figures of a group are taken in order and then in reverse, so that what else the machine does in the meantime,
-    growing or waning, hits all of them alike; each is the mean of its two halves.
-    """
-    with serving(directory) as server:
-        settle()
-        yield "startup", server.started_seconds
-        yield "idle_memory", server.resident_mib()
-        for group in GROUPS:
-            if only is None or any(only in name for name in group):
-                halves = [(name, _figure(name, directory, server, seconds / 2)) for name in (*group, *reversed(group))]
-                yield from ((name, sum(value for other, value in halves if other == name) / 2) for name in group)
+def _isolate() -> None:
+    """Goes on in a network of its own, or ends: what the other server would send is not for us to decide."""
+    if not langgraph_dev.PROGRAM.exists():
+        sys.exit(f"{langgraph_dev.PROGRAM} is missing: `make bench AGAINST=langgraph-dev` installs it")
+    if isolation.inside():
+        return
+    flags = isolation.possible()
+    if flags is None:
+        sys.exit("no network of its own for langgraph dev here (unshare --net); --trust measures it all the same")
+    sys.stdout.flush()
+    isolation.enter(flags, "benchmarks", sys.argv[1:])
 
 
-def _figure(name: str, directory: Path, server: Serving, seconds: float) -> float:
-    console.print(f"[dim]  {name}")
-    if name.startswith("bare."):
-        return _child("benchmarks.bare", name.removeprefix("bare."), f"--directory={directory}", f"--seconds={seconds}")
-    return _child("treadle.bench.load", server.url, name, f"--seconds={seconds}")
-
-
-def _child(module: str, *arguments: str) -> float:
-    """The number that a process of its own prints."""
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, timeout=MEASURE_SECONDS, check=True)
-    found = json.loads(done.stdout)
-    return found if isinstance(found, float) else found["figures"][arguments[1]]
-
-
-def table(found: Sequence[Result]) -> Table:
-    shown = Table(title="treadle against bare LangGraph", box=box.SIMPLE)
-    for heading in ("", "unit", "treadle", "bare", "ratio", "target", ""):
-        shown.add_column(heading, justify="left" if heading in ("", "unit") else "right", no_wrap=True)
-    for result in found:
-        row = result.row
-        bare = "" if result.bare is None else _number(result.bare)
-        ratio = "" if result.ratio is None else f"{result.ratio:.2f}"
-        met = {None: "", True: "[green]met", False: "[red]missed"}[result.met]
-        shown.add_row(row.title, row.unit, _number(result.value), bare, ratio, _target(result), met)
-    return shown
-
-
-def _target(result: Result) -> str:
-    row = result.row
-    if row.least_ratio is not None:
-        return f"≥ {row.least_ratio:g}"
-    return "" if row.most is None else f"≤ {row.most:g} {row.unit}"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def write(found: Sequence[Result], rounds: Sequence[Round], load_before: float) -> Path:
-    """Everything that was measured, and on what."""
-    report: dict[str, Any] = {
-        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "load_before": load_before},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "rows": [{**_described(result), "met": result.met} for result in found],
-        "rounds": rounds,
+def _against(bench: Bench, scratch: Path) -> dict[str, Any]:
+    """Finds the other server's best setting for this run, and has it measured with that."""
+    trials = langgraph_dev.trials(scratch, lambda trial: _told(f"{langgraph_dev.NAME}: {_tried(trial)}"))
+    best = trials[0].jobs
+    console.print(f"{langgraph_dev.NAME} is best with --n-jobs-per-worker {best}")
+    bench.other = partial(langgraph_dev.serving, jobs=best)
+    return {
+        "other": langgraph_dev.NAME,
+        "other_jobs": best,
+        "other_trials": [trial._asdict() for trial in trials],
+        "other_versions": langgraph_dev.versions(),
+        "isolated": isolation.inside(),
     }
+
+
+def _tried(trial: langgraph_dev.Trial) -> str:
+    return f"{trial.jobs} jobs: {trial.at_16:.0f} runs/s at 16 in flight, {trial.at_64:.0f} at 64"
+
+
+def _rounds(bench: Bench, scratch: Path, count: int) -> list[dict[str, float]]:
+    with_nothing = scratch / "warm-up"
+    with_nothing.mkdir()
+    with serving(with_nothing):  # what a first start compiles is not a start-up
+        pass
+    rounds: list[dict[str, float]] = []
+    for number in range(count):
+        console.print(f"[dim]round {number + 1} of {count}")
+        directory = scratch / str(number)
+        directory.mkdir()
+        rounds.append(dict(bench.round(directory, first=number == 0)))
+    if bench.wants("lists"):
+        _told("lists")
+        rounds[0].update(list_figures(scratch))
+    return rounds
+
+
+def _told(text: str) -> None:
+    console.print(f"[dim]  {text}")
+
+
+def _write(document: dict[str, Any], markdown: str, picture: Path | None) -> Path:
     path = RESULTS / time.strftime("%Y%m%d-%H%M%S.json")
-    path.write_text(json.dumps(report, indent=2))
-    return path
-
-
-def _described(result: Result) -> dict[str, Any]:
-    row = {**result.row._asdict(), "treadle": result.value, "ratio": result.ratio, "ratios": result.ratios}
-    return {**row, "bare": result.bare, "bare_measure": result.row.bare}
+    path.write_text(json.dumps(document, indent=2) + "\n")
+    path.with_suffix(".md").write_text(markdown)
+    if picture:
+        plot.draw(document, picture)
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 if __name__ == "__main__":
@@ -136,3 +134,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except ServerDied as died:
         sys.exit(f"{died}\n{died.log}")
+    except (MeasureFailed, langgraph_dev.Died) as failed:
+        sys.exit(str(failed))

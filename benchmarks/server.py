@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 import urllib.request
 from collections.abc import Generator
@@ -10,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import treadle.bench
-from treadle.cli.process import ServerProcess
+from treadle.bench import process
+from treadle.bench.check import PROJECT
+from treadle.cli.process import EMBEDDED, ServerProcess
 
-CONFIG = Path(treadle.bench.__file__).with_name("langgraph.json")
+CONFIG = PROJECT / "langgraph.json"
 _SETTLE_SECONDS = 1.0
 
 
@@ -25,24 +25,28 @@ class Serving(NamedTuple):
     started_seconds: float
 
     def resident_mib(self) -> float:
-        """Resident memory of the process."""
-        shown = subprocess.run(["ps", "-o", "rss=", "-p", str(self.pid)], capture_output=True, text=True, check=True)
-        return int(shown.stdout) / 1024
+        """Resident memory of the process, and of those it started."""
+        return process.resident_kib(self.pid) / 1024
+
+    def peak_mib(self) -> float | None:
+        """The most it ever was, where the system tells."""
+        peak = process.peak_kib(self.pid)
+        return None if peak is None else peak / 1024
 
 
 @contextmanager
 def serving(directory: Path) -> Generator[Serving]:
     """A fresh server with its data in ``directory``. Raises ServerDied with its log."""
     arguments = ["--config", str(CONFIG), "--port", "0", "--data", str(directory / "data"), "--log-level", "warning"]
-    process = ServerProcess(arguments, log=directory / "server.log")
+    server = ServerProcess([*EMBEDDED, *arguments], log=directory / "server.log")
     begin = time.perf_counter()
     try:
-        url = process.start()
+        url = server.start()
         with urllib.request.urlopen(f"{url}/ok", timeout=10) as answer:
             answer.read()
-        yield Serving(url, process.pid, time.perf_counter() - begin)
+        yield Serving(url, server.pid, time.perf_counter() - begin)
     finally:
-        process.stop()
+        server.stop()
 
 
 def settle() -> None:
