@@ -18,6 +18,7 @@ export { Empty, Failure, Loaded, Notice, Pending } from "./states";
 export { Tabs, type TabItem } from "./Tabs";
 export { Duration, Time, useNow } from "./Time";
 export { toast, Toasts } from "./Toast";
+export { useTyped } from "./typed";
 export { oneOf, useUrl, type UrlState } from "./url";
 export { VirtualList } from "./VirtualList";
 export { VirtualTable, type Column, type Selected, type Sorting, type VirtualTableProps } from "./VirtualTable";
