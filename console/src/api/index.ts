@@ -6,5 +6,6 @@ export { credentials, signIn, signOut, type Credentials } from "./credentials";
 export { ApiError, isNotFound, isPassing, LostError, messageOf } from "./errors";
 export { External, useExternal } from "./external";
 export { RunFeed, useRunFeed, type FeedEvent, type FeedSnapshot, type FeedState } from "./feed";
+export { useListing, type Leaf, type Listing } from "./listing";
 export { keys, queries } from "./queries";
 export { transport } from "./transport";

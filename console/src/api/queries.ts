@@ -23,7 +23,7 @@ export const queries = new QueryClient({
  */
 export const keys = {
   info: () => ["info"] as const,
-  status: () => ["status"] as const,
+  server: () => ["server"] as const,
   runs: (...more: readonly unknown[]) => ["runs", ...more] as const,
   run: (threadId: string, runId: string) => ["runs", "one", threadId, runId] as const,
   threads: (...more: readonly unknown[]) => ["threads", ...more] as const,

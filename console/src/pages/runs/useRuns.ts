@@ -1,7 +1,4 @@
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { useCallback, useMemo } from "react";
-
-import { answered, keys } from "../../api";
+import { answered, keys, useListing, type Leaf } from "../../api";
 import { oneOf, useNow, useUrl } from "../../kit";
 import { searchOf, type Filter } from "./filter";
 import type { FoundRun } from "./run";
@@ -24,34 +21,19 @@ export function useFilter(): Filter {
   };
 }
 
-type RunPage = { runs: FoundRun[]; next: string | null };
-
-/** The list, newest pages first, looked at again every few seconds: less often the more of it is open. */
+/** The list as the URL asks for it. */
 export function useRuns(filter: Filter) {
-  const now = useNow(60_000);
-  const { body, error } = searchOf(filter, now);
-  const query = useInfiniteQuery({
+  const { body, error } = searchOf(filter, useNow(60_000));
+  const listing = useListing({
     queryKey: keys.runs("list", body),
-    queryFn: async ({ pageParam, signal }): Promise<RunPage> => {
-      const asked = { ...body, limit: PAGE, ...(pageParam === null ? {} : { after: pageParam }) };
+    first: null,
+    fetch: async (after: string | null, signal): Promise<Leaf<FoundRun, string | null>> => {
+      const asked = { ...body, limit: PAGE, ...(after === null ? {} : { after }) };
       const { json, headers } = await answered("POST", "/runs/search", { body: asked, signal });
-      return { runs: json as FoundRun[], next: headers.get("x-pagination-next") };
+      return { items: json as FoundRun[], next: headers.get("x-pagination-next") };
     },
-    initialPageParam: null as string | null,
-    getNextPageParam: (last) => last.next,
-    placeholderData: keepPreviousData,
-    refetchInterval: ({ state }) => LOOK_MS * Math.max(1, state.data?.pages.length ?? 1),
+    id: (run) => run.run_id,
+    everyMs: LOOK_MS,
   });
-  const pages = query.data?.pages;
-  const runs = useMemo(() => pages && unique(pages.flatMap((page) => page.runs)), [pages]);
-  const { hasNextPage, isFetching, fetchNextPage } = query;
-  const more = useCallback(() => {
-    if (hasNextPage && !isFetching) void fetchNextPage();
-  }, [hasNextPage, isFetching, fetchNextPage]);
-  return { query: { data: runs, error: query.error, refetch: query.refetch }, more, hasMore: hasNextPage, error };
-}
-
-/** A run that changed its place between two pages of one look is shown once. */
-function unique(runs: readonly FoundRun[]): FoundRun[] {
-  return [...new Map(runs.map((run) => [run.run_id, run])).values()];
+  return { ...listing, error };
 }

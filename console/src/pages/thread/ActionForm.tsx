@@ -30,12 +30,14 @@ export function ActionForm({ action, draft, errors, older, onChange }: ActionFor
         <code>{action.name}</code>
       </legend>
       {action.description !== null && <p className={styles.description}>{action.description}</p>}
-      <Segments
-        label={`Decision on ${action.name}`}
-        options={action.allowed.map((value) => ({ value, label: LABELS[value] }))}
-        value={decision}
-        onChange={(next) => onChange({ ...draft, decision: next })}
-      />
+      <div>
+        <Segments
+          label={`Decision on ${action.name}`}
+          options={action.allowed.map((value) => ({ value, label: LABELS[value] }))}
+          value={decision}
+          onChange={(next) => onChange({ ...draft, decision: next })}
+        />
+      </div>
       {decision === "edit" ? (
         <Arguments action={action} draft={draft} errors={errors} onChange={onChange} />
       ) : (

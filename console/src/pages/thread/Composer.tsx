@@ -66,15 +66,17 @@ export function Composer({ threadId, assistant, running, talks, messageKey, inte
       )}
       <div className={styles.composerBar}>
         <AssistantSelect assistant={assistant} />
-        <Segments
-          label="What to enter"
-          options={[
-            { value: "message", label: "Message" },
-            { value: "json", label: "JSON" },
-          ]}
-          value={form}
-          onChange={setForm}
-        />
+        {talks && (
+          <Segments
+            label="What to enter"
+            options={[
+              { value: "message", label: "Message" },
+              { value: "json", label: "JSON" },
+            ]}
+            value={form}
+            onChange={setForm}
+          />
+        )}
         <span className={styles.space} />
         {running !== null && (
           <>

@@ -1,3 +1,5 @@
+import type { ReactNode } from "react";
+
 import { Markdown } from "../../chat";
 import { formatJson, JsonEditor, JsonTree, Segments, Select, TextArea, TextField } from "../../kit";
 import { ActionForm } from "./ActionForm";
@@ -6,10 +8,17 @@ import type { AnswerKind, Asked, Pending } from "./interrupts";
 import styles from "./thread.module.css";
 
 type Errors = Readonly<Record<string, string>>;
-type FormProps = { pending: Pending; draft: Draft; errors: Errors; onChange: (draft: Draft) => void };
+type FormProps = {
+  pending: Pending;
+  draft: Draft;
+  errors: Errors;
+  onChange: (draft: Draft) => void;
+  /** The button that answers. */
+  action: ReactNode;
+};
 
 /** A form for whatever was asked; the answer as JSON is a press away, and begins as what the form would send. */
-export function InterruptForm({ pending: { asked, value }, draft, errors, onChange }: FormProps) {
+export function InterruptForm({ pending: { asked, value }, draft, errors, onChange, action }: FormProps) {
   const raw = draft.raw !== null;
   const toRaw = () => {
     const answer = answerOf(asked, draft);
@@ -33,7 +42,7 @@ export function InterruptForm({ pending: { asked, value }, draft, errors, onChan
       ) : (
         <Question asked={asked} draft={draft} error={errors.text} onChange={onChange} />
       )}
-      <div>
+      <div className={styles.formFoot}>
         <Segments
           label="How to answer"
           options={[
@@ -43,6 +52,7 @@ export function InterruptForm({ pending: { asked, value }, draft, errors, onChan
           value={raw ? "raw" : "form"}
           onChange={(chosen) => (chosen === "raw" ? toRaw() : onChange({ ...draft, raw: null }))}
         />
+        {action}
       </div>
     </div>
   );
@@ -97,14 +107,16 @@ function Question({ asked, draft, error, onChange }: QuestionProps) {
       {asked.prompt !== null && <Markdown text={asked.prompt} />}
       {asked.details !== undefined && <JsonTree value={asked.details} open={2} />}
       <Answer asked={asked} draft={draft} error={error} onChange={set} />
-      <Segments
-        label="Kind of answer"
-        options={kinds}
-        value={draft.answer}
-        onChange={(answer) =>
-          onChange({ ...draft, answer, text: answer === "text" || draft.answer === "text" ? draft.text : "" })
-        }
-      />
+      <div>
+        <Segments
+          label="Kind of answer"
+          options={kinds}
+          value={draft.answer}
+          onChange={(answer) =>
+            onChange({ ...draft, answer, text: answer === "text" || draft.answer === "text" ? draft.text : "" })
+          }
+        />
+      </div>
     </>
   );
 }

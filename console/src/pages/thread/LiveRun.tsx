@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState, type ReactNode } from "react";
 
-import { useRunFeed, type FeedEvent } from "../../api";
+import { keys, queries, useRunFeed, type FeedEvent } from "../../api";
 import { Conversation, foldTalk, talkOf, turnsOf, type Called, type Talk } from "../../chat";
 import { objectOf } from "../../events/json";
 import { Badge, Button, Duration, Failure, JsonTree, Notice, StatusBadge } from "../../kit";
@@ -32,6 +32,7 @@ export function LiveRun({ run, base, messageKey, past, innerOf, onGrow, onSettle
   const shown = useMemo(() => withInner(talk, past), [talk, past]);
   const { phase } = feed.state;
   useEffect(onGrow, [talk, onGrow]);
+  useHistoryOf(run.thread_id, folding.steps);
   useEffect(() => {
     if (phase !== "ended" && phase !== "failed") return;
     let here = true;
@@ -78,11 +79,22 @@ export function LiveRun({ run, base, messageKey, past, innerOf, onGrow, onSettle
   );
 }
 
+/** The history grows with the run; quick steps are waited for. */
+function useHistoryOf(threadId: string, steps: number): void {
+  useEffect(() => {
+    if (steps === 0) return;
+    const timer = setTimeout(() => void queries.invalidateQueries({ queryKey: keys.thread(threadId, "history") }), 300);
+    return () => clearTimeout(timer);
+  }, [threadId, steps]);
+}
+
 /** Folds each event once, however often the component is drawn. */
 class Folding {
   /** The state as last told, and the node that is at work. */
   values: unknown = null;
   node: string | null = null;
+  /** How often the state was told: each time there is a new checkpoint. */
+  steps = 0;
   private talk: Talk;
   private done = 0;
 
@@ -101,6 +113,7 @@ class Folding {
 
   private look({ mode, namespace, data }: FeedEvent): void {
     if (namespace.length > 0) return;
+    if (mode === "values" || mode === "updates") this.steps += 1;
     if (mode === "values") this.values = data;
     if (mode === "tasks" && "input" in objectOf(data)) this.node = String(objectOf(data).name);
   }

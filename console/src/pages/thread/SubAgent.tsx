@@ -37,7 +37,7 @@ function Inner({ threadId, namespace }: { threadId: string; namespace: string })
   return (
     <section className={styles.inner} aria-label="Sub-agent">
       <h4>sub-agent</h4>
-      <Conversation talk={talkOf(values)} />
+      <Conversation talk={talkOf(values)} inside />
     </section>
   );
 }

@@ -63,12 +63,12 @@ function Questions({ threadId, pending, assistantId }: QuestionsProps) {
             draft={drafts[each.id] ?? draftOf(each.asked)}
             errors={errors[each.id] ?? {}}
             onChange={(draft) => setDrafts((before) => ({ ...before, [each.id]: draft }))}
+            action={
+              <Button kind={several ? "normal" : "primary"} busy={busy} onClick={() => void answer([each])}>
+                {several ? "Answer only this" : "Answer and go on"}
+              </Button>
+            }
           />
-          <div className={styles.formActions}>
-            <Button kind={several ? "normal" : "primary"} busy={busy} onClick={() => void answer([each])}>
-              {several ? "Answer only this" : "Answer and go on"}
-            </Button>
-          </div>
         </Panel>
       ))}
       {several && (

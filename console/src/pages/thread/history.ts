@@ -51,7 +51,7 @@ function checkpointOf(state: ThreadState, before: ThreadState | undefined): Chec
     step: numberOf(metadata.step),
     source,
     ran: source === "loop" ? named(before) : [],
-    next: state.next,
+    next: state.next.filter((name) => name !== "__start__"),
     at: state.created_at,
     runId: textOf(metadata.run_id),
     failed: state.tasks.some((task) => task.error !== null && task.error !== undefined),

@@ -131,7 +131,7 @@ function question(value: unknown, schema: unknown): Asked {
   const promptKey = PROMPTS.find((key) => textOf(value[key]));
   const optionsKey = OPTIONS.find((key) => isChoices(value[key]));
   const initialKey = INITIALS.find((key) => key in value);
-  const shown = new Set([promptKey, optionsKey].filter((key) => key !== undefined));
+  const shown = new Set([promptKey, optionsKey, initialKey].filter((key) => key !== undefined));
   const rest = Object.entries(value).filter(([key]) => !shown.has(key));
   const base = empty(schema);
   const options = optionsKey === undefined ? base.options : listOf(value[optionsKey]);
