@@ -40,6 +40,25 @@ def equalities(filter: JSON) -> JSON:
     return plain | spelled
 
 
+def contained(filters: Iterable[JSON]) -> JSON:
+    """What metadata must contain to pass every filter: not all that it takes, but an index can find it."""
+    part: JSON = {}
+    for filter in filters:
+        for key, wanted in filter.items():
+            part.setdefault(key, _part(wanted))
+    return part
+
+
+def _part(wanted: Any) -> Any:
+    if not isinstance(wanted, dict):
+        return wanted
+    conditions = cast("JSON", wanted)
+    if "$eq" in conditions:
+        return conditions["$eq"]
+    sought = conditions["$contains"]
+    return list(cast("Iterable[Any]", sought)) if isinstance(sought, (list, tuple, set)) else [sought]
+
+
 def _is_condition(wanted: JSON) -> bool:
     return bool(wanted) and wanted.keys() <= set(OPERATORS)
 

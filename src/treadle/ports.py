@@ -29,6 +29,7 @@ from treadle.model import (
     WebhookDeliveryLog,
 )
 from treadle.outbox import DeliveryQuery, DeliveryQueue
+from treadle.overview import FoundRun, RunSort
 from treadle.usage import Statistics, ThreadStorage
 
 T = TypeVar("T")
@@ -151,6 +152,36 @@ class RunQuery(Struct, kw_only=True, frozen=True):
     created_before: datetime | None = None
     limit: int = 10
     offset: int = 0
+
+
+class RunsQuery(Struct, kw_only=True, frozen=True):
+    """Runs of all threads, but for ended ones of temporary threads. ``statuses`` empty: any.
+
+    ``after`` is the last run of the page before: what it is sorted by, as a number, and its position. What ``sort_by``
+    names and a run has not (yet) counts as 0. ``permitted`` is of the metadata of threads."""
+
+    ids: Sequence[str] | None = None
+    statuses: Sequence[RunStatus] = ()
+    assistant_id: str | None = None
+    thread_id: str | None = None
+    metadata: JSON | None = None
+    thread_metadata: JSON | None = None
+    tags: Sequence[str] = ()
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    sort_by: RunSort = "created_at"
+    ascending: bool = False
+    permitted: Sequence[JSON] = ()
+    limit: int = 10
+    after: tuple[int, int] | None = None
+    kwargs: bool = False
+
+
+class FoundRuns(Struct, frozen=True):
+    """``last`` is what the next page is after, None if there is none."""
+
+    runs: list[FoundRun]
+    last: tuple[int, int] | None
 
 
 class ThreadQuery(Struct, kw_only=True, frozen=True):
@@ -310,6 +341,15 @@ class Transaction(Protocol):
     def list_runs(self, query: RunQuery) -> list[Run]: ...
     def mark_cancel(self, run_id: str, action: CancelAction, reason: str) -> None:
         """Sets the durable mark on a running run; its worker is told once it is committed. A rollback outranks
+    def search_runs(self, query: RunsQuery) -> FoundRuns: ...
+    def count_runs(self, query: RunsQuery) -> int:
+        """How many there are, whatever ``limit`` and ``after`` say."""
+        ...
+
+    def has_checkpoints(self, thread_id: str, run_id: str) -> bool:
+        """Whether the run has come to a checkpoint on the thread."""
+        ...
+
         an interrupt; the same mark twice is one."""
         ...
 

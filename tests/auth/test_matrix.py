@@ -191,6 +191,16 @@ CASES: dict[str, list[Case]] = {
         Case("/runs/cancel", {"status": "all"}, owner=204),
         Case("/runs/cancel", {"status": "all"}, params={"action": "rollback"}, owner=204),
     ],
+    "POST /runs/search": [
+        Case("/runs/search", {}, other=empty),
+        Case("/runs/search", {"ids": ["{run}"]}, other=empty),
+        Case("/runs/search", {"thread_id": "{thread}"}, other=empty),
+        Case("/runs/search", {"status": "running", "thread_metadata": {"owner": "ann"}}, other=empty),
+    ],
+    "POST /runs/count": [
+        Case("/runs/count", {}, other=empty),
+        Case("/runs/count", {"ids": ["{run}"]}, other=empty),
+    ],
     "GET /threads/{thread_id}/runs": [Case(f"{T}/runs")],
     "GET /threads/{thread_id}/runs/{run_id}": [Case(DONE)],
     "DELETE /threads/{thread_id}/runs/{run_id}": [Case(DONE, owner=204), Case(BUSY, owner=204)],

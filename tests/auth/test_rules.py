@@ -434,3 +434,35 @@ def test_a_wrong_auth_object_is_refused_with_the_reason(code, text, tmp_path):
     load_graphs(config)
     with pytest.raises(ConfigError, match=text):
         auth_config(config)
+
+
+# --- runs of all threads ----------------------------------------------------------------------------------------------
+
+SEARCHED = """
+@auth.on.threads.create
+async def made(ctx, value):
+    value["metadata"]["team"] = ctx.user.identity
+
+@auth.on.threads.search
+async def searched(ctx, value):
+    HOW
+"""
+
+
+@pytest.mark.parametrize("how", ["return {'team': ctx.user.identity}", "value['metadata']['team'] = ctx.user.identity"])
+def test_runs_are_searched_by_what_the_rules_say_of_their_threads(how, tmp_path):
+    """By a filter, or by what a rule puts into the metadata to search for: that of the thread, not of the run."""
+    project = project_with(tmp_path / "project", OPEN + SEARCHED.replace("HOW", how))
+
+    async def use(users: Users) -> None:
+        late = {"assistant_id": "echo", "input": {}, "after_seconds": 3600, "metadata": {"team": "ben"}}
+        made = {}
+        for name, user in (("ann", users.ann), ("ben", users.ben)):
+            thread = ok(await user.post("/threads", json={}))
+            made[name] = ok(await user.post(f"/threads/{thread['thread_id']}/runs", json=late))["run_id"]
+        for name, user in (("ann", users.ann), ("ben", users.ben)):
+            found = ok(await user.post("/runs/search", json={"metadata": {"team": "ben"}}))
+            assert [run["run_id"] for run in found] == [made[name]]
+            assert ok(await user.post("/runs/count", json={})) == 1
+
+    serving_users(tmp_path / "data", use, project=project)

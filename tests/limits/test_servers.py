@@ -77,6 +77,22 @@ def test_runs_of_a_key_share_its_slots(tmp_path: Path) -> None:
     with_server(tmp_path, use, treadle={"keys": {"concurrency": 2}})
 
 
+def test_metrics_tell_what_runs_wait_for(tmp_path: Path) -> None:
+    async def use(server: Running) -> None:
+        first = await created(server, concurrency_key="ann")
+        await started(server, first)
+        await created(server, concurrency_key="ann")
+        await created(server, concurrency_key="bob")
+        waiting = await created(server, {**SLEEPER, "after_seconds": 3600})
+        other = await created(server, concurrency_key="bob")
+        await started(server, await created(server))
+        answer = await server.get("/metrics?format=json")
+        queued = {each["blocked_by"]: each["runs"] for each in answer["runs"]["queued"]}
+        assert queued == {"key": 2, "time": 1}, (waiting, other)
+
+    with_server(tmp_path, use)
+
+
 def test_without_a_configuration_one_run_of_a_key_runs_at_a_time(tmp_path: Path) -> None:
     async def use(server: Running) -> None:
         first, second = await created(server, concurrency_key="k"), await created(server, concurrency_key="k")

@@ -24,6 +24,8 @@ from treadle.backends.engine import Connection
 from treadle.ports import Limits
 
 TIME, THREAD = "time", "thread"
+KIND_OF_BLOCKER = "substr(blocked_by, 1, instr(blocked_by || ':', ':') - 1)"
+"""In SQL, what a run waits for without its name: time, thread, graph or key; null if it waits for nothing."""
 _EXAMINED = 256
 """How many runs one claim looks at: other writes are not to wait for more."""
 _BATCH = 64

@@ -14,6 +14,7 @@ from treadle.backends.crons import CronVerbs
 from treadle.backends.engine import Connection
 from treadle.backends.hub import Hub
 from treadle.backends.limits import leave, wake_thread
+from treadle.backends.run_rows import RunSearchVerbs
 from treadle.backends.thread_rows import ThreadVerbs
 from treadle.errors import LeaseLost
 from treadle.model import ACTIVE, JSON, Assistant, CancelAction, Event, Run, Thread, ThreadStatus, ThreadTTL
@@ -99,7 +100,7 @@ def standing(conn: Connection, run_id: str) -> Standing | None:
     return Standing(*row) if row else None
 
 
-class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
+class SqlTransaction(ThreadVerbs, RunSearchVerbs, CronVerbs, webhooks.DeliveryVerbs):
     """ports.Transaction over one connection. ``tell`` runs a hint once the transaction is durable."""
 
     def __init__(self, conn: Connection, *, now: int, hub: Hub, tell: Tell) -> None:
@@ -250,12 +251,12 @@ class SqlTransaction(ThreadVerbs, CronVerbs, webhooks.DeliveryVerbs):
         metadata, kwargs = rows.dump(run.metadata), orjson.dumps(run.kwargs)
         self._conn.execute(
             "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, multitask_strategy, created_at, updated_at,"
-            " available_at, temporary, metadata, webhook, priority, concurrency_key, blocked_by)"
-            f" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, {_BLOCKED_BY})",
+            " available_at, temporary, metadata, webhook, priority, concurrency_key, tags, blocked_by)"
+            f" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, {_BLOCKED_BY})",
             (
                 *(run.run_id, run.thread_id, run.assistant_id, run.graph_id, run.multitask_strategy, self.now),
                 *(run.available_at, run.temporary, metadata, run.kwargs.get("webhook")),
-                *(run.priority, run.concurrency_key),
+                *(run.priority, run.concurrency_key, rows.dump_or_none(run.kwargs["config"].get("tags") or None)),
             ),
         )
         self._conn.execute("INSERT INTO run_requests (run_id, kwargs) VALUES (?, ?)", (run.run_id, kwargs))

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from treadle.backends.engine import Connection, Engine
 from treadle.backends.hub import Hub
-from treadle.usage import PRIORITY_CLASSES, Blocker, Depth, Figures, Waiting
+from treadle.backends.limits import KIND_OF_BLOCKER
+from treadle.usage import PRIORITY_CLASSES, Depth, Figures, Waiting
 
 TABLES = (
     "assistants",
@@ -26,9 +27,9 @@ _COUNT_SECONDS = 60.0
 """Counting goes through an index from end to end, so that its result is used for a while."""
 
 # One pass over the runs that are active: all that is asked of them is counted in it.
-_ACTIVE = """
+_ACTIVE = f"""
 SELECT status, graph_id, CASE WHEN priority < 0 THEN 0 WHEN priority = 0 THEN 1 ELSE 2 END,
-    coalesce(substr(blocked_by, 1, 5), ''), count(*),
+    coalesce({KIND_OF_BLOCKER}, 'nothing'), count(*),
     min(CASE WHEN available_at <= ? THEN available_at END)
 FROM runs WHERE status IN ('pending', 'running') GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
@@ -41,7 +42,6 @@ ORDER BY available_at LIMIT 10000
 _PATIENCE = 20
 """A count is used again for so many times what it took: scrapers are not to make a long queue slower."""
 _SLOW_SECONDS = 0.05
-_BLOCKERS: Mapping[str, Blocker] = {"": "nothing", "time": "time", "threa": "thread", "graph": "graph", "key:": "key"}
 
 
 class Active(NamedTuple):
@@ -113,4 +113,4 @@ def _waiting(due: list[tuple[int, int]], now: int) -> Waiting:
 def _depth(row: tuple[Any, ...], now: int) -> Depth:
     _, graph_id, priority, blocked_by, runs, available_at = row
     oldest = None if available_at is None else (now - available_at) / 1e6
-    return Depth(graph_id, PRIORITY_CLASSES[priority], _BLOCKERS[blocked_by], runs, oldest)
+    return Depth(graph_id, PRIORITY_CLASSES[priority], blocked_by, runs, oldest)

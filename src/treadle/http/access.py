@@ -37,7 +37,8 @@ class Access:
     """What a route does to what, in the words of langgraph_sdk.auth. ``also`` are further rules that it must pass.
 
     ``flags`` are those that a flag of the query adds. ``uses``: it runs or opens a graph, and the assistant that is
-    named must be readable, unless it is a graph's own.
+    named must be readable, unless it is a graph's own. ``metadata`` is the field of the body that holds the metadata of
+    the resource, where that is not the body's own.
     """
 
     resource: Resource | None
@@ -45,6 +46,7 @@ class Access:
     also: tuple[tuple[Resource, str], ...] = ()
     flags: tuple[tuple[str, Resource, str], ...] = ()
     uses: bool = False
+    metadata: str = "metadata"
 
     def rules(self, query: Mapping[str, str]) -> list[tuple[str, str]]:
         """``(resource, action)`` of every rule; the first one's changes count."""
@@ -97,7 +99,9 @@ class Gate:
             content: Any = parse.decode(data, cast("type[object]", Any))
             content = content if spelled is None else spelled(content)
             parse.convert(content, body)
-        asked = values.Asked(request.path_params, request.query_params, content, self._assistants.known_id)
+        asked = values.Asked(
+            request.path_params, request.query_params, content, self._assistants.known_id, access.metadata
+        )
         scope = await self._judge(access, user, asked)
         return self._rewritten(request, asked), scope
 

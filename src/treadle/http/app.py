@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from treadle.http import assistants, crons, metrics, runs, store, system, thread_stream, threads, webhooks
+from treadle.http import assistants, crons, metrics, run_search, runs, store, system, thread_stream, threads, webhooks
 from treadle.http.custom import Prefixed, cors, has_cors, joined
 from treadle.http.routing import Operation, Services, on_http_error, routes
 from treadle.settings import Settings
@@ -26,7 +26,7 @@ PREFLIGHT_VARY = (
 
 def operations() -> list[Operation]:
     """The whole route table: the ``ROUTES`` of every module, joined here."""
-    modules = (assistants, threads, thread_stream, runs, crons, webhooks, store, system, metrics)
+    modules = (assistants, threads, thread_stream, runs, run_search, crons, webhooks, store, system, metrics)
     return [operation for module in modules for operation in module.ROUTES]
 
 

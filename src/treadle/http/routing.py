@@ -23,6 +23,7 @@ from treadle.ports import EventLog
 from treadle.service.access import within
 from treadle.service.assistants import Assistants
 from treadle.service.crons import Crons
+from treadle.service.run_search import RunSearches
 from treadle.service.runs import Runs
 from treadle.service.store import Store
 from treadle.service.threads import Threads
@@ -42,6 +43,7 @@ class Services:
     assistants: Assistants
     threads: Threads
     runs: Runs
+    run_searches: RunSearches
     crons: Crons
     webhooks: Webhooks
     store: Store

@@ -22,16 +22,23 @@ _IDS = ("thread_id", "run_id", "cron_id", "assistant_id", "delivery_id")
 
 class Asked:
     """A request to be judged: its path, its query, its body. ``content`` is the body as it is now, ``query`` the query
-    string if that has changed. ``identify`` gives the id of an assistant for its id or its graph's name."""
+    string if that has changed. ``identify`` gives the id of an assistant for its id or its graph's name. ``metadata``
+    names the field of the body that the rule sees as metadata."""
 
     def __init__(
-        self, path: Mapping[str, str], query: Mapping[str, str], content: Any, identify: Callable[[str], str]
+        self,
+        path: Mapping[str, str],
+        query: Mapping[str, str],
+        content: Any,
+        identify: Callable[[str], str],
+        metadata: str = "metadata",
     ) -> None:
         self.content = content
         self.query: bytes | None = None
         self.given = query
         self._path = path
         self._identify = identify
+        self._metadata = metadata
         self._put: list[Callable[[JSON, str, Any], None]] = []
 
     @property
@@ -86,7 +93,7 @@ class Asked:
             elif key == "namespace":
                 item[_NAMESPACES.get(action, key)] = list(value or ())
             elif key not in self._path:
-                item[key] = value
+                item[self._metadata if key == "metadata" else key] = value
 
     def _renamed(self, namespace: Any) -> bytes:
         """The query with another namespace, whose labels are joined by periods there."""
@@ -115,7 +122,7 @@ class Asked:
         fields = item if self.content is not None else {key: text for key, text in self.given.items() if key in _SHOWN}
         value: JSON = dict(fields)
         if action in _MARKED:
-            value["metadata"] = copy.deepcopy(value.get("metadata") or {})
+            value["metadata"] = copy.deepcopy(value.get(self._metadata) or {})
         for name in ("thread_id", "assistant_id", "cron_id"):
             if isinstance(value.get(name), str):
                 value[name] = self._id(name, value[name])

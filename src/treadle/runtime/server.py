@@ -16,6 +16,7 @@ from treadle.graph.load import Graphs, load_config, load_graphs
 from treadle.graph.loop import GraphThread, SameLoop
 from treadle.graph.storage import StorageConfig, storage_config
 from treadle.graph.webhooks import WebhookConfig, webhook_config
+from treadle.http import console
 from treadle.http.access import Gate
 from treadle.http.app import Services, build
 from treadle.http.custom import HttpConfig, Lifespan, http_config
@@ -28,6 +29,7 @@ from treadle.service.access import GuardedRecords, internally
 from treadle.service.admission import Admission
 from treadle.service.assistants import Assistants
 from treadle.service.crons import Crons
+from treadle.service.run_search import RunSearches
 from treadle.service.runs import Runs
 from treadle.service.store import Store
 from treadle.service.threads import Threads
@@ -97,6 +99,7 @@ class Runtime:
             assistants=assistants,
             threads=Threads(records, calls, clock, ttl=ttl),
             runs=runs,
+            run_searches=RunSearches(records, assistants),
             crons=Crons(records, runs, assistants, clock),
             webhooks=Webhooks(records),
             store=Store(backend.checkpoints.store, self._graph_loop, indexed=self._storage.index is not None),
@@ -212,5 +215,15 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
             http=http_config(project),
         )
         web = Web(runtime.app, listener, websockets=runtime.services.http.app is not None)
-        live(runtime, web, lambda: ready(web.url), others=others)
+
+        def accepted() -> None:
+            ready(web.url)
+            _tell_of_console(settings, f"{web.url}{runtime.services.http.prefix}/console")
+
+        live(runtime, web, accepted, others=others)
     return 0
+
+
+def _tell_of_console(settings: Settings, url: str) -> None:
+    if settings.console and console.is_built():
+        logger.info("the console is ready", url=url)

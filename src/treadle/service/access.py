@@ -38,10 +38,12 @@ from treadle.ports import (
     AssistantQuery,
     CronQuery,
     Ended,
+    FoundRuns,
     NewRun,
     Outcome,
     Records,
     RunQuery,
+    RunsQuery,
     ThreadQuery,
     Transaction,
 )
@@ -101,6 +103,12 @@ def requester() -> Requester | None:
     """Who makes the request that is being served; None without authentication."""
     scope = _scope.get()
     return None if scope is None or scope is _INTERNAL else Requester(scope.user.stored(), scope.stamps)
+
+
+def sees_all(resource: Filtered) -> bool:
+    """Whether the request that is being served may see all there is of a resource: no filter is on it."""
+    scope = _scope.get()
+    return scope is None or scope is _INTERNAL or not any(scope.filters.get(resource, [{"": ""}]))
 
 
 def internally(call: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
@@ -301,6 +309,19 @@ class GuardedTransaction:
 
     def list_runs(self, query: RunQuery) -> list[Run]:
         return self._tx.list_runs(query) if self._sees_thread(query.thread_id) else []
+
+    def search_runs(self, query: RunsQuery) -> FoundRuns:
+        permitted = self._permitted("threads")
+        if permitted is None:
+            return FoundRuns([], None)
+        return self._tx.search_runs(structs.replace(query, permitted=permitted))
+
+    def count_runs(self, query: RunsQuery) -> int:
+        permitted = self._permitted("threads")
+        return 0 if permitted is None else self._tx.count_runs(structs.replace(query, permitted=permitted))
+
+    def has_checkpoints(self, thread_id: str, run_id: str) -> bool:
+        return self._sees_thread(thread_id) and self._tx.has_checkpoints(thread_id, run_id)
 
     def mark_cancel(self, run_id: str, action: CancelAction, reason: str) -> None:
         self._require_run(run_id)

@@ -412,6 +412,30 @@ ROWS = (
         defect=True,
     ),
     Row(
+        "runs.search",
+        "issue 6, 1",
+        "Finds and counts runs of all threads, newest first, by status, assistant, thread, metadata, tags and time.",
+        (
+            "http/test_run_search.py::test_a_search_shows_what_became_of_runs_on_every_thread",
+            "http/test_run_search.py::test_runs_are_searched_and_counted_by_what_they_are",
+            "http/test_run_search.py::test_an_ended_stateless_run_is_gone_for_searches_too",
+            "backends/test_run_search.py::test_a_search_finds_what_a_look_at_every_run_finds",
+            "auth/test_rules.py::test_runs_are_searched_by_what_the_rules_say_of_their_threads",
+        ),
+        ("POST /runs/search", "POST /runs/count"),
+        divergence="An addition: the official server lists the runs of one thread.",
+    ),
+    Row(
+        "runs.search.pages",
+        "issue 6, 1",
+        "A page goes on after the last run of the one before, whatever runs have come or gone.",
+        (
+            "http/test_run_search.py::test_a_page_goes_on_where_the_one_before_ended_whatever_came_meanwhile",
+            "http/test_run_search.py::test_a_cursor_is_of_one_order",
+        ),
+        divergence="An addition: `x-pagination-next` is a cursor, to be sent as `after`.",
+    ),
+    Row(
         "runs.metadata",
         RUN,
         "A run's metadata joins the assistant's, the thread's and the request's, which wins.",
