@@ -339,8 +339,6 @@ class Transaction(Protocol):
         ...
 
     def list_runs(self, query: RunQuery) -> list[Run]: ...
-    def mark_cancel(self, run_id: str, action: CancelAction, reason: str) -> None:
-        """Sets the durable mark on a running run; its worker is told once it is committed. A rollback outranks
     def search_runs(self, query: RunsQuery) -> FoundRuns: ...
     def count_runs(self, query: RunsQuery) -> int:
         """How many there are, whatever ``limit`` and ``after`` say."""
@@ -350,6 +348,8 @@ class Transaction(Protocol):
         """Whether the run has come to a checkpoint on the thread."""
         ...
 
+    def mark_cancel(self, run_id: str, action: CancelAction, reason: str) -> None:
+        """Sets the durable mark on a running run; its worker is told once it is committed. A rollback outranks
         an interrupt; the same mark twice is one."""
         ...
 
