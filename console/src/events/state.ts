@@ -1,5 +1,5 @@
 import { pathOf, type LoggedEvent } from "./event";
-import { isObject, objectOf, type Json } from "./json";
+import { isObject, objectOf, textOf, type Json } from "./json";
 
 /** The state of one graph of a run as it was last said. `source` is the mode that said it. */
 export type GraphState = {
@@ -14,10 +14,16 @@ export type GraphState = {
  * States by namespace (`""` is the root graph), and what nodes gave since the log began, for logs that hold no state.
  * `updates` cannot be folded into a state: only the graph knows how it joins them.
  */
-export type States = { graphs: Map<string, GraphState>; updates: Json; interrupts: readonly unknown[] };
+export type States = {
+  graphs: Map<string, GraphState>;
+  updates: Json;
+  interrupts: readonly unknown[];
+  /** The id of the root graph's last checkpoint, where the log has them. */
+  checkpoint: string | null;
+};
 
 export function startStates(): States {
-  return { graphs: new Map(), updates: {}, interrupts: [] };
+  return { graphs: new Map(), updates: {}, interrupts: [], checkpoint: null };
 }
 
 export function copyStates(from: States): States {
@@ -27,9 +33,15 @@ export function copyStates(from: States): States {
 export function foldStates(states: States, event: LoggedEvent): void {
   const { type, payload } = objectOf(event.data);
   if (event.mode === "values") say(states, event, event.data, "values");
-  else if (event.mode === "checkpoints") say(states, event, objectOf(event.data).values, "checkpoints");
-  else if (event.mode === "debug" && type === "checkpoint") say(states, event, objectOf(payload).values, "checkpoints");
+  else if (event.mode === "checkpoints") foldCheckpoint(states, event, objectOf(event.data));
+  else if (event.mode === "debug" && type === "checkpoint") foldCheckpoint(states, event, objectOf(payload));
   else if (event.mode === "updates") foldUpdate(states, event);
+}
+
+function foldCheckpoint(states: States, event: LoggedEvent, checkpoint: Json): void {
+  say(states, event, checkpoint.values, "checkpoints");
+  const id = textOf(objectOf(objectOf(checkpoint.config).configurable).checkpoint_id);
+  if (event.namespace.length === 0 && id !== null) states.checkpoint = id;
 }
 
 function say(states: States, event: LoggedEvent, values: unknown, source: GraphState["source"]): void {

@@ -117,11 +117,11 @@ function Press({ id, state, selected, onPress, title, children }: PressProps) {
       className={classes(styles.press, "nopan")}
       title={title}
       aria-pressed={selected}
-      aria-label={spoken(id, state)}
       onFocus={(event) => show(event.currentTarget)}
       onClick={() => onPress(id)}
     >
       {children}
+      <span className="visually-hidden">{spoken(id, state)}</span>
     </button>
   );
 }
@@ -159,11 +159,9 @@ function titleOf({ id, tools }: Shown): string {
   return tools.length === 0 ? id : `${id}\ntools: ${tools.join(", ")}`;
 }
 
-function spoken(id: string, { phase, count, durationMs }: NodeState): string {
-  const parts = [id.replaceAll(":", ", "), phase === "idle" ? "" : phase];
-  if (count !== undefined && count > 1) parts.push(`${count} times`);
-  if (durationMs !== undefined) parts.push(briefly(durationMs));
-  return parts.filter(Boolean).join(", ");
+function spoken(id: string, { phase }: NodeState): string {
+  const around = id.split(":").slice(0, -1).join(", ");
+  return [phase === "idle" ? "" : `, ${phase}`, around && `, in ${around}`].join("");
 }
 
 function inSight(element: HTMLElement): boolean {

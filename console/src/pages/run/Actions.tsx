@@ -5,8 +5,8 @@ import { useNavigate } from "react-router";
 import { askAgain, call, client, keys, queries } from "../../api";
 import { Button, ButtonLink, Confirm, IconButton, Menu, toast, type MenuAction } from "../../kit";
 
-/** What can be done with a run. Each says how it went; the page follows by itself. */
-export function Actions({ run }: { run: Run }) {
+/** What can be done with a run. `checkpoint` is the one that its views are at: a fork begins there. Each says how it went; the page follows by itself. */
+export function Actions({ run, checkpoint }: { run: Run; checkpoint: string | null }) {
   const navigate = useNavigate();
   const [asking, setAsking] = useState<"delete" | "rollback" | null>(null);
   const [busy, setBusy] = useState<string | null>(null);
@@ -48,13 +48,19 @@ export function Actions({ run }: { run: Run }) {
       toast.good("A new run was started with the same input");
     });
 
+  const fork = () =>
+    attempt("Finding its checkpoint", async () => {
+      const at = checkpoint ?? (await lastCheckpoint(run));
+      void navigate(`/threads/${threadId}?tab=history${at === null ? "" : `&at=${at}`}`);
+    });
+
   const more: MenuAction[] = [
     { id: "again", label: "Run again with the same input", icon: "refresh", run: () => void again() },
     {
       id: "fork",
-      label: "Fork from its checkpoints",
+      label: "Fork from here",
       icon: "fork",
-      run: () => void navigate(`/threads/${threadId}?view=history&run=${runId}`),
+      run: () => void fork(),
     },
     ...(active
       ? [
@@ -69,10 +75,12 @@ export function Actions({ run }: { run: Run }) {
       : []),
     { id: "delete", label: "Delete…", icon: "trash", danger: true, run: () => setAsking("delete") },
   ];
-  const gone = (text: string) => {
-    changed();
+  const gone = async (text: string) => {
     toast.good(text);
-    void navigate(`/threads/${threadId}`);
+    // First away from its page: asking for it again would only be told that it is gone.
+    await navigate(`/threads/${threadId}`);
+    queries.removeQueries({ queryKey: keys.run(threadId, runId) });
+    changed();
   };
   return (
     <>
@@ -97,7 +105,7 @@ export function Actions({ run }: { run: Run }) {
         action="Delete the run"
         run={async () => {
           await client.runs.delete(threadId, runId);
-          gone("The run was deleted");
+          await gone("The run was deleted");
         }}
       >
         Its record and its events go. The checkpoints that it wrote stay with the thread.
@@ -109,11 +117,16 @@ export function Actions({ run }: { run: Run }) {
         action="Roll back"
         run={async () => {
           await client.runs.cancel(threadId, runId, true, "rollback");
-          gone("The run was rolled back");
+          await gone("The run was rolled back");
         }}
       >
         The run stops, and it goes together with every checkpoint that it wrote: the thread is as before it.
       </Confirm>
     </>
   );
+}
+
+async function lastCheckpoint(run: Run): Promise<string | null> {
+  const [last] = await client.threads.getHistory(run.thread_id, { limit: 1, metadata: { run_id: run.run_id } });
+  return last?.checkpoint.checkpoint_id ?? null;
 }

@@ -51,13 +51,17 @@ function Watched({ run }: { run: Run }) {
   const { thread_id: threadId, run_id: runId } = run;
   const shown = useRunView(threadId, runId);
   const overview = useOverview(run);
-  const { phase } = shown.feed;
+  const ended = shown.feed.phase === "ended" ? shown.feed.status : null;
   useEffect(() => {
-    // The end changes the run's record, its thread and every list that it is in.
-    if (phase !== "ended") return;
-    void queries.invalidateQueries({ queryKey: keys.runs() });
+    // The end changes the run's record, its thread and every list that it is in. A run that was rolled back or deleted
+    // has no record to ask for: its page stays as it was.
+    if (ended === null) return;
+    const own = keys.run(threadId, runId).join();
+    const predicate = ({ queryKey }: { queryKey: readonly unknown[] }) =>
+      ended !== "rolled_back" || !queryKey.join().startsWith(own);
+    void queries.invalidateQueries({ queryKey: keys.runs(), predicate });
     void queries.invalidateQueries({ queryKey: keys.thread(threadId) });
-  }, [phase, threadId]);
+  }, [ended, threadId, runId]);
   return (
     <Page
       title={`Run ${shortId(runId)}`}
@@ -66,9 +70,12 @@ function Watched({ run }: { run: Run }) {
         { label: `Thread ${shortId(threadId)}`, to: `/threads/${threadId}` },
       ]}
       aside={<Aside run={run} overview={overview} shown={shown} />}
-      actions={<Actions run={run} />}
+      actions={<Actions run={run} checkpoint={shown.view.states.checkpoint} />}
     >
       <Connection shown={shown} />
+      {ended === "rolled_back" && (
+        <Notice>This run was rolled back or deleted: what is here goes with a reload of the page.</Notice>
+      )}
       {overview?.blocked_by && <Notice>{WAITS[overview.blocked_by] ?? `It waits: ${overview.blocked_by}.`}</Notice>}
       {shown.feed.phase === "failed" && shown.total === 0 ? (
         <Failure error={shown.feed.error} what="The run's events could not be read" />
