@@ -13,7 +13,7 @@ export function columnsFor(doing: Doing): Column<FoundRun>[] {
     { key: "graph", header: "Assistant", width: "minmax(90px, 1fr)", cell: (run) => <Assistant run={run} /> },
     { key: "run", header: "Run", width: "130px", from: 900, cell: (run) => <CopyId id={run.run_id} what="run id" /> },
     { key: "thread", header: "Thread", width: "110px", from: 760, cell: (run) => <Thread run={run} /> },
-    { key: "tags", header: "Tags", width: "minmax(80px, 1fr)", from: 1100, cell: (run) => <Tags run={run} /> },
+    { key: "tags", header: "Tags", width: "minmax(80px, 1fr)", from: 980, cell: (run) => <Tags run={run} /> },
     {
       key: "attempts",
       header: "Attempts",

@@ -2,6 +2,7 @@ import { Loaded, oneOf, Page, Tabs, useUrl } from "../../kit";
 import { Crons } from "./Crons";
 import { Overview } from "./Overview";
 import { SettingsTable } from "./SettingsTable";
+import styles from "./server.module.css";
 import { useServer } from "./state";
 import { Store } from "./Store";
 import { Webhooks } from "./Webhooks";
@@ -26,9 +27,11 @@ export default function ServerPage() {
             id: "overview",
             label: "Overview",
             content: (
-              <Loaded query={server} what="The state of the server">
-                {(data) => <Overview state={data} />}
-              </Loaded>
+              <div className={styles.scrolls}>
+                <Loaded query={server} what="The state of the server">
+                  {(data) => <Overview state={data} />}
+                </Loaded>
+              </div>
             ),
           },
           {
@@ -36,21 +39,51 @@ export default function ServerPage() {
             label: "Workers",
             count: state?.workers.filter((worker) => worker.alive).length,
             content: (
-              <Loaded query={server} what="Workers">
-                {(data) => <Workers state={data} />}
-              </Loaded>
+              <div className={styles.scrolls}>
+                <Loaded query={server} what="Workers">
+                  {(data) => <Workers state={data} />}
+                </Loaded>
+              </div>
             ),
           },
-          { id: "webhooks", label: "Webhooks", count: state?.webhooks.failed, content: <Webhooks /> },
-          { id: "crons", label: "Crons", count: state?.crons.enabled, content: <Crons /> },
-          { id: "store", label: "Store", content: <Store /> },
+          {
+            id: "webhooks",
+            label: "Webhooks",
+            count: state?.webhooks.failed,
+            content: (
+              <div className={styles.fills}>
+                <Webhooks />
+              </div>
+            ),
+          },
+          {
+            id: "crons",
+            label: "Crons",
+            count: state?.crons.enabled,
+            content: (
+              <div className={styles.fills}>
+                <Crons />
+              </div>
+            ),
+          },
+          {
+            id: "store",
+            label: "Store",
+            content: (
+              <div className={styles.fills}>
+                <Store />
+              </div>
+            ),
+          },
           {
             id: "settings",
             label: "Settings",
             content: (
-              <Loaded query={server} what="Settings">
-                {(data) => <SettingsTable settings={data.settings} />}
-              </Loaded>
+              <div className={styles.scrolls}>
+                <Loaded query={server} what="Settings">
+                  {(data) => <SettingsTable settings={data.settings} />}
+                </Loaded>
+              </div>
             ),
           },
         ]}

@@ -12,6 +12,14 @@ export const COLUMNS: Column<FoundThread>[] = [
   },
   { key: "says", header: "Conversation", width: "minmax(140px, 3fr)", cell: (thread) => <Says thread={thread} /> },
   {
+    key: "graph",
+    header: "Graph",
+    width: "minmax(80px, 1fr)",
+    from: 600,
+    cell: ({ metadata }) =>
+      typeof metadata?.graph_id === "string" ? metadata.graph_id : <span className="muted">–</span>,
+  },
+  {
     key: "metadata",
     header: "Metadata",
     width: "minmax(100px, 1.4fr)",
@@ -70,9 +78,11 @@ function Says({ thread }: { thread: FoundThread }) {
   );
 }
 
+const ITS_OWN = new Set(["graph_id", "assistant_id"]);
+
 /** Its metadata but what the server puts there itself, as `key=value`, which the search understands. */
 function Metadata({ thread }: { thread: FoundThread }) {
-  const shown = Object.entries(thread.metadata ?? {}).filter(([key]) => key !== "assistant_id");
+  const shown = Object.entries(thread.metadata ?? {}).filter(([key]) => !ITS_OWN.has(key));
   const text = shown
     .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
     .join("  ");
