@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 
@@ -22,13 +22,31 @@ const compressed: Plugin = {
   },
 };
 
+/**
+ * Removes what earlier builds left, once the new files are there: a server may be handing them out meanwhile, and the page
+ * must never name a file that is gone.
+ */
+const swept: Plugin = {
+  name: "swept",
+  apply: "build",
+  writeBundle: {
+    order: "post",
+    sequential: true,
+    handler({ dir = "" }, bundle) {
+      for (const file of readdirSync(path.join(dir, "assets"))) {
+        if (!(`assets/${file.replace(/\.gz$/, "")}` in bundle)) rmSync(path.join(dir, "assets", file), { force: true });
+      }
+    },
+  },
+};
+
 export default defineConfig(({ command }) => ({
   // Built pages find their files relative to <base href>, which the server writes: it may be mounted under any path.
   base: command === "build" ? "./" : "/console/",
-  plugins: [react(), compressed],
+  plugins: [react(), compressed, swept],
   build: {
     outDir: "../src/treadle/console",
-    emptyOutDir: true,
+    emptyOutDir: false,
     target: ["chrome123", "edge123", "firefox121", "safari17.5"],
     // Inlined assets would need data: in more places of the content security policy than images.
     assetsInlineLimit: 0,

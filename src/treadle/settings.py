@@ -83,6 +83,7 @@ class Settings:
         False, "let webhooks reach loopback, private, link-local and other addresses that are not public"
     )
     auth_seconds: float = _setting(10.0, "time each handler of the project's auth gets before the request is refused")
+    console: bool = _setting(True, "serve the web console at /console")
     log_level: str = _setting("info", "debug, info, warning or error")
     log_json: bool = _setting(False, "log JSON lines instead of text")
 

@@ -98,6 +98,11 @@ def stages() -> list[list[Instruction]]:
     return found
 
 
+def stage(name: str) -> list[Instruction]:
+    """The one that is called so."""
+    return next(found for found in stages() if found[0][1].endswith(f" AS {name}"))
+
+
 def image_environment() -> dict[str, str]:
     """What ENV sets in the image that is run."""
     pairs = [pair for word, rest in stages()[-1] if word == "ENV" for pair in shlex.split(rest)]

@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -59,6 +60,7 @@ class Show:
             [f"--config={CONFIG}", f"--data={data}", *EMBEDDED, f"--port={free_port()}", "--log-level=warning"],
             log=data / "server.log",
         )
+        self.url = ""
         self.thread_id = ""
         self.run_id = ""
         self.events: list[StreamEvent] = []
@@ -68,18 +70,27 @@ class Show:
         self._restart: threading.Thread | None = None
 
     def play(self) -> list[Check]:
-        """The whole show. Returns what was to be seen, each with whether it was."""
-        try:
-            url = self.server.start()
-            self._say(" 1 ", f"A server, process {self.server.pid}, serves an agent at {url}. {_which_model()}")
-            with Client(url) as client:
-                self._stream(client)
-                self._say(" 5 ", "The run is over. What the thread holds now, and what was checked:")
-                return list(self._checks(client, url))
-        finally:
-            if self._restart:
-                self._restart.join()
-            self.server.stop()
+        """The whole show. Returns what was to be seen, each with whether it was. The server is left running."""
+        self.url = url = self.server.start()
+        self._say(" 1 ", f"A server, process {self.server.pid}, serves an agent at {url}. {_which_model()}")
+        with Client(url) as client:
+            self._stream(client)
+            self._say(" 5 ", "The run is over. What the thread holds now, and what was checked:")
+            return list(self._checks(client, url))
+
+    def stay(self) -> None:
+        """Keeps the server for whoever wants to look at the run in a browser, until Ctrl-C."""
+        place = f"{self.url}/console/threads/{self.thread_id}/runs/{self.run_id}"
+        self.console.print("\nLook at this run in the web console, and start others there; Ctrl-C ends the demo:")
+        self.console.print(f"[bold]{place}[/]", soft_wrap=True)
+        with suppress(KeyboardInterrupt):
+            while self.server.exit_code() is None:
+                threading.Event().wait(0.5)
+
+    def end(self) -> None:
+        if self._restart:
+            self._restart.join()
+        self.server.stop()
 
     def _stream(self, client: Client) -> None:
         self.thread_id = client.threads.create().thread_id
@@ -176,22 +187,31 @@ class Show:
         self.console.print(Padding(note, (1, 0)))
 
 
-def present(console: Console) -> bool:
-    """Plays the demo on ``console``. True if everything that was to happen did."""
+def present(console: Console, *, stay: bool = False) -> bool:
+    """Plays the demo on ``console``. True if everything that was to happen did. ``stay``: then offers the console."""
     with tempfile.TemporaryDirectory(prefix="treadle-demo-") as directory:
         show = Show(console, Path(directory))
         try:
             checks = show.play()
+            held = _conclude(console, checks)
+            if held and stay:
+                show.stay()
+            return held
         except ServerDied as error:
             report.fail(error.detail, details=error.log)
         except TreadleError as error:
             report.fail(error.detail, details=show.server.logged())
+        finally:
+            show.end()
+
+
+def _conclude(console: Console, checks: list[Check]) -> bool:
     console.print(_checked(checks))
     held = all(check.holds for check in checks)
-    end = (
-        "Your own graphs: [bold]treadle dev[/] beside your langgraph.json." if held else "[bold red]It did not hold.[/]"
+    your_own = (
+        "Your own graphs: [bold]treadle dev[/] beside your langgraph.json, then [bold]http://127.0.0.1:2024/console[/]."
     )
-    console.print(f"\n{end}")
+    console.print(f"\n{your_own if held else '[bold red]It did not hold.[/]'}")
     return held
 
 

@@ -8,9 +8,23 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from treadle.http import assistants, crons, metrics, run_search, runs, store, system, thread_stream, threads, webhooks
+from treadle.http import (
+    assistants,
+    console,
+    crons,
+    metrics,
+    run_search,
+    runs,
+    server,
+    store,
+    system,
+    thread_stream,
+    threads,
+    webhooks,
+)
 from treadle.http.custom import Prefixed, cors, has_cors, joined
 from treadle.http.routing import Operation, Services, on_http_error, routes
 from treadle.settings import Settings
@@ -26,7 +40,7 @@ PREFLIGHT_VARY = (
 
 def operations() -> list[Operation]:
     """The whole route table: the ``ROUTES`` of every module, joined here."""
-    modules = (assistants, threads, thread_stream, runs, run_search, crons, webhooks, store, system, metrics)
+    modules = (assistants, threads, thread_stream, runs, run_search, crons, webhooks, store, system, server, metrics)
     return [operation for module in modules for operation in module.ROUTES]
 
 
@@ -34,10 +48,11 @@ def build(services: Services, settings: Settings) -> ASGIApp:
     """The application over ``services``. It starts and stops nothing: the composition root does."""
     http = services.http
     table = [operation for operation in operations() if http.serves(operation)]
+    ours = [*routes(table, services), *(console.routes() if settings.console else ())]
     if http.app is None:
-        app = _plain(table, services)
+        app = _plain(table, ours)
     else:
-        app = joined(http, http.app, routes(table, services), services.gate)
+        app = joined(http, http.app, ours, services.gate)
         app.state.treadle_operations = table
     served: ASGIApp = Prefixed(app, http.prefix) if http.prefix else app
     if http.cors is not None:
@@ -47,11 +62,11 @@ def build(services: Services, settings: Settings) -> ASGIApp:
 
 def application(table: Sequence[Operation], services: Services) -> ASGIApp:
     """The routes of ``table`` with errors and CORS around them."""
-    return Cors(_plain(table, services))
+    return Cors(_plain(table, routes(table, services)))
 
 
-def _plain(table: Sequence[Operation], services: Services) -> Starlette:
-    app = Starlette(routes=routes(table, services), exception_handlers={HTTPException: on_http_error})
+def _plain(table: Sequence[Operation], ours: Sequence[BaseRoute]) -> Starlette:
+    app = Starlette(routes=ours, exception_handlers={HTTPException: on_http_error})
     app.router.redirect_slashes = False
     app.state.treadle_operations = table
     return app

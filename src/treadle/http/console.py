@@ -42,6 +42,10 @@ _HARDENED = {
 }
 
 
+def is_built(files: Path = FILES) -> bool:
+    return (files / "index.html").is_file()
+
+
 def routes(files: Path = FILES) -> list[Route]:
     """``/console`` and what lies below it: for browsers, and no part of the API that the OpenAPI document describes."""
     console = _Console(files)
