@@ -21,19 +21,31 @@ CONSOLE = Path(__file__).parents[2] / "console"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SECONDS = 240
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("node") is None, reason="the console's tests need Node 20.19 or newer"),
-    pytest.mark.skipif(
-        not Path(CHROMIUM).exists(), reason=f"the console's tests need {CHROMIUM}: apt install chromium"
-    ),
-]
+WITH_NODE = pytest.mark.skipif(
+    not (CONSOLE / "node_modules").is_dir() or shutil.which("node") is None,
+    reason="the console's tests need Node 20.19 or newer, and `make setup`",
+)
+WITH_BROWSER = pytest.mark.skipif(
+    not Path(CHROMIUM).exists(), reason=f"the console's tests need {CHROMIUM}: apt install chromium"
+)
 
 
+@WITH_NODE
+@WITH_BROWSER
 @pytest.mark.parametrize("file", sorted(path.name for path in (CONSOLE / "tests").glob("*.test.ts")))
 def test_the_console(file: str, tmp_path: Path, subtests: pytest.Subtests) -> None:
     assert (FILES / "index.html").exists(), "the console is not built: `make setup`"
-    report = tmp_path / "report.xml"
-    output, code = _vitest(f"tests/{file}", report)
+    _passes(tmp_path, subtests, "--config=vitest.browser.ts", f"tests/{file}")
+
+
+@WITH_NODE
+def test_the_parts_that_need_no_browser(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    _passes(tmp_path, subtests)
+
+
+def _passes(directory: Path, subtests: pytest.Subtests, *arguments: str) -> None:
+    report = directory / "report.xml"
+    output, code = _vitest(report, *arguments)
     cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
     assert cases, output
     for case in cases:
@@ -43,10 +55,10 @@ def test_the_console(file: str, tmp_path: Path, subtests: pytest.Subtests) -> No
     assert code == 0, output
 
 
-def _vitest(file: str, report: Path) -> tuple[str, int]:
-    """Runs one file, in a process group of its own: servers and browsers end with it, also when it takes too long."""
+def _vitest(report: Path, *arguments: str) -> tuple[str, int]:
+    """Runs vitest in a process group of its own: servers and browsers end with it, also when it takes too long."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TREADLE_", "LANG", "NODE_"))}
-    vitest = ["node_modules/.bin/vitest", "run", "--config=vitest.browser.ts", file]
+    vitest = ["node_modules/.bin/vitest", "run", *arguments]
     process = subprocess.Popen(
         [*vitest, "--reporter=default", "--reporter=junit", f"--outputFile.junit={report}"],
         cwd=CONSOLE,

@@ -21,6 +21,7 @@ from deploy import files
 from deploy.files import DEPLOY
 from server import until
 from services import free_port
+from treadle.http import console
 
 ROOT = DEPLOY.parent
 
@@ -109,6 +110,12 @@ def test_what_is_copied_is_let_through_by_dockerignore():
 def test_it_is_the_wheel_that_runs(image: Image):
     found = image.run(["python", "-c", "import treadle; print(treadle.__file__)"])
     assert found.stdout.startswith(str(image.root)), found
+
+
+@pytest.mark.skipif(not console.is_built(), reason="the console is not built")
+def test_the_console_is_in_the_wheel(image: Image):
+    found = image.run(["python", "-c", "from treadle.http import console; print(console.is_built(), console.FILES)"])
+    assert found.stdout.startswith(f"True {image.root}"), found
 
 
 def test_it_serves_is_healthy_and_stops_when_told(image: Image):
