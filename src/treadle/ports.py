@@ -83,6 +83,16 @@ class Lease(Struct, frozen=True):
     worker_id: str
 
 
+class WorkerInfo(Struct, frozen=True, kw_only=True):
+    """What a worker says of itself, for those who look after it. ``started_at`` in unix microseconds."""
+
+    host: str
+    pid: int
+    version: str
+    concurrency: int
+    started_at: int
+
+
 class Limits(Struct, frozen=True):
     """How many runs may run at once: of each graph named in ``graphs``, and of any one concurrency key."""
 
@@ -449,8 +459,9 @@ class Queue(Protocol):
         writes that the earlier attempt left on checkpoints of earlier runs are removed."""
         ...
 
-    async def renew(self, worker_id: str, seconds: float) -> dict[str, CancelAction]:
-        """Extends the lease of the worker and returns the cancel marks on its runs."""
+    async def renew(self, worker_id: str, seconds: float, info: WorkerInfo | None = None) -> dict[str, CancelAction]:
+        """Extends the lease of the worker and returns the cancel marks on its runs. ``info`` is what it says of itself,
+        the same each time."""
         ...
 
     async def rescue(self, *, max_attempts: int, exclusive: bool = False, steady_seconds: float = 0.0) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from treadle.model import RunStatus
+from treadle.overview import CronsState, OutboxState, WorkerState
 
 
 class Usage(Struct):
@@ -87,7 +88,23 @@ class Figures(Struct, kw_only=True, frozen=True):
     file_bytes: Mapping[str, int]
 
 
+class Holdings(Struct, kw_only=True, frozen=True):
+    """What the database holds now, for those who look after the server; ``figures`` are of the same moment."""
+
+    figures: Figures
+    kind: Literal["sqlite", "postgres"]
+    version: str
+    runs: Mapping[RunStatus, int]
+    workers: Sequence[WorkerState]
+    outbox: OutboxState
+    crons: CronsState
+
+
 class Statistics(Protocol):
     async def figures(self) -> Figures:
         """All of it, read off the calling loop. Cheap enough for every few seconds."""
+        ...
+
+    async def holdings(self) -> Holdings:
+        """As ``figures``. Runs that take long to count are counted seldom."""
         ...

@@ -235,6 +235,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "GET /webhooks/deliveries/{delivery_id}": [Case("/webhooks/deliveries/{delivery}")],
     "POST /webhooks/deliveries/{delivery_id}/redeliver": [Case("/webhooks/deliveries/{delivery}/redeliver")],
+    "GET /server": [Case("/server", other=403, owner=403)],
     "PUT /store/items": [
         Case("/store/items", {"namespace": ["notes"], "key": "a", "value": {"text": "bens"}}, other=own, owner=204),
         Case("/store/items", {"namespace": ["ann", "notes"], "key": "a", "value": {"text": "b"}}, other=own, owner=204),

@@ -466,3 +466,32 @@ def test_runs_are_searched_by_what_the_rules_say_of_their_threads(how, tmp_path)
             assert ok(await user.post("/runs/count", json={})) == 1
 
     serving_users(tmp_path / "data", use, project=project)
+
+
+# --- the state of the server ------------------------------------------------------------------------------------------
+
+ADMIN = """
+@auth.on
+async def own(ctx, value):
+    return None if ctx.user.identity == "admin" else {"owner": ctx.user.identity}
+"""
+
+
+def test_the_state_of_the_server_is_for_who_may_see_all_threads(tmp_path):
+    project = project_with(tmp_path / "project", OPEN + ADMIN)
+
+    async def use(users: Users) -> None:
+        assert (await users.ann.get("/server")).status_code == 403
+        async with users.named("admin") as admin:
+            assert ok(await admin.get("/server"))["workers"]
+
+    serving_users(tmp_path / "data", use, project=project)
+
+
+def test_without_rules_the_state_of_the_server_is_for_whoever_is_known(tmp_path):
+    project = project_with(tmp_path / "project", OPEN)
+
+    async def use(users: Users) -> None:
+        assert ok(await users.ann.get("/server"))["queue"]["pending"] == 0
+
+    serving_users(tmp_path / "data", use, project=project)

@@ -10,7 +10,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from treadle.errors import LeaseLost, TreadleError
 from treadle.ports import Clock, Lease
@@ -52,6 +52,8 @@ class Engine(Protocol):
     A job may be run again when what it did was undone (a connection that broke, a race that was lost), so it changes
     nothing but the database. ``commits`` and ``jobs`` count what was written."""
 
+    @property
+    def kind(self) -> Literal["sqlite", "postgres"]: ...
     @property
     def clock(self) -> Clock: ...
     @property
@@ -99,6 +101,12 @@ class Engine(Protocol):
     def sizes(self, conn: Connection) -> dict[str, int]:
         """Bytes on the disk, by what takes them."""
         ...
+
+    def rows(self, conn: Connection, table: str) -> int:
+        """How many rows a table has, or about how many where that takes long to count."""
+        ...
+
+    def version(self, conn: Connection) -> str: ...
 
 
 # A run that has a worker is running. Said so, no index of running runs tempts a planner away from the one row.

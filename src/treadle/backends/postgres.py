@@ -52,6 +52,9 @@ _SETTINGS = {
     "jit": "off",
 }
 _SNAPSHOT = b"ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_ESTIMATE = "SELECT CAST(reltuples AS BIGINT) FROM pg_class WHERE oid = to_regclass(?)"
+_LARGE = 100_000
+"""Rows from which on the database's estimate is good enough: counting them takes it seconds."""
 _NOW = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
 
@@ -115,6 +118,8 @@ class _Session:
 
 class PostgresEngine(Submitting):
     """engine.Engine. ``start`` connects; the schema has to be there (``migrate``)."""
+
+    kind = "postgres"
 
     def __init__(self, url: str, *, clock: Clock | None = None, name: str = "treadle") -> None:
         self._url = url
@@ -207,6 +212,13 @@ class PostgresEngine(Submitting):
 
     def sizes(self, conn: Connection) -> dict[str, int]:
         return {"database": conn.execute("SELECT pg_database_size(current_database())").fetchone()[0]}
+
+    def rows(self, conn: Connection, table: str) -> int:
+        estimate = conn.execute(_ESTIMATE, (table,)).fetchone()[0]
+        return estimate if estimate >= _LARGE else conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+    def version(self, conn: Connection) -> str:
+        return conn.execute("SELECT current_setting('server_version')").fetchone()[0]
 
     # writing
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 import orjson
+from msgspec import structs
 
 from treadle.backends import checkpoints, retention, rows, sql, thread_rows, webhooks
 from treadle.backends.engine import Connection, Engine, hold
@@ -14,7 +15,7 @@ from treadle.backends.hub import Hub, TailFollower, ThreadFollower
 from treadle.backends.limits import Candidate, Turns, leave, wake_behind, wake_limited, wake_thread
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction, Event
-from treadle.ports import DEFAULT_LIMITS, Chunk, Claim, Claimed, Lease, Limits, Outcome, Transaction
+from treadle.ports import DEFAULT_LIMITS, Chunk, Claim, Claimed, Lease, Limits, Outcome, Transaction, WorkerInfo
 
 T = TypeVar("T")
 
@@ -38,6 +39,10 @@ RETURNING event_seq, (SELECT t.event_seq FROM threads t WHERE t.thread_id = ?4)
 _REQUEUE = """
 UPDATE runs SET status = 'pending', worker_id = NULL, crashes = crashes + ?, updated_at = ? WHERE run_id = ?
 RETURNING thread_id, graph_id, concurrency_key, limited
+"""
+_RENEW = """
+INSERT INTO workers (worker_id, expires_at, host, pid, version, concurrency, started_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (worker_id) DO UPDATE SET expires_at = excluded.expires_at
 """
 _LOST = """
 SELECT r.run_id, r.crashes, r.cancel_action FROM runs r JOIN threads t ON t.thread_id = r.thread_id
@@ -198,16 +203,15 @@ class SqlQueue:
         checkpoints.delete_loose_writes(conn, lease.thread_id, lease.run_id)
         return False
 
-    async def renew(self, worker_id: str, seconds: float) -> dict[str, CancelAction]:
-        return await self._engine.write(lambda conn: self._renew(conn, worker_id, seconds))
+    async def renew(self, worker_id: str, seconds: float, info: WorkerInfo | None = None) -> dict[str, CancelAction]:
+        return await self._engine.write(lambda conn: self._renew(conn, worker_id, seconds, info))
 
-    def _renew(self, conn: Connection, worker_id: str, seconds: float) -> dict[str, CancelAction]:
+    def _renew(
+        self, conn: Connection, worker_id: str, seconds: float, info: WorkerInfo | None
+    ) -> dict[str, CancelAction]:
         expires_at = self._engine.clock.now() + int(seconds * 1e6)
-        conn.execute(
-            "INSERT INTO workers (worker_id, expires_at) VALUES (?, ?)"
-            " ON CONFLICT (worker_id) DO UPDATE SET expires_at = excluded.expires_at",
-            (worker_id, expires_at),
-        )
+        said = (None,) * 5 if info is None else structs.astuple(info)
+        conn.execute(_RENEW, (worker_id, expires_at, *said))
         marked = conn.execute(
             "SELECT run_id, cancel_action FROM runs"
             " WHERE worker_id = ? AND status = 'running' AND cancel_action IS NOT NULL",

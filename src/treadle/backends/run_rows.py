@@ -65,9 +65,10 @@ class RunSearchVerbs:
         if query.sort_by != "created_at" or not _examines(query):
             return None
         parameters = _Parameters()
-        indexed = structs.replace(query, metadata=None, thread_metadata=None, tags=(), permitted=(), limit=self.examined)
+        most = self.examined
+        indexed = structs.replace(query, metadata=None, thread_metadata=None, tags=(), permitted=(), limit=most)
         page = _page(indexed, parameters)
-        row = self._conn.execute(f"{page} OFFSET {parameters.add(self.examined)}", parameters.values).fetchone()
+        row = self._conn.execute(f"{page} OFFSET {parameters.add(most)}", parameters.values).fetchone()
         return (row[0], row[1]) if row else None
 
     def count_runs(self, query: RunsQuery) -> int:

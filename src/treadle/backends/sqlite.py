@@ -54,6 +54,8 @@ class SqliteEngine(Submitting):
 
     ``commits`` and ``jobs`` count what the writer has done."""
 
+    kind = "sqlite"
+
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self.path = path
         self.clock = clock
@@ -130,6 +132,12 @@ class SqliteEngine(Submitting):
     def sizes(self, conn: Connection) -> dict[str, int]:
         files = {"database": self.path, "wal": self.path.with_name(f"{self.path.name}-wal")}
         return {name: file.stat().st_size if file.exists() else 0 for name, file in files.items()}
+
+    def rows(self, conn: Connection, table: str) -> int:
+        return conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+    def version(self, conn: Connection) -> str:
+        return sqlite3.sqlite_version
 
     # inside
 

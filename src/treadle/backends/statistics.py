@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from treadle.backends import holdings
 from treadle.backends.engine import Connection, Engine
 from treadle.backends.hub import Hub
 from treadle.backends.limits import KIND_OF_BLOCKER
-from treadle.usage import PRIORITY_CLASSES, Depth, Figures, Waiting
+from treadle.usage import PRIORITY_CLASSES, Depth, Figures, Holdings, Waiting
+
+T = TypeVar("T")
 
 TABLES = (
     "assistants",
@@ -50,21 +53,41 @@ class Active(NamedTuple):
     waiting: Waiting
 
 
+class Patient(Generic[T]):
+    """Asks again only after so many times what the asking took, where it took long."""
+
+    def __init__(self, ask: Callable[[Connection], T]) -> None:
+        self._ask = ask
+        self._found: T | None = None
+        self._until = 0.0
+
+    def look(self, conn: Connection) -> T:
+        began = time.monotonic()
+        if self._found is None or began >= self._until:
+            self._found = self._ask(conn)
+            took = time.monotonic() - began
+            self._until = began + _PATIENCE * took if took > _SLOW_SECONDS else began
+        return self._found
+
+
 class SqlStatistics:
     def __init__(self, engine: Engine, hub: Hub) -> None:
         self._engine = engine
         self._hub = hub
         self._rows: Mapping[str, int] = {}
         self._counted_at: float | None = None
-        self._active: Active | None = None
-        self._active_until = 0.0
+        self._active = Patient(self._ask_active)
+        self._by_status = Patient(holdings.runs_by_status)
 
     async def figures(self) -> Figures:
-        return await self._engine.read(self._read)
+        return await self._engine.read(self._figures)
 
-    def _read(self, conn: Connection) -> Figures:
+    async def holdings(self) -> Holdings:
+        return await self._engine.read(self._holdings)
+
+    def _figures(self, conn: Connection) -> Figures:
         now, counts = self._engine.clock.now(), self._hub.counts
-        active = self._look(conn, now)
+        active = self._active.look(conn)
         return Figures(
             pending=sum(depth.runs for depth in active.depths),
             running=active.running,
@@ -81,23 +104,31 @@ class SqlStatistics:
             file_bytes=self._engine.sizes(conn),
         )
 
-    def _look(self, conn: Connection, now: int) -> Active:
-        began = time.monotonic()
-        if self._active is None or began >= self._active_until:
-            found = conn.execute(_ACTIVE, (now,)).fetchall()
-            self._active = Active(
-                running=sum(row[4] for row in found if row[0] == "running"),
-                depths=[_depth(row, now) for row in found if row[0] == "pending"],
-                waiting=_waiting(conn.execute(_WAITING, (now,)).fetchall(), now),
-            )
-            took = time.monotonic() - began
-            self._active_until = began + _PATIENCE * took if took > _SLOW_SECONDS else began
-        return self._active
+    def _holdings(self, conn: Connection) -> Holdings:
+        now = self._engine.clock.now()
+        return Holdings(
+            figures=self._figures(conn),
+            kind=self._engine.kind,
+            version=self._engine.version(conn),
+            runs=self._by_status.look(conn),
+            workers=holdings.workers(conn, now),
+            outbox=holdings.outbox(conn, now),
+            crons=holdings.crons(conn),
+        )
+
+    def _ask_active(self, conn: Connection) -> Active:
+        now = self._engine.clock.now()
+        found = conn.execute(_ACTIVE, (now,)).fetchall()
+        return Active(
+            running=sum(row[4] for row in found if row[0] == "running"),
+            depths=[_depth(row, now) for row in found if row[0] == "pending"],
+            waiting=_waiting(conn.execute(_WAITING, (now,)).fetchall(), now),
+        )
 
     def _count(self, conn: Connection) -> Mapping[str, int]:
         now = self._engine.clock.monotonic()
         if self._counted_at is None or now - self._counted_at >= _COUNT_SECONDS:
-            self._rows = {table: conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+            self._rows = {table: self._engine.rows(conn, table) for table in TABLES}
             self._counted_at = now
         return self._rows
 

@@ -19,7 +19,7 @@ from treadle.http.access import PUBLIC, Access, Gate
 from treadle.http.custom import HttpConfig
 from treadle.http.responses import error_response
 from treadle.http.sse import Streams
-from treadle.ports import EventLog
+from treadle.ports import Clock, EventLog
 from treadle.service.access import within
 from treadle.service.assistants import Assistants
 from treadle.service.crons import Crons
@@ -37,9 +37,11 @@ Requests = Counter[tuple[str, str, int]]
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """What endpoints may use. The composition root makes it."""
+    """What endpoints may use. The composition root makes it, at ``started_at`` (unix microseconds)."""
 
     settings: Settings
+    clock: Clock
+    started_at: int
     assistants: Assistants
     threads: Threads
     runs: Runs

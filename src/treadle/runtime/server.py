@@ -96,6 +96,8 @@ class Runtime:
         )
         return Services(
             settings=self.settings,
+            clock=clock,
+            started_at=clock.now(),
             assistants=assistants,
             threads=Threads(records, calls, clock, ttl=ttl),
             runs=runs,

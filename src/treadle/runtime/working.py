@@ -7,12 +7,13 @@ import os
 import re
 import secrets
 import socket
+from importlib.metadata import version
 
 import structlog
 
 from treadle.graph.load import Graphs
 from treadle.graph.loop import GraphThread, SameLoop, blocked_on
-from treadle.ports import Backend
+from treadle.ports import Backend, Clock, WorkerInfo
 from treadle.settings import Settings
 from treadle.worker.execute import Tools
 from treadle.worker.lease import LeaseKeeper
@@ -27,6 +28,16 @@ def worker_id() -> str:
     """``HOST-PID-RANDOM``: says where it is, and is never used twice."""
     host = re.sub(r"[^\w.-]", "-", socket.gethostname())
     return f"{host[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _info(settings: Settings, clock: Clock) -> WorkerInfo:
+    return WorkerInfo(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=version("treadle"),
+        concurrency=settings.concurrency,
+        started_at=clock.now(),
+    )
 
 
 class Working:
@@ -47,14 +58,14 @@ class Working:
             clock=backend.clock,
             settings=settings,
         )
-        self.worker = Worker(worker_id(), self._tools, backend.wakeup)
+        self.worker = Worker(worker_id(), self._tools, backend.wakeup, _info(settings, backend.clock))
         self._life: asyncio.Future[None] | None = None
         self._keeper: LeaseKeeper | None = None
         self.stuck = False
 
     async def start(self) -> None:
         loop = self._loop
-        await self._backend.queue.renew(self.worker.worker_id, self._settings.lease_seconds)
+        await self._backend.queue.renew(self.worker.worker_id, self._settings.lease_seconds, self.worker.info)
         self._life = asyncio.ensure_future(loop.submit(self.worker.run()))
         self._keeper = LeaseKeeper(
             self.worker, self._tools, graph_loop=loop.loop, blocked_on=lambda: blocked_on(loop.thread_id)

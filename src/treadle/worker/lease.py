@@ -83,7 +83,8 @@ class LeaseKeeper:
             logger.error("keeping the lease failed", step=getattr(step, "__name__", ""), error=repr(error))
 
     async def _renew(self) -> None:
-        marks = await self._tools.queue.renew(self._worker.worker_id, self._tools.settings.lease_seconds)
+        worker, seconds = self._worker, self._tools.settings.lease_seconds
+        marks = await self._tools.queue.renew(worker.worker_id, seconds, worker.info)
         for run_id, action in marks.items():
             self._worker.cancel(run_id, action)
 

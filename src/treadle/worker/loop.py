@@ -10,7 +10,7 @@ import structlog
 
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction
-from treadle.ports import Wakeup
+from treadle.ports import Wakeup, WorkerInfo
 from treadle.worker.attempt import Attempt
 from treadle.worker.execute import Tools, execute
 
@@ -18,10 +18,12 @@ logger = structlog.get_logger("treadle.worker")
 
 
 class Worker:
-    """``run`` is its life, on the loop of the graphs; ``cancel`` may be called from any thread."""
+    """``run`` is its life, on the loop of the graphs; ``cancel`` may be called from any thread. ``info`` is what it
+    says of itself."""
 
-    def __init__(self, worker_id: str, tools: Tools, wakeup: Wakeup) -> None:
+    def __init__(self, worker_id: str, tools: Tools, wakeup: Wakeup, info: WorkerInfo | None = None) -> None:
         self.worker_id = worker_id
+        self.info = info
         self._tools = tools
         self._wakeup = wakeup
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -48,6 +48,20 @@ ROWS = (
         "Counts of our own stand beside the official ones.",
     ),
     Row(
+        "system.state",
+        "issue 6, 5",
+        "Queue, runs by status, workers and their leases, database, webhooks, crons and settings.",
+        (
+            "http/test_server_state.py::test_the_state_of_a_server_that_has_nothing_to_do",
+            "http/test_server_state.py::test_the_state_tells_of_runs_that_wait_and_of_the_workers_that_run_others",
+            "http/test_server_state.py::test_the_state_tells_of_webhooks_and_crons",
+            "http/test_server_state.py::test_of_secrets_the_state_tells_only_whether_they_are_set",
+            "auth/test_rules.py::test_the_state_of_the_server_is_for_who_may_see_all_threads",
+        ),
+        ("GET /server",),
+        "An addition. With auth it is for users whose rules let them see all threads.",
+    ),
+    Row(
         "system.ok",
         SYSTEM,
         "`{ok: true}`.",
