@@ -1,6 +1,6 @@
 import type { Client, StreamMode } from "@langchain/langgraph-sdk";
 
-import { expect, faults, openContext, test, type Page, type Server } from "./support";
+import { expect, faults, test, type Page, type Server } from "./support";
 import { Cuttable } from "./support/cuttable";
 
 const ALL: StreamMode[] = ["values", "updates", "tasks", "messages-tuple", "custom", "events"];
@@ -242,26 +242,24 @@ test("a run that is not there says so", async ({ api, complaints, open, page }) 
   await page.getByText("There is no such run").waitFor();
 });
 
-test("no view has a serious fault, in light and dark, wide and narrow", async ({
-  api,
-  browser,
-  complaints,
-  server,
-}) => {
+const WIDE = ["Messages", "State", "Events", "Details"];
+
+test.for([
+  { width: 1440, views: WIDE },
+  { width: 360, views: ["Graph", "Timeline", ...WIDE] },
+])("no view has a serious fault in light and dark, $width wide", async ({ width, views }, { api, open, page }) => {
   const run = await begin(api, "agent", { messages: [{ role: "user", content: "How is Berlin?" }] });
   await api.runs.join(run.threadId, run.runId);
-  for (const colorScheme of ["light", "dark"] as const) {
-    for (const width of [1440, 360]) {
-      const context = await openContext(browser, complaints, { colorScheme, viewport: { width, height: 800 } });
-      const page = await context.newPage();
-      for (const view of ["graph", "timeline", "messages", "state", "events", "details"]) {
-        await page.goto(`${server.console}${run.place}?view=${view}`);
-        await status(page, "success");
-        await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
-        expect(await faults(page), `${view}, ${colorScheme}, ${width}`).toEqual([]);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth), view).toBeLessThanOrEqual(width);
-      }
-      await context.close();
+  await page.setViewportSize({ width, height: 800 });
+  await open(run.place);
+  await counted(page);
+  for (const view of views) {
+    await page.getByRole("tab", { name: view }).click();
+    await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+    for (const theme of ["light", "dark"]) {
+      await page.evaluate((chosen) => (document.documentElement.dataset.theme = chosen), theme);
+      expect(await faults(page), `${view}, ${theme}`).toEqual([]);
     }
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), view).toBeLessThanOrEqual(width);
   }
 });
