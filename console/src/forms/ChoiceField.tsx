@@ -4,8 +4,8 @@ import styles from "./forms.module.css";
 import type { ControlProps } from "./PlaceField";
 
 const UNSET = "";
-/** As many are seen at once; more are behind a list. */
-const MOST_SEEN = 4;
+/** So many characters are seen at once, on narrow screens too; more are behind a list. */
+const MOST_SEEN = 28;
 
 /** One of constants, of any type: each is known by its JSON. */
 export function ChoiceField({ label, hint, path, value, onChange, required, shape }: ControlProps<"choice">) {
@@ -19,10 +19,13 @@ export function ChoiceField({ label, hint, path, value, onChange, required, shap
   // What is not among them came from JSON; it is shown, with its error, rather than dropped.
   const strange =
     given !== UNSET && !options.some((each) => each.value === given) ? [{ value: given, label: given }] : [];
-  const unset = required && given !== UNSET ? [] : [{ value: UNSET, label: "not given" }];
+  const unset =
+    required && given !== UNSET
+      ? []
+      : [{ value: UNSET, label: shape.fallback === undefined ? "not given" : "default" }];
   const all = [...unset, ...options, ...strange];
   const take = (chosen: string) => onChange(chosen === UNSET ? undefined : (JSON.parse(chosen) as unknown));
-  const short = all.length <= MOST_SEEN && all.every((each) => each.label.length <= 14);
+  const short = all.reduce((length, each) => length + each.label.length, 0) <= MOST_SEEN;
   return (
     <Field {...{ label, hint: hint || undefined, error, required }}>
       {(tie) =>

@@ -38,11 +38,14 @@ export function PlaceField({ schema, ...place }: PlaceProps & { schema: Schema }
   const root = useRoot();
   const shape = shapeOf(schema, root, place.name);
   const { value, onChange, required } = place;
-  const removable = !required && value !== undefined && place.name !== "" && typeof place.path.at(-1) === "string";
+  // A choice has "not given" among its options.
+  const chooses = shape.kind === "choice" || shape.kind === "boolean";
+  const removable =
+    !required && !chooses && value !== undefined && place.name !== "" && typeof place.path.at(-1) === "string";
   return (
     <div className={styles.place}>
       <div className={styles.control}>{controlOf(shape, schema, place)}</div>
-      {(removable || (shape.nullable && value !== null)) && (
+      {(removable || (shape.nullable && !chooses && value !== null)) && (
         <div className={styles.tools}>
           {shape.nullable && value !== null && (
             <Button
@@ -124,6 +127,10 @@ function shows({ kind }: Shape, value: unknown): boolean {
 function hintOf({ description, fallback }: Shape): string {
   const said = (description.split("\n\n")[0] ?? "").replaceAll(/\s+/g, " ").trim();
   if (fallback === undefined) return said;
+  return `${said}${said === "" ? "" : " "}Default: ${fallbackText(fallback)}`;
+}
+
+function fallbackText(fallback: unknown): string {
   const text = JSON.stringify(fallback);
-  return `${said}${said === "" ? "" : " "}Default: ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`;
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -6,14 +6,15 @@ import { Draft, readNumber } from "./draft";
 import type { ControlProps } from "./PlaceField";
 
 /** Text of any number of lines. Emptied, an optional one is left out; what came empty stays so. */
-export function TextPlace({ label, hint, path, value, onChange, required }: ControlProps<"text">) {
+export function TextPlace({ label, hint, path, value, onChange, required, shape }: ControlProps<"text">) {
   const error = useProblem(path);
   const text = typeof value === "string" ? value : "";
   return (
     <TextArea
       {...{ label, hint: hint || undefined, error, required }}
       rows={Math.min(10, text.split("\n").length)}
-      placeholder={value === undefined ? "not given" : "empty text"}
+      placeholder={value === undefined ? placeholderOf(shape.fallback) : "empty text"}
+      style={{ resize: text.includes("\n") ? "vertical" : "none" }}
       value={text}
       onChange={(typed) => onChange(typed === "" && !required ? undefined : typed)}
     />
@@ -31,7 +32,7 @@ export function NumberField({ label, hint, path, value, onChange, required, shap
       {...{ label, hint: hint || undefined, error, required }}
       code
       inputMode={shape.integer ? "numeric" : "decimal"}
-      placeholder="not given"
+      placeholder={placeholderOf(shape.fallback)}
       value={shown}
       onChange={(next) => {
         setTyped(next);
@@ -39,4 +40,8 @@ export function NumberField({ label, hint, path, value, onChange, required, shap
       }}
     />
   );
+}
+
+function placeholderOf(fallback: unknown): string {
+  return typeof fallback === "string" || typeof fallback === "number" ? `${fallback} unless given` : "not given";
 }

@@ -21,13 +21,13 @@ export function Controls({ direction, onDirection, groups, anyClosed, onGroups }
       <IconButton small icon="minus" label="Zoom out" onClick={() => void flow.zoomOut()} />
       <IconButton
         small
-        icon="screen"
+        icon="fit"
         label="Show all"
         onClick={() => void flow.fitView({ padding: 0.06, maxZoom: 1.1 })}
       />
       <IconButton
         small
-        icon={turned === "right" ? "right" : "down"}
+        icon={turned === "right" ? "across" : "downward"}
         label={turned === "right" ? "Draw from left to right" : "Draw from top to bottom"}
         onClick={() => onDirection(turned)}
       />

@@ -89,14 +89,14 @@ function Flow({
         elementsSelectable={false}
         deleteKeyCode={null}
         selectionKeyCode={null}
+        zIndexMode="manual"
         zoomOnDoubleClick={false}
         disableKeyboardA11y
         // A page scrolls on over a graph in it; with Ctrl, or two fingers, the graph zooms.
         preventScrolling={false}
         zoomOnScroll={false}
         onPaneClick={() => onSelect?.(null)}
-        // The libraries we stand on are named, with their licences, in the documentation.
-        proOptions={{ hideAttribution: true }}
+        attributionPosition="bottom-left"
       />
       <Controls
         direction={direction}
@@ -142,6 +142,8 @@ function nodesOf(
     nodes.push({
       id: shown.id,
       type: "box",
+      // Names of sub-graphs stand over the edges that come in, their nodes over all.
+      zIndex: shown.open ? 1 : 2,
       position: { x: box.x, y: box.y },
       width: box.width,
       height: box.height,
@@ -164,7 +166,7 @@ function edgesOf(view: View, layout: Layout, states: NodeStates): Edge<EdgeConte
     source: edge.source,
     target: edge.target,
     type: "path",
-    zIndex: 1,
+    zIndex: 0,
     data: {
       points: layout.edges.get(edge.id)?.points ?? [],
       labelAt: layout.edges.get(edge.id)?.label ?? null,

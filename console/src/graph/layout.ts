@@ -17,12 +17,12 @@ export type Layout = {
 };
 
 const NODE_HEIGHT = 34;
-const HEAD = 30;
+const HEAD = 38;
 const PAD = 14;
 // Monospace of 12 px, with room for the mark, the count and the duration.
 const CHAR = 7.3;
 const NODE_EXTRA = 62;
-const NODE_WIDTHS = [104, 250] as const;
+const NODE_WIDTHS = [104, 330] as const;
 
 type Size = { width: number; height: number };
 type Path = { points: Point[]; label: Point | null; owner: string | null };
@@ -97,13 +97,34 @@ function sizeOf(
   paths: Map<string, Path>,
 ): Size {
   if (node.children.length > 0) {
-    const { width, height } = part(view, node.id, direction, boxes, paths);
-    return { width: Math.max(width, node.name.length * CHAR + 100), height };
+    const size = part(view, node.id, direction, boxes, paths);
+    // Edges come in at the middle: its name ends before that, so that they do not cross it.
+    const name = node.name.length * CHAR + 40;
+    return widened(node, size, direction === "down" ? 2 * name : name + 60, boxes, paths);
   }
   if (node.kind === "start" || node.kind === "end") return { width: 62, height: 26 };
   const [least, most] = NODE_WIDTHS;
   const extra = node.kind === "group" ? NODE_EXTRA + 22 : NODE_EXTRA;
   return { width: Math.min(Math.max(node.name.length * CHAR + extra, least), most), height: NODE_HEIGHT };
+}
+
+/** A sub-graph at least so wide, with what is in it in the middle. */
+function widened(node: Shown, size: Size, least: number, boxes: Map<string, Box>, paths: Map<string, Path>): Size {
+  const by = { x: Math.max(0, least - size.width) / 2, y: 0 };
+  if (by.x === 0) return size;
+  for (const id of node.children) {
+    const box = boxes.get(id);
+    if (box) boxes.set(id, { ...box, ...moved(box, by) });
+  }
+  for (const [id, path] of paths) {
+    if (path.owner !== node.id) continue;
+    paths.set(id, {
+      ...path,
+      points: path.points.map((point) => moved(point, by)),
+      label: path.label && moved(path.label, by),
+    });
+  }
+  return { width: least, height: size.height };
 }
 
 function labelSize(label: string) {

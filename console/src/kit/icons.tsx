@@ -35,8 +35,11 @@ const PATHS = {
   info: <path d="M8 1.8a6.2 6.2 0 1 1 0 12.4A6.2 6.2 0 0 1 8 1.8zM8 7.3v3.7M8 5h.01" />,
   link: <path d="M9.5 3h3.5v3.5M13 3 7.5 8.5M11 9.5V13H3V5h3.5" />,
   clock: <path d="M8 1.8a6.2 6.2 0 1 1 0 12.4A6.2 6.2 0 0 1 8 1.8zM8 4.5V8l2.5 1.5" />,
-  open: <path d="M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3" />,
-  fold: <path d="M6 3v3H3M10 3v3h3M6 13v-3H3M10 13v-3h3" />,
+  fit: <path d="M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3" />,
+  open: <path d="m4.5 6 3.5-3.5L11.5 6M4.5 10 8 13.5l3.5-3.5" />,
+  fold: <path d="M4.5 2.5 8 6l3.5-3.5M4.5 13.5 8 10l3.5 3.5" />,
+  across: <path d="M2.5 8h11M10 4.5 13.5 8 10 11.5" />,
+  downward: <path d="M8 2.5v11M4.5 10 8 13.5l3.5-3.5" />,
   filter: <path d="M2.5 4h11M4.5 8h7M6.5 12h3" />,
   person: <path d="M8 7.5a2.7 2.7 0 1 1 0-5.4 2.7 2.7 0 0 1 0 5.4zM2.8 13.8c.4-2.8 2.5-4.3 5.2-4.3s4.8 1.5 5.2 4.3" />,
   tool: (

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
-import { CopyId, Facts, Loaded, oneOf, Page, Tabs, Time, useUrl, Badge } from "../../kit";
+import { CopyId, Loaded, oneOf, Page, Tabs, Time, useUrl, Badge } from "../../kit";
 import { AssistantActions } from "./AssistantActions";
 import styles from "./assistant.module.css";
 import { useAssistant, useSchemas, type Assistant, type Schemas } from "./data";
@@ -19,10 +19,13 @@ const CRUMBS = [{ label: "Assistants", to: "/assistants" }];
 export default function AssistantPage() {
   const { assistantId = "" } = useParams();
   const assistant = useAssistant(assistantId);
+  if (assistant.data !== undefined) return <Shown key={assistant.data.assistant_id} assistant={assistant.data} />;
   return (
-    <Loaded query={assistant} what="The assistant">
-      {(known) => <Shown key={known.assistant_id} assistant={known} />}
-    </Loaded>
+    <Page title="Assistant" crumbs={CRUMBS}>
+      <Loaded query={assistant} what="The assistant">
+        {() => null}
+      </Loaded>
+    </Page>
   );
 }
 
@@ -49,6 +52,9 @@ function Shown({ assistant }: { assistant: Assistant }) {
           {assistant.name !== assistant.graph_id && <Badge title="Its graph">{assistant.graph_id}</Badge>}
           <span className="muted">version {assistant.version}</span>
           <CopyId id={id} what="assistant id" />
+          <span className="muted">
+            changed <Time at={assistant.updated_at} />
+          </span>
         </>
       }
       actions={<AssistantActions assistant={assistant} onGone={() => void navigate("/assistants")} />}
@@ -83,27 +89,19 @@ function firstInput({ input_schema }: Schemas): unknown {
 
 function About({ assistant }: { assistant: Assistant }) {
   const metadata = Object.entries(assistant.metadata ?? {}).filter(([key]) => key !== "created_by");
-  const described = Boolean(assistant.description);
+  if (!assistant.description && metadata.length === 0) return null;
   return (
     <div className={styles.about}>
-      {described && <p>{assistant.description}</p>}
-      <Facts
-        items={[
-          ["Changed", <Time key="changed" at={assistant.updated_at} />],
-          [
-            "Metadata",
-            metadata.length > 0 && (
-              <span className={styles.badges}>
-                {metadata.map(([key, value]) => (
-                  <Badge key={key}>
-                    {key}={typeof value === "string" ? value : JSON.stringify(value)}
-                  </Badge>
-                ))}
-              </span>
-            ),
-          ],
-        ]}
-      />
+      {assistant.description && <p>{assistant.description}</p>}
+      {metadata.length > 0 && (
+        <span className={styles.badges} role="group" aria-label="Metadata">
+          {metadata.map(([key, value]) => (
+            <Badge key={key}>
+              {key}={typeof value === "string" ? value : JSON.stringify(value)}
+            </Badge>
+          ))}
+        </span>
+      )}
     </div>
   );
 }
