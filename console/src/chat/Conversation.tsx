@@ -14,6 +14,8 @@ export type ConversationProps = {
   talk: Talk;
   /** A run is going: calls without a result are at work, and what streams has a caret. */
   live?: boolean;
+  /** This is a sub-agent's: those who ask it are no people. */
+  inside?: boolean;
   /** Shown in an opened tool call of which no sub-agent is known: a page may look for one. */
   innerOf?: ((called: Called) => ReactNode) | undefined;
   /** What else can be done with a message: buttons beside its copy button. */
@@ -21,7 +23,7 @@ export type ConversationProps = {
 };
 
 /** Messages with their tool calls and sub-agents. Of a long conversation the end, with the rest a press away. */
-export function Conversation({ talk, live = false, innerOf, actionsOf }: ConversationProps) {
+export function Conversation({ talk, live = false, inside = false, innerOf, actionsOf }: ConversationProps) {
   const turns = turnsOf(talk);
   const [shown, setShown] = useState(AT_ONCE);
   const hidden = Math.max(turns.length - shown, 0);
@@ -32,12 +34,17 @@ export function Conversation({ talk, live = false, innerOf, actionsOf }: Convers
           {count(hidden)} earlier
         </Button>
       )}
-      <Turns turns={turns.slice(hidden)} live={live} innerOf={innerOf} actionsOf={actionsOf} />
+      <Turns turns={turns.slice(hidden)} inside={inside} live={live} innerOf={innerOf} actionsOf={actionsOf} />
     </div>
   );
 }
 
-type Given = { live: boolean; innerOf: ConversationProps["innerOf"]; actionsOf: ConversationProps["actionsOf"] };
+type Given = {
+  live: boolean;
+  inside: boolean;
+  innerOf: ConversationProps["innerOf"];
+  actionsOf: ConversationProps["actionsOf"];
+};
 
 function Turns({ turns, ...given }: Given & { turns: readonly Turn[] }) {
   return turns.map((turn, index) => (
@@ -50,7 +57,7 @@ function OneTurn({ turn, ...given }: Given & { turn: Turn }) {
     <>
       {turn.message !== null && <MessageView message={turn.message} calls={turn.calls} {...given} />}
       {turn.inner.map((inner) => (
-        <InnerView key={inner.namespace} inner={inner} {...given} />
+        <InnerView key={inner.namespace} of={inner} {...given} />
       ))}
     </>
   );
@@ -63,10 +70,11 @@ const MessageView = memo(
     message,
     calls,
     live,
+    inside,
     innerOf,
     actionsOf,
   }: Given & { message: Message; calls: readonly Called[] }) {
-    const label = message.name ?? (NAMES[message.role] || message.type);
+    const label = message.name ?? (inside && message.role === "human" ? "Task" : NAMES[message.role] || message.type);
     const partial = live && message.partial;
     const text = plainText(message);
     return (
@@ -89,7 +97,7 @@ const MessageView = memo(
               key={called.call.id || index}
               called={called}
               live={live}
-              inner={innerShown(called, live, innerOf, actionsOf)}
+              inner={innerShown(called, { live, inside, innerOf, actionsOf })}
             />
           ))}
           {message.blocks.length === 0 && calls.length === 0 && (
@@ -117,24 +125,17 @@ function sameCalls(before: readonly Called[], after: readonly Called[]): boolean
   });
 }
 
-function innerShown(
-  called: Called,
-  live: boolean,
-  innerOf: Given["innerOf"],
-  actionsOf: Given["actionsOf"],
-): ReactNode {
-  if (called.inner === null) return innerOf?.(called);
-  return (
-    <InnerView inner={called.inner} live={live && called.result === null} innerOf={innerOf} actionsOf={actionsOf} />
-  );
+function innerShown(called: Called, given: Given): ReactNode {
+  if (called.inner === null) return given.innerOf?.(called);
+  return <InnerView of={called.inner} {...given} live={given.live && called.result === null} />;
 }
 
 /** What a sub-agent said, set in. */
-function InnerView({ inner, ...given }: Given & { inner: Inner }) {
+function InnerView({ of: inner, ...given }: Given & { of: Inner }) {
   return (
     <section className={styles.inner} aria-label={`Sub-agent ${inner.name}`}>
       <h4>{inner.name}</h4>
-      <Turns turns={inner.turns} {...given} />
+      <Turns turns={inner.turns} {...given} inside />
     </section>
   );
 }

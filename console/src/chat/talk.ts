@@ -78,12 +78,15 @@ class Draft {
 
   /** `[message or a piece of it, metadata]`. The metadata knows the sub-graph also where the event's name does not. */
   private piece(ns: string, data: unknown): void {
-    const [given, about] = listOf(data);
-    if (!isMessage(given)) return;
+    const [said, about] = listOf(data);
+    if (!isMessage(said)) return;
     const meta = objectOf(about);
+    const agent = textOf(meta.lc_agent_name);
     const inside = within(textOf(meta.langgraph_checkpoint_ns)) ?? ns;
-    const scope = this.scope(inside, agentOf(inside, meta));
-    const isPiece = isStreaming(given);
+    const scope = this.named(this.scope(inside), agent);
+    const isPiece = isStreaming(said);
+    // The finished message will carry the agent's name.
+    const given = isPiece && agent !== null ? { ...said, name: textOf(said.name) ?? agent } : said;
     const at = lastIndex(scope.messages, idOf(given));
     const before = scope.messages[at];
     if (before === undefined) this.put(scope, [...scope.messages, given]);
@@ -150,11 +153,18 @@ class Draft {
     }
   }
 
-  private scope(ns: string, name = nodeOf(ns)): Scope {
+  /** An agent's name says more than that of the node whose inside it is. */
+  private named(scope: Scope, agent: string | null): Scope {
+    return agent === null || scope.namespace === ROOT ? scope : { ...scope, name: agent };
+  }
+
+  private scope(ns: string): Scope {
     const scopes = this.scopes ?? this.talk.scopes;
     const around = scopes.get(outer(ns)) ?? scopes.get(ROOT);
     const last = around?.messages.at(-1);
-    return scopes.get(ns) ?? { namespace: ns, name, messages: [], after: last === undefined ? "" : idOf(last) };
+    return (
+      scopes.get(ns) ?? { namespace: ns, name: nodeOf(ns), messages: [], after: last === undefined ? "" : idOf(last) }
+    );
   }
 
   private put(scope: Scope, messages: readonly RawMessage[]): void {
@@ -194,10 +204,6 @@ function nodeOf(ns: string): string {
   const last = ns.slice(ns.lastIndexOf("|") + 1);
   const colon = last.indexOf(":");
   return colon < 0 ? last : last.slice(0, colon);
-}
-
-function agentOf(ns: string, meta: Json): string {
-  return ns === ROOT ? "" : (textOf(meta.lc_agent_name) ?? nodeOf(ns));
 }
 
 /** The id of the tool call that a task was given: alone, in a list, or with the state beside it. */

@@ -148,7 +148,8 @@ def researcher_turn(messages: Sequence[BaseMessage]) -> AIMessage:
     if any(message.type == "tool" for message in messages):
         return AIMessage("The loom is older than the wheel, as far as we know.")
     return AIMessage(
-        "Let me look that up.", tool_calls=[{"name": "look_up", "args": {"term": "loom"}, "id": f"look_{len(messages)}"}]
+        "Let me look that up.",
+        tool_calls=[{"name": "look_up", "args": {"term": "loom"}, "id": f"look_{len(messages)}"}],
     )
 
 
@@ -159,7 +160,7 @@ async def look_up(term: str) -> str:
     return f"{term}: a device for weaving"
 
 
-researcher = create_agent(Speaker(turn=researcher_turn), [look_up], name="researcher")
+researcher = create_agent(Speaker(turn=researcher_turn, token_seconds=0.1), [look_up], name="researcher")
 
 
 @tool
@@ -175,7 +176,9 @@ def editor_turn(messages: Sequence[BaseMessage]) -> AIMessage:
         return AIMessage(f"The researcher says: {found[-1].text}")
     return AIMessage(
         "I pass this on. ",
-        tool_calls=[{"name": "research", "args": {"question": "How old is the loom?"}, "id": f"research_{len(messages)}"}],
+        tool_calls=[
+            {"name": "research", "args": {"question": "How old is the loom?"}, "id": f"research_{len(messages)}"}
+        ],
     )
 
 
@@ -236,7 +239,10 @@ async def show(state: Wide) -> dict[str, Any]:
     pixel = "iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNk+M9Qz0AEYBxVSF+FABJADveWkH6oAAAAAElFTkSuQmCC"
     content: Any = [
         {"type": "reasoning", "reasoning": "A picture says more than words."},
-        {"type": "text", "text": "Here it is:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\nprint('<b>no html</b>')\n```"},
+        {
+            "type": "text",
+            "text": "Here it is:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\nprint('<b>no html</b>')\n```",
+        },
         {"type": "image", "base64": pixel, "mime_type": "image/png"},
         {"type": "file", "url": "https://example.org/a.pdf", "mime_type": "application/pdf"},
     ]

@@ -1,6 +1,8 @@
-import { client } from "../../api";
+import type { InfiniteData } from "@tanstack/react-query";
+
+import { client, keys, queries } from "../../api";
 import { changed } from "./data";
-import type { CheckpointRef, Json } from "./types";
+import type { CheckpointRef, Json, RunRow } from "./types";
 
 /** What the console's own runs stream: enough for the chat, and for the run's page to show it all again later. */
 const MODES = ["values", "updates", "messages-tuple", "tasks", "custom"] as const;
@@ -30,8 +32,17 @@ export async function start(
     ...(strategy === undefined ? {} : { multitaskStrategy: strategy }),
   };
   const run = await client.runs.create(threadId, assistantId, payload as Parameters<typeof client.runs.create>[2]);
-  await changed(threadId);
+  shown(threadId, run as unknown as RunRow);
+  void changed(threadId);
   return run.run_id;
+}
+
+/** The run is in the list at once, so that the page follows it from its first event. */
+function shown(threadId: string, run: RunRow): void {
+  queries.setQueryData<InfiniteData<RunRow[]>>(keys.thread(threadId, "runs"), (known) => {
+    const [first = [], ...rest] = known?.pages ?? [];
+    return known && { ...known, pages: [[run, ...first.filter((each) => each.run_id !== run.run_id)], ...rest] };
+  });
 }
 
 export async function stop(
