@@ -232,11 +232,13 @@ class CronQuery(Struct, kw_only=True, frozen=True):
 
 
 class Chunk(Struct):
-    """Events ``first … last`` of one run, as they were committed together. ``frames`` caches their wire bytes."""
+    """Events ``first … last`` of one run, as they were committed together, or the ``parts`` of which it was made.
+    ``frames`` caches their wire bytes."""
 
     first: int
     events: Sequence[Event]
     frames: dict[Any, bytes] = {}
+    parts: Sequence[Chunk] = ()
 
     @property
     def last(self) -> int:
@@ -497,8 +499,8 @@ class Follower(Protocol):
     cursor: int
     ended: bool
 
-    async def read(self, timeout: float) -> Sequence[Chunk]:
-        """The next events in order, waiting up to ``timeout`` seconds; empty when nothing came.
+    async def read(self, timeout: float | None = None) -> Sequence[Chunk]:
+        """The next events in order, waiting up to ``timeout`` seconds, or for ``wake``; empty when nothing came.
 
         Sets ``ended`` when the terminal event of its run is among them, or when the run is gone."""
         ...

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from server import until
-from treadle.backends.hub import TailFollower
 from treadle.backends.relay import ClusterHub, FallbackRelay, Relay
 from treadle.backends.relay_postgres import PostgresRelay
 from treadle.backends.relay_redis import RedisRelay
+from treadle.backends.tail import TailFollower
 from treadle.model import Event
 from treadle.ports import Chunk
 

@@ -12,7 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from treadle.backends.hub import Hub, Tail, TailFollower
+from treadle.backends.hub import Hub
+from treadle.backends.tail import Tail, TailFollower
 from treadle.model import Event
 from treadle.ports import Chunk
 

@@ -186,7 +186,7 @@ def test_a_process_without_readers_hears_of_no_events(join: Join) -> None:
         assert await read_all(follower, 2) == [1, 2]
         here.hub.cancel_marked("r", "interrupt")
         assert worker.hears() == ("r", "interrupt")
-        assert worker.hub._tails["r"].heard() == 0
+        assert worker.hub._tails["r"].heard().reach == 0
         tail.close()
         follower.close()
 

@@ -37,10 +37,12 @@ class Written:
         return (await self.log.bounds(self.lease.run_id))[1]
 
     async def finish(self) -> list[Chunk]:
+        """What is in the log then, as it was committed."""
         await self.queue.finish(self.lease, Outcome(status="success"), await self.appender.close())
         follower, chunks = self.log.follow(self.lease.run_id), list[Chunk]()
         while not follower.ended:
-            chunks += await follower.read(5)
+            for chunk in await follower.read(5):
+                chunks += chunk.parts or [chunk]
         follower.close()
         return chunks
 

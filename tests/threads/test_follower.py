@@ -16,7 +16,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, precondition, rul
 import shapes
 from treadle.backends import thread_rows
 from treadle.backends.engine import Connection
-from treadle.backends.hub import Hub, ThreadFollower
+from treadle.backends.hub import Hub
+from treadle.backends.tail import ThreadFollower
 from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
 from treadle.model import Event
 from treadle.ports import Chunk, Lease, NewRun, Outcome, Transaction

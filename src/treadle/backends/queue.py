@@ -11,8 +11,9 @@ from msgspec import structs
 
 from treadle.backends import checkpoints, retention, rows, sql, thread_rows, webhooks
 from treadle.backends.engine import Connection, Engine, hold
-from treadle.backends.hub import Hub, TailFollower, ThreadFollower
+from treadle.backends.hub import Hub
 from treadle.backends.limits import Candidate, Turns, leave, wake_behind, wake_limited, wake_thread
+from treadle.backends.tail import TailFollower, ThreadFollower
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction, Event
 from treadle.ports import DEFAULT_LIMITS, Chunk, Claim, Claimed, Lease, Limits, Outcome, Transaction, WorkerInfo

@@ -7,13 +7,14 @@ endless stream needs (STYLE.md, habit 10).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
 from treadle import sse
+from treadle.http.beats import Beats
 from treadle.model import Event
 from treadle.ports import Chunk, Follower
 
@@ -25,24 +26,38 @@ STREAM_HEADERS = {
 }
 
 
+_PIECE = 128 * 1024
+"""Bytes that are sent at once, so that what a slow reader keeps in memory is bounded."""
+_VIEWS = 8
+"""Of how many views a chunk keeps the bytes: those that most readers have, and no more than a client could ask for."""
+
+
+def encoded(chunk: Chunk, view: Hashable, frame: Callable[[Event, int], bytes]) -> bytes:
+    """The wire bytes of a chunk: those of its parts, or of its events by ``frame``. Kept with the chunk for the next
+    reader with that view."""
+    known = chunk.frames.get(view)
+    if known is None:
+        if chunk.parts:
+            known = b"".join([encoded(part, view, frame) for part in chunk.parts])
+        else:
+            known = b"".join([frame(event, seq) for seq, event in enumerate(chunk.events, chunk.first)])
+        if len(chunk.frames) < _VIEWS:
+            chunk.frames[view] = known
+    return known
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """Which events of the log a reader gets, and how. ``extended`` is what our own client asks for (an ``end`` event
     with the status, the tags in ``metadata``); ``only`` are event names, None for all."""
 
     extended: bool = False
-    only: Collection[str] | None = None
+    only: frozenset[str] | None = None
     subgraphs: bool = True
 
     def encode(self, chunk: Chunk) -> bytes:
-        """The wire bytes of a chunk; made once for all readers that want everything."""
-        if self.only is not None or not self.subgraphs:
-            return b"".join(self._frame(event, seq) for seq, event in enumerate(chunk.events, chunk.first))
-        known = chunk.frames.get(self.extended)
-        if known is None:
-            known = b"".join(self._frame(event, seq) for seq, event in enumerate(chunk.events, chunk.first))
-            chunk.frames[self.extended] = known
-        return known
+        """The wire bytes of a chunk; made once for all readers that want the same."""
+        return encoded(chunk, (self.extended, self.only, self.subgraphs), self._frame)
 
     def _frame(self, event: Event, seq: int) -> bytes:
         if not self._wanted(event):
@@ -69,6 +84,7 @@ class Streams:
     def __init__(self) -> None:
         self.broken = False
         self.open: set[Reading] = set()
+        self.beats = Beats()
 
     def break_all(self) -> None:
         self.broken = True
@@ -93,10 +109,12 @@ class Reading:
         self._streams = streams
         self._terms = terms
         self._left = False
+        self._due = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         watcher = asyncio.get_running_loop().create_task(self._watch(receive))
         self._streams.open.add(self)
+        self._streams.beats.enter(self, self._terms.heartbeat_seconds)
         try:
             await self._start(send)
             finished = await self._relay(send)
@@ -104,6 +122,7 @@ class Reading:
                 await send({"type": "http.response.body", "body": await self._last(), "more_body": False})
         finally:
             self._streams.open.discard(self)
+            self._streams.beats.leave(self)
             self.follower.close()
             watcher.cancel()
         if self._left and not self._streams.broken and (on_leave := self._terms.on_leave) is not None:
@@ -116,20 +135,30 @@ class Reading:
     async def _relay(self, send: Send) -> bool:
         """Sends what comes until the run has ended. False: the client left or the server drains, and the response is
         left unfinished so that nobody takes it for complete."""
-        loop = asyncio.get_running_loop()
-        every = self._terms.heartbeat_seconds
-        beat_at = loop.time() + every
         while not self.follower.ended:
             if self._left or self._streams.broken:
                 return False
-            chunks = await self.follower.read(max(0.0, beat_at - loop.time()))
-            body = b"".join(self._encode(chunk) for chunk in chunks)
-            if loop.time() >= beat_at:
-                beat_at += every * (1 + (loop.time() - beat_at) // every)
-                body += self._beat
-            if body and not self._left:
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+            for body in self._bodies(await self.follower.read()):
+                if not self._left:
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
         return not self._left
+
+    def _bodies(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
+        for chunk in chunks:
+            body = self._encode(chunk)
+            if len(body) <= _PIECE:
+                if body:
+                    yield body
+            else:
+                yield from (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
+        if self._due:
+            self._due = False
+            yield self._beat
+
+    def beat(self) -> None:
+        """It is time to say that the stream is still alive."""
+        self._due = True
+        self.follower.wake()
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -14,7 +14,7 @@ from treadle.errors import UnprocessableError
 from treadle.http import parse
 from treadle.http.access import Access
 from treadle.http.routing import Operation, Parameter, Services
-from treadle.http.sse import STREAM_HEADERS, Reading, Streams, Terms
+from treadle.http.sse import STREAM_HEADERS, Reading, Streams, Terms, encoded
 from treadle.model import Event
 from treadle.ports import Chunk, Follower
 
@@ -33,11 +33,7 @@ class ThreadView:
 
     def encode(self, chunk: Chunk) -> bytes:
         """The wire bytes of a chunk; made once for all readers of the same modes."""
-        known = chunk.frames.get(self.modes)
-        if known is None:
-            known = b"".join(self._frame(event, seq) for seq, event in enumerate(chunk.events, chunk.first))
-            chunk.frames[self.modes] = known
-        return known
+        return encoded(chunk, self.modes, self._frame)
 
     def _frame(self, event: Event, seq: int) -> bytes:
         if not self._wanted(event.mode):
