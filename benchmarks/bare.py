@@ -1,4 +1,4 @@
-"""What LangGraph does without a server: ``python -m benchmarks.bare MEASURE --directory DIR`` prints one number.
+"""What LangGraph does without a server: ``python -m benchmarks.bare MEASURE… --directory DIR`` prints figures.
 
 On the same event loop as the server has (uvloop), with the graphs, counts and number in flight of ``treadle.bench``.
 """
@@ -133,14 +133,14 @@ MEASURES: dict[str, Measure] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("measure", choices=MEASURES)
+    parser.add_argument("measures", choices=MEASURES, nargs="+")
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--in-flight", type=int, default=16)
     given = parser.parse_args()
     plan = Plan(seconds=given.seconds, in_flight=given.in_flight)
     with tempfile.TemporaryDirectory(dir=given.directory) as directory:
-        print(json.dumps(uvloop.run(MEASURES[given.measure](Path(directory), plan))))
+        print(json.dumps({name: uvloop.run(MEASURES[name](Path(directory), plan)) for name in given.measures}))
 
 
 if __name__ == "__main__":

@@ -117,7 +117,10 @@ class Bench:
         for measure in group.bare:
             suffix = f"_{group.in_flight}" if measure.startswith("chain_") else ""
             self.told(f"bare: {measure}{suffix}")
-            yield f"bare.{measure}{suffix}", bare(measure, directory, self.seconds / HALVES, group.in_flight)
+            yield (
+                f"bare.{measure}{suffix}",
+                bare((measure,), directory, self.seconds / HALVES, group.in_flight)[measure],
+            )
 
     def _ours(self, takes: Sequence[Take], server: Serving, parts: int) -> Iterator[tuple[str, float]]:
         taker = Taker(self.seconds / parts)
@@ -141,12 +144,12 @@ class Bench:
                 yield from ((f"other.{name}", value) for name, value in taken.figures.items())
 
 
-def bare(measure: str, directory: Path, seconds: float, in_flight: int = 16) -> float:
-    """The number that ``benchmarks.bare`` finds in a process of its own."""
+def bare(measures: Sequence[str], directory: Path, seconds: float, in_flight: int = 16) -> dict[str, float]:
+    """What ``benchmarks.bare`` finds, in a process of its own, by measure."""
     options = [f"--directory={directory}", f"--seconds={seconds}", f"--in-flight={in_flight}"]
-    command = [sys.executable, "-m", "benchmarks.bare", measure, *options]
+    command = [sys.executable, "-m", "benchmarks.bare", *measures, *options]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, timeout=BARE_SECONDS, check=True)
-    return float(json.loads(done.stdout))
+    return json.loads(done.stdout)
 
 
 def list_figures(directory: Path) -> Iterator[tuple[str, float]]:

@@ -54,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._answer: Answer | None = None
         self._done: asyncio.Future[Answer] | None = None
+        self._lost = asyncio.Event()
         self.headed = asyncio.Event()
         """Whether the head of the answer is here."""
         self._chunked = self._until_closed = self._closed = False
@@ -94,6 +95,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    async def aclose(self) -> None:
+        """Hangs up, and waits until that is done."""
+        self.close()
+        await self._lost.wait()
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -105,6 +111,7 @@ class Connection(asyncio.Protocol):
             pass
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._lost.set()
         if self._done is None or self._done.done() or self._closed:
             return
         if self.headed.is_set() and self._until_closed:

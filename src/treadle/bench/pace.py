@@ -24,7 +24,8 @@ class Span(NamedTuple):
 async def rate(workers: Sequence[Work], seconds: float, warm_up: float) -> float:
     """Things per second that the workers, each doing one piece after another, make within ``seconds``.
 
-    What comes before does not count: ``warm_up`` seconds, or longer, until every worker has done a piece.
+    What comes before does not count: ``warm_up`` seconds, or longer, until every worker has done a piece. A window in
+    which nothing was made is as long as it takes to make something.
     """
     begin = end = made = 0.0
     warm_at = time.perf_counter() + warm_up
@@ -33,10 +34,12 @@ async def rate(workers: Sequence[Work], seconds: float, warm_up: float) -> float
     async def loop(work: Work) -> None:
         nonlocal begin, end, made, cold
         first = True
-        while not end or time.perf_counter() < end:
+        while not end or not made or time.perf_counter() < end:
             things = await work()
             now = time.perf_counter()
-            if begin <= now < end:
+            if end and not made:
+                end = max(end, now)
+            if begin <= now <= end:
                 made += things
             cold -= first
             first = False
@@ -45,7 +48,7 @@ async def rate(workers: Sequence[Work], seconds: float, warm_up: float) -> float
 
     async with asyncio.timeout(warm_up + seconds + PATIENCE_SECONDS):
         await asyncio.gather(*(loop(work) for work in workers))
-    return made / seconds
+    return made / (end - begin)
 
 
 async def burst(workers: Sequence[Callable[[], Awaitable[Span]]], times: int, seconds: float) -> float:

@@ -15,7 +15,7 @@ Figures = dict[str, float]
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """``seconds`` is what a measure of a rate may take. Counts are upper bounds where the server is slow: a measure of
-    events takes as many as fit into its time."""
+    events takes as many as fit into its time. ``quiet_seconds`` are longer than heartbeats are apart."""
 
     seconds: float = 2.0
     warm_up: float = 0.5
@@ -30,6 +30,7 @@ class Plan:
     shared_events: int = 2_000
     streams: int = 5_000
     streamed_runs: int = 500
+    quiet_seconds: float = 6.0
     messages: int = 1_000
     steps: int = 10
     runs: int = 500

@@ -24,8 +24,6 @@ SHARED_SECONDS = 5.0
 PATIENCE_SECONDS = 120.0
 OPEN_SECONDS = 30.0
 DELAYED_SECONDS = 3600
-QUIET_SECONDS = 6.0
-"""Longer than the heartbeats of idle streams are apart."""
 
 
 class Shared(NamedTuple):
@@ -113,22 +111,22 @@ async def idle_streams(server: Server, plan: Plan) -> Figures:
 
 
 async def _idle(server: Server, plan: Plan, runs: Sequence[tuple[str, str]]) -> Figures:
-    await _held(server, runs[:1], 50)  # what the first streams make the server load is not theirs
+    await _held(server, runs[:1], OPENED_TOGETHER, 0.0)  # what the first streams make the server load is not theirs
     before = resident_kib(server.pid) if server.pid else None
-    held, after = await _held(server, runs, plan.streams)
+    held, after = await _held(server, runs, plan.streams, plan.quiet_seconds)
     if before is None or after is None or not held:
         return {"idle_streams": held}
     return {"idle_streams": held, "idle_stream_kib": (after - before) / held}
 
 
-async def _held(server: Server, runs: Sequence[tuple[str, str]], count: int) -> tuple[int, int | None]:
-    """How many streams have begun and are still open after a while, and the server's memory then."""
+async def _held(server: Server, runs: Sequence[tuple[str, str]], count: int, seconds: float) -> tuple[int, int | None]:
+    """How many streams have begun and are still open after so many seconds, and the server's memory then."""
     connections = await opened(server, count)
     paths = [f"GET {server.prefix}/threads/{thread_id}/runs/{run_id}/stream" for thread_id, run_id in runs]
     reading = [each.begin(paths[number % len(paths)], keep=False) for number, each in enumerate(connections)]
     with suppress(TimeoutError):
         await _all_headed(connections, OPEN_SECONDS)
-    await asyncio.sleep(QUIET_SECONDS if count > 50 else 0)
+    await asyncio.sleep(seconds)
     open_ones = zip(connections, reading, strict=True)
     held = sum(connection.headed.is_set() and not each.done() for connection, each in open_ones)
     resident = resident_kib(server.pid) if server.pid else None

@@ -42,7 +42,7 @@ class Server:
         content = b"" if body is None else json.dumps(body).encode()
         connection = await self.connect()  # its own: a server hangs up on one that has been idle for long
         answer = await connection.begin(f"{verb} {self.prefix}{path}", content)
-        connection.close()
+        await connection.aclose()
         if answer.status not in (200, 202, 204):
             raise Unexpected(f"{verb} {path}: status {answer.status}: {bytes(answer.body[:500])!r}")
         try:
