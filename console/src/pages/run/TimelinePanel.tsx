@@ -12,6 +12,8 @@ type TimelineProps = {
   /** The end of the axis: grows while the run does. */
   to: number;
   now: number;
+  /** Where a replay is; null at the end. */
+  playhead: number | null;
   selected: string | null;
   onSelect: (span: Span) => void;
   grouped: boolean;
@@ -23,7 +25,7 @@ const LABEL = 168;
 
 /** Nodes, tools and models over time. Each on its own line, or all runs of a node on one. */
 export function TimelinePanel(props: TimelineProps) {
-  const { spans, from, to, now, selected, onSelect, grouped, attempts } = props;
+  const { spans, from, to, now, playhead, selected, onSelect, grouped, attempts } = props;
   const [zoom, setZoom] = useState(1);
   const scroller = useRef<HTMLDivElement>(null);
   const wide = useWidth(scroller);
@@ -36,7 +38,9 @@ export function TimelinePanel(props: TimelineProps) {
     overscan: 12,
   });
   const end = Math.max(to, from + 1);
-  const marks = ticks(end - from, Math.max(2, Math.floor(track / 90)));
+  const all = ticks(end - from, Math.max(2, Math.floor(track / 90)));
+  // A mark at the very end has no room for its text.
+  const marks = all.filter((mark) => mark === 0 || (1 - mark / (end - from)) * track > 44);
   const share = (at: number) => `${(100 * (at - from)) / (end - from)}%`;
 
   return (
@@ -53,7 +57,9 @@ export function TimelinePanel(props: TimelineProps) {
           onChange={(value) => props.onGrouped(value === "nodes")}
         />
         <span className={styles.spacer} />
-        <span className={styles.count}>{count(spans.length)} spans</span>
+        <span className={styles.count}>
+          {count(spans.length)} {spans.length === 1 ? "span" : "spans"}
+        </span>
         <IconButton small icon="minus" label="Zoom out" disabled={zoom <= 1} onClick={() => setZoom(zoom / 2)} />
         <IconButton small icon="plus" label="Zoom in" disabled={zoom >= 256} onClick={() => setZoom(zoom * 2)} />
       </div>
@@ -90,6 +96,7 @@ export function TimelinePanel(props: TimelineProps) {
               })}
             </ul>
             <div className={styles.overlay} style={{ left: LABEL }} aria-hidden="true">
+              {playhead !== null && <div className={styles.playhead} style={{ left: share(playhead) }} />}
               {attempts.slice(1).map((attempt) => (
                 <div key={attempt.attempt} className={styles.attempt} style={{ left: share(attempt.from) }}>
                   <span>attempt {attempt.attempt}</span>
