@@ -209,6 +209,10 @@ CASES: dict[str, list[Case]] = {
         Case(f"{BUSY}/cancel", params={"wait": "1", "action": "rollback"}),
         Case(f"{DONE}/cancel", owner=404),
     ],
+    "POST /threads/{thread_id}/runs/{run_id}/retry": [
+        Case(f"{DONE}/retry", owner=409),
+        Case(f"{BUSY}/retry", owner=409),
+    ],
     "GET /threads/{thread_id}/runs/{run_id}/join": [
         Case(f"{DONE}/join"),
         Case(f"{DONE}/join", params={"cancel_on_disconnect": "1"}),

@@ -495,3 +495,32 @@ def test_without_rules_the_state_of_the_server_is_for_whoever_is_known(tmp_path)
         assert ok(await users.ann.get("/server"))["queue"]["pending"] == 0
 
     serving_users(tmp_path / "data", use, project=project)
+
+
+# --- retrying ---------------------------------------------------------------------------------------------------------
+
+CREATING = """
+@auth.on.threads.create_run
+async def creating(ctx, value):
+    assert set(value) >= {"thread_id", "assistant_id", "run_id", "metadata", "kwargs"}, value
+    assert value["run_id"] is None and value["assistant_id"], value
+    assert ctx.user.identity == "ann", "only ann runs"
+"""
+
+
+def test_a_retry_is_put_to_the_rule_of_creating_and_is_made_for_who_asks(tmp_path):
+    project = project_with(tmp_path / "project", OPEN + CREATING)
+
+    async def use(users: Users) -> None:
+        thread = ok(await users.ann.post("/threads", json={}))
+        path = f"/threads/{thread['thread_id']}/runs"
+        run = ok(await users.ann.post(path, json={"assistant_id": "who", "input": {}, "after_seconds": 3600}))
+        ok(await users.ann.post(f"{path}/{run['run_id']}/cancel"))
+        refused = await users.ben.post(f"{path}/{run['run_id']}/retry")
+        assert (refused.status_code, refused.json()["detail"]) == (403, "only ann runs")
+        again = ok(await users.ann.post(f"{path}/{run['run_id']}/retry"))
+        ok(await users.ann.get(f"{path}/{again['run_id']}/join"))
+        state = ok(await users.ann.get(f"/threads/{thread['thread_id']}/state"))
+        assert state["values"]["who"]["attribute"] == "ann"
+
+    serving_users(tmp_path / "data", use, project=project)

@@ -10,7 +10,7 @@ import pytest
 
 from treadle.model import Assistant, RunCreate, Thread
 from treadle.ports import NewRun
-from treadle.service.runs import Requested, assemble
+from treadle.service.request import Requested, assemble
 
 NOW = 1_700_000_000_000_000
 AT = datetime(2026, 1, 1, tzinfo=UTC)

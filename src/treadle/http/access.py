@@ -102,6 +102,8 @@ class Gate:
         asked = values.Asked(
             request.path_params, request.query_params, content, self._assistants.known_id, access.metadata
         )
+        if content is None and access.action == "create_run":
+            asked.assumed = dict(zip(("assistant_id",), await self._named(asked), strict=False))
         scope = await self._judge(access, user, asked)
         return self._rewritten(request, asked), scope
 

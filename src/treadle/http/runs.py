@@ -32,7 +32,7 @@ from treadle.model import (
 )
 from treadle.ports import RunQuery
 from treadle.service.access import requester
-from treadle.service.runs import Requested
+from treadle.service.request import Requested
 
 COLUMNS = tuple(Run.__struct_fields__)
 _LEFT = "client disconnected from the run stream (on_disconnect=cancel)"
@@ -105,6 +105,11 @@ async def _created(request: Request, services: Services) -> tuple[Run, RunCreate
     body = await parse.body(request, RunCreate, limit=services.settings.max_body_bytes)
     thread_id = parse.path_uuid(request, "thread_id", "thread") if "thread_id" in request.path_params else None
     return await services.runs.create(thread_id, body, _requested(request, services)), body
+
+
+async def retry(request: Request, services: Services) -> ASGIApp:
+    run = await services.runs.retry(*_run_path(request), _requested(request, services))
+    return json_response(run, headers={"content-location": _content_location(request, run)})
 
 
 def _requested(request: Request, services: Services) -> Requested:
@@ -445,6 +450,17 @@ ROUTES: list[Operation] = [
         status=202,
         otherwise={200: JSON},
         parameters=(_WAIT, _ACTION, _REASON),
+    ),
+    Operation(
+        method="POST",
+        path=f"{_RUN}/retry",
+        endpoint=retry,
+        summary="Ask again what a run that did not succeed was asked",
+        tag="runs",
+        access=Access("threads", "create_run", uses=True),
+        response=Run,
+        parameters=(_KEY,),
+        errors=(404, 409, 422, 429),
     ),
     _on_run("GET", f"{_RUN}/join", join, "Wait for a run's result", response=JSON, parameters=(_LEAVE,)),
     _on_run("GET", f"{_RUN}/stream", join_stream, "Join a run's stream", streams=True, parameters=_JOIN),

@@ -22,8 +22,9 @@ _IDS = ("thread_id", "run_id", "cron_id", "assistant_id", "delivery_id")
 
 class Asked:
     """A request to be judged: its path, its query, its body. ``content`` is the body as it is now, ``query`` the query
-    string if that has changed. ``identify`` gives the id of an assistant for its id or its graph's name. ``metadata``
-    names the field of the body that the rule sees as metadata."""
+    string if that has changed, ``assumed`` what a request without a body is taken to say. ``identify`` gives the id of
+    an assistant for its id or its graph's name. ``metadata`` names the field of the body that the rule sees as
+    metadata."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Asked:
         self._path = path
         self._identify = identify
         self._metadata = metadata
+        self.assumed: JSON = {}
         self._put: list[Callable[[JSON, str, Any], None]] = []
 
     @property
@@ -63,14 +65,15 @@ class Asked:
 
     def value(self, index: int, resource: str, action: str) -> JSON:
         """The value for a rule of ``resource`` and ``action``."""
-        item = self._item(index)
+        item = self._item(index) or self.assumed
         ids = {name: self._id(name, text) for name, text in self._path.items() if name in _IDS}
         if resource == "store":
             return _store(action, item or dict(self.given))
         if action == "create_run":
             # Only an item of a batch names its thread in the body.
             thread_id = item.get("thread_id") if isinstance(self.content, list) else None
-            return _run(item) | {"thread_id": thread_id} | ids | self._named(item)
+            # The run of a path is not the one that is to be created.
+            return _run(item) | {"thread_id": thread_id} | ids | {"run_id": None} | self._named(item)
         if resource == "crons" and action in ("create", "update"):
             return _cron(item) | {"thread_id": None} | ids
         return self._plain(item, action) | ids
@@ -116,7 +119,7 @@ class Asked:
         return uuid_or_text(self._identify(text) if name == "assistant_id" else text)
 
     def _named(self, item: JSON) -> JSON:
-        return {"assistant_id": self._id("assistant_id", item["assistant_id"])}
+        return {"assistant_id": self._id("assistant_id", item["assistant_id"])} if "assistant_id" in item else {}
 
     def _plain(self, item: JSON, action: str) -> JSON:
         fields = item if self.content is not None else {key: text for key, text in self.given.items() if key in _SHOWN}

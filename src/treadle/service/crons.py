@@ -17,7 +17,8 @@ from treadle.service.access import Requester, requester
 from treadle.service.assistants import Assistants
 from treadle.service.bounds import limit_of, offset_of
 from treadle.service.identifiers import uuid7
-from treadle.service.runs import Requested, Runs
+from treadle.service.request import Requested
+from treadle.service.runs import Runs
 from treadle.service.schedule import next_run
 from treadle.service.times import moment
 

@@ -3,53 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import orjson
-from msgspec import Struct, structs, to_builtins
+from msgspec import structs, to_builtins
 
-from treadle.errors import BadRequestError, ConflictError, NotFoundError, UnprocessableError
+from treadle.errors import ConflictError, NotFoundError, UnprocessableError
 from treadle.model import (
     ACTIVE,
     JSON,
-    Assistant,
     CancelAction,
     MultitaskStrategy,
     Run,
-    RunConfig,
     RunCreate,
     RunsCancel,
     Thread,
     ThreadTTL,
 )
-from treadle.ports import Clock, EventLog, NewRun, Outcome, Records, RunQuery, Transaction
-from treadle.service.access import Requester
+from treadle.ports import Clock, EventLog, Outcome, Records, RunQuery, RunsQuery, Transaction
 from treadle.service.admission import Admission
 from treadle.service.assistants import Assistants
 from treadle.service.identifiers import uuid7
 from treadle.service.multitask import decide
+from treadle.service.request import Requested, again, assemble, check, thread_config
 from treadle.service.webhooks import Targets
 
 _BUSY = "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
 _OVER = "No matching runs to cancel. Please verify the thread ID and run IDs are correct, and the runs are not over."
 _GONE = "No runs found to cancel."
+_RETRIED = ("error", "timeout", "interrupted")
 _WAIT_SECONDS = 3600.0
-
-
-class Requested(Struct, frozen=True):
-    """Who asks: what of the HTTP request ends up in a run. ``key`` is the Idempotency-Key; a cron gives its id.
-    ``headers`` are those that go into the configurable. ``priority`` and ``concurrency_key`` are for the queue."""
-
-    request_id: str
-    key: str | None = None
-    route: str = ""
-    cron_id: str | None = None
-    requester: Requester | None = None
-    headers: JSON = {}
-    priority: int = 0
-    concurrency_key: str | None = None
 
 
 class Runs:
@@ -88,16 +72,39 @@ class Runs:
 
     async def create_batch(self, requests: Sequence[tuple[str | None, RunCreate]], requested: Requested) -> list[Run]:
         """Creates all of them, in order, or none."""
-        digest = _digest(requests, requested) if requested.key is not None else ""
         for _, request in requests:
             self.check(request)
-        entry = self.admission.enter(len(requests), self._clock.monotonic())
+
+        def make(tx: Transaction) -> list[Run]:
+            return [self._insert(tx, thread_id, request, requested) for thread_id, request in requests]
+
+        asked = [[thread_id, to_builtins(request)] for thread_id, request in requests]
+        return await self._create(len(requests), make, requested, asked)
+
+    async def retry(self, thread_id: str, run_id: str, requested: Requested) -> Run:
+        """Asks again what a run that did not succeed was asked: from the thread's state, without input, if it has come
+        to a checkpoint, else all of it.
+
+        Raises NotFoundError; ConflictError where there is nothing to try again; and as ``create`` does."""
+
+        def make(tx: Transaction) -> list[Run]:
+            return [self._again(tx, thread_id, run_id, requested)]
+
+        return (await self._create(1, make, requested, []))[0]
+
+    async def _create(
+        self, count: int, make: Callable[[Transaction], list[Run]], requested: Requested, asked: list[Any]
+    ) -> list[Run]:
+        """What ``make`` creates, or has created when the idempotency key of ``requested`` came first; it was ``asked``
+        the same then."""
+        digest = "" if requested.key is None else _digest([requested.route, asked])
+        entry = self.admission.enter(count, self._clock.monotonic())
 
         def work(tx: Transaction) -> list[Run]:
             if requested.key is not None and (known := tx.remembered(requested.key)):
                 return _same(tx, known, digest)
             entry.check(tx)
-            runs = [self._insert(tx, thread_id, request, requested) for thread_id, request in requests]
+            runs = make(tx)
             if requested.key is not None:
                 tx.remember(requested.key, digest, [run.run_id for run in runs])
             return runs
@@ -132,7 +139,24 @@ class Runs:
         self._supersede(tx, thread.thread_id, strategy, run_id)
         run = assemble(request, assistant, thread, run_id, tx.now, requested, temporary=temporary, stateless=stateless)
         ran = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
-        return tx.insert_run(run, thread_metadata=thread.metadata | ran, thread_config=_thread_config(request.config))
+        config = thread_config({} if request.config is None else to_builtins(request.config))
+        return tx.insert_run(run, thread_metadata=thread.metadata | ran, thread_config=config)
+
+    def _again(self, tx: Transaction, thread_id: str, run_id: str, requested: Requested) -> Run:
+        old = _of_thread(tx, thread_id, run_id)
+        if old.status not in _RETRIED:
+            raise ConflictError(f"The run is {old.status}: only one that ended in {_listed(_RETRIED)} can be retried")
+        (last,) = tx.search_runs(RunsQuery(thread_id=thread_id, limit=1)).runs
+        if last.run_id != run_id:
+            raise ConflictError(
+                f"Run {last.run_id} came after it. Retry that one, or start a new run from a checkpoint.",
+                last_run_id=last.run_id,
+            )
+        self._assistants.resolve(tx, old.assistant_id)
+        run = again(old, last, uuid7(tx.now), tx.now, requested, goes_on=tx.has_checkpoints(thread_id, run_id))
+        if (webhook := run.kwargs["webhook"]) is not None:
+            self._targets.check(webhook)
+        return tx.insert_run(run)
 
     def _thread(
         self, tx: Transaction, thread_id: str, request: RunCreate, requested: Requested, *, create: bool
@@ -163,15 +187,7 @@ class Runs:
     # reading
 
     async def get(self, thread_id: str, run_id: str) -> Run:
-        def work(tx: Transaction) -> Run:
-            if tx.thread(thread_id, values=False) is None:
-                raise NotFoundError(f"Thread with ID {thread_id} not found")
-            run = tx.run(run_id)
-            if run is None or run.thread_id != thread_id:
-                raise NotFoundError("Not Found")
-            return run
-
-        return await self._records.read(work)
+        return await self._records.read(lambda tx: _of_thread(tx, thread_id, run_id))
 
     async def find(self, thread_id: str | None, run_id: str) -> Run | None:
         """A run for joining: also one whose temporary thread is gone already. None if there is no such run."""
@@ -255,147 +271,23 @@ class Runs:
             follower.close()
 
 
-# --- what a request becomes -------------------------------------------------------------------------------------------
-
-
-def check(request: RunCreate) -> None:
-    """What types cannot say. Raises UnprocessableError naming the field, BadRequestError."""
-    ids = {"checkpoint_id": request.checkpoint_id}
-    if request.checkpoint is not None:
-        ids["checkpoint.checkpoint_id"] = request.checkpoint.checkpoint_id
-    for field, value in ids.items():
-        if value is not None and not _is_uuid(value):
-            raise UnprocessableError("Invalid checkpoint ID", field=field)
-    config = request.config or RunConfig()
-    if config.recursion_limit is not None and config.recursion_limit < 1:
-        raise UnprocessableError("config.recursion_limit: must be at least 1", field="config.recursion_limit")
-    if request.context and config.configurable:
-        raise BadRequestError(
-            "Cannot specify both configurable and context. Prefer setting context alone."
-            " Context was introduced in LangGraph 0.6.0 and is the long term planned replacement for configurable."
-        )
-    if request.after_seconds is not None and not -1e9 < request.after_seconds < 1e9:
-        raise UnprocessableError("after_seconds: must be a number of seconds below 1e9", field="after_seconds")
-
-
-def assemble(
-    request: RunCreate,
-    assistant: Assistant,
-    thread: Thread,
-    run_id: str,
-    now: int,
-    requested: Requested,
-    *,
-    temporary: bool,
-    stateless: bool,
-) -> NewRun:
-    """Pure: assistant, thread and request merged into the run (wire.md, Merges)."""
-    own = {"assistant_id": assistant.assistant_id}
-    if not stateless:
-        own["graph_id"] = assistant.graph_id
-    metadata = assistant.metadata | ({} if stateless else thread.metadata) | own | (request.metadata or {})
-    config = request.config or RunConfig()
-    context = assistant.context | (config.configurable or {}) | (request.context or {})
-    user = requested.requester.user if requested.requester else None
-    identity = user["identity"] if user else ""
-    by = {} if requested.cron_id is None else {"cron_id": requested.cron_id}
-    metadata |= by
-    merged = _config(assistant.config, config, metadata)
-    merged["configurable"] |= {
-        **context,
-        **requested.headers,
-        **_checkpoint(request),
-        **by,
-        "langgraph_auth_user": user,
-        "langgraph_auth_user_id": identity,
-        "langgraph_auth_permissions": (user or {}).get("permissions") or [],
-        "langgraph_request_id": requested.request_id,
-        "__request_start_time_ms__": now // 1000,
-        "__after_seconds__": request.after_seconds or 0,
-        "run_id": run_id,
-        "thread_id": thread.thread_id,
-        "graph_id": assistant.graph_id,
-        "assistant_id": assistant.assistant_id,
-        "user_id": identity,
-    }
-    return NewRun(
-        run_id=run_id,
-        thread_id=thread.thread_id,
-        assistant_id=assistant.assistant_id,
-        graph_id=assistant.graph_id,
-        metadata=metadata,
-        kwargs=_kwargs(request, merged, context, temporary),
-        multitask_strategy=request.multitask_strategy or "enqueue",
-        available_at=now + max(0, int((request.after_seconds or 0) * 1_000_000)),
-        temporary=temporary,
-        priority=requested.priority,
-        concurrency_key=requested.concurrency_key,
-    )
-
-
-def _kwargs(request: RunCreate, config: JSON, context: JSON, temporary: bool) -> JSON:
-    durability = request.durability
-    if durability is None:
-        durability = "exit" if request.checkpoint_during is False else "async"
-    kwargs: JSON = {
-        "input": request.input,
-        "command": None if request.command is None else to_builtins(request.command),
-        "config": config,
-        "context": context,
-        "stream_mode": _modes(request),
-        "interrupt_before": request.interrupt_before,
-        "interrupt_after": request.interrupt_after,
-        "webhook": request.webhook,
-        "feedback_keys": request.feedback_keys,
-        "temporary": temporary,
-        "subgraphs": bool(request.stream_subgraphs),
-        "resumable": bool(request.stream_resumable),
-        "checkpoint_during": durability != "exit",
-        "durability": durability,
-    }
-    if request.strict_resume:
-        kwargs["strict_resume"] = True
-    if request.langsmith_tracer:
-        kwargs["langsmith_tracer"] = to_builtins(request.langsmith_tracer)
-    return kwargs
-
-
-def _modes(request: RunCreate) -> list[str]:
-    asked = request.stream_mode
-    modes = [asked] if isinstance(asked, str) else list(asked or ())
-    return list(dict.fromkeys(modes)) or ["values"]
-
-
-def _config(assistant: JSON, config: RunConfig, metadata: JSON) -> JSON:
-    """The request's tags and recursion limit replace the assistant's; configurable is merged key by key."""
-    merged: JSON = {}
-    if tags := config.tags if config.tags is not None else assistant.get("tags"):
-        merged["tags"] = tags
-    merged["configurable"] = {**(assistant.get("configurable") or {}), **(config.configurable or {})}
-    if limit := config.recursion_limit or assistant.get("recursion_limit"):
-        merged["recursion_limit"] = limit
-    merged["metadata"] = {**(assistant.get("metadata") or {}), **metadata, **(config.metadata or {})}
-    return merged
-
-
-def _checkpoint(request: RunCreate) -> JSON:
-    """Where to fork from: what the request names of a checkpoint goes into the configurable."""
-    ref = {} if request.checkpoint is None else structs.asdict(request.checkpoint)
-    if request.checkpoint_id is not None:
-        ref["checkpoint_id"] = request.checkpoint_id
-    return {key: value for key, value in ref.items() if value is not None and key != "thread_id"}
-
-
-def _thread_config(config: RunConfig | None) -> JSON:
-    given: JSON = {} if config is None else to_builtins(config)
-    return {**{key: given[key] for key in ("tags", "recursion_limit") if given.get(key)}, "configurable": {}}
-
-
 # --- parts of the rules -----------------------------------------------------------------------------------------------
 
 
-def _digest(requests: Sequence[tuple[str | None, RunCreate]], requested: Requested) -> str:
-    content = [requested.route, [[thread_id, to_builtins(request)] for thread_id, request in requests]]
+def _of_thread(tx: Transaction, thread_id: str, run_id: str) -> Run:
+    if tx.thread(thread_id, values=False) is None:
+        raise NotFoundError(f"Thread with ID {thread_id} not found")
+    run = tx.run(run_id)
+    if run is None or run.thread_id != thread_id:
+        raise NotFoundError("Not Found")
+    return run
+
+
+def _listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _digest(content: list[Any]) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -450,11 +342,3 @@ def _with_interrupts(values: bytes, interrupts: list[Any]) -> bytes:
         return b"{" + added
     head = values[:-1]
     return head + (b"" if head == b"{" else b",") + added
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True

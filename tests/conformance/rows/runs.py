@@ -412,6 +412,22 @@ ROWS = (
         defect=True,
     ),
     Row(
+        "runs.retry",
+        "issue 6, 1",
+        "Asks again what a run that did not succeed was asked, from where it came to.",
+        (
+            "wire/test_retry.py::test_a_retry_goes_on_from_where_the_run_failed",
+            "wire/test_retry.py::test_a_retry_asks_the_same_and_names_the_run_that_failed",
+            "wire/test_retry.py::test_a_run_that_never_came_to_a_checkpoint_is_asked_all_of_it_again",
+            "wire/test_retry.py::test_a_cancelled_run_goes_on",
+            "wire/test_retry.py::test_an_answer_to_an_interrupt_that_failed_is_given_again",
+            "wire/test_retry.py::test_what_cannot_be_retried_is_refused",
+            "auth/test_rules.py::test_a_retry_is_put_to_the_rule_of_creating_and_is_made_for_who_asks",
+        ),
+        ("POST /threads/{thread_id}/runs/{run_id}/retry",),
+        divergence="An addition.",
+    ),
+    Row(
         "runs.search",
         "issue 6, 1",
         "Finds and counts runs of all threads, newest first, by status, assistant, thread, metadata, tags and time.",
