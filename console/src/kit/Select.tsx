@@ -96,6 +96,8 @@ export function MultiSelect<T extends string>({ label, options, value, onChange,
             aria-label={label}
             className={styles.list ?? ""}
             selectionMode="multiple"
+            // Escape closes the list; it does not take the choice back.
+            escapeKeyBehavior="none"
             selectedKeys={value}
             onSelectionChange={take}
             renderEmptyState={() => <div className={styles.empty}>Nothing here</div>}

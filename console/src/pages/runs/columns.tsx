@@ -1,6 +1,6 @@
 import { Link } from "react-router";
 
-import { Badge, CopyId, Duration, StatusBadge, Time, type Column } from "../../kit";
+import { Badge, CopyId, Duration, shortId, StatusBadge, Time, type Column } from "../../kit";
 import { RowMenu } from "./RowMenu";
 import type { Doing } from "./useActions";
 import { isActive, type FoundRun } from "./run";
@@ -55,7 +55,11 @@ function Status({ run }: { run: FoundRun }) {
   return (
     <span className={styles.status}>
       <StatusBadge status={run.status} />
-      {run.stopped_at_interrupt && <Badge tone="warn">needs an answer</Badge>}
+      {run.stopped_at_interrupt && (
+        <Badge tone="warn" title="It waits for an answer">
+          asks
+        </Badge>
+      )}
       {run.cancelling && <span className={styles.note}>stopping…</span>}
       {run.status === "pending" && run.blocked_by && <span className={styles.note}>{WAITS[run.blocked_by]}</span>}
       {run.error && (
@@ -74,7 +78,7 @@ function Assistant({ run }: { run: FoundRun }) {
 function Thread({ run }: { run: FoundRun }) {
   return (
     <Link to={`/threads/${run.thread_id}`} title={run.thread_id} className="mono">
-      {run.thread_id.slice(0, 8)}
+      {shortId(run.thread_id)}
     </Link>
   );
 }

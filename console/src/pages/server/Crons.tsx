@@ -11,6 +11,7 @@ import {
   Empty,
   Loaded,
   Panel,
+  shortId,
   Time,
   toast,
   Toolbar,
@@ -122,7 +123,7 @@ function columnsFor(remove: (cron: Cron) => void): Column<Cron>[] {
         cron.thread_id === null ? (
           "a new one"
         ) : (
-          <Link to={`/threads/${cron.thread_id}`}>{cron.thread_id.slice(0, 8)}</Link>
+          <Link to={`/threads/${cron.thread_id}`}>{shortId(cron.thread_id)}</Link>
         ),
     },
     {
@@ -130,7 +131,7 @@ function columnsFor(remove: (cron: Cron) => void): Column<Cron>[] {
       header: "Assistant",
       width: "100px",
       from: 560,
-      cell: (cron) => <Link to={`/assistants/${cron.assistant_id}`}>{cron.assistant_id.slice(0, 8)}</Link>,
+      cell: (cron) => <Link to={`/assistants/${cron.assistant_id}`}>{shortId(cron.assistant_id)}</Link>,
     },
     {
       key: "id",
