@@ -51,7 +51,7 @@ test("a run is watched as it streams: its nodes one after another, then its end"
   await open(run.place);
   await status(page, "running");
   await page.getByText("live", { exact: true }).waitFor();
-  await page.getByRole("button", { name: /search.*running/ }).waitFor();
+  await page.getByRole("button", { name: /^search .*running, in research/ }).waitFor();
   await status(page, "success");
   const names = await spans(page).getByRole("button", { name: /^\S+$/ }).allInnerTexts();
   expect(names.map((name) => name.trim())).toEqual([

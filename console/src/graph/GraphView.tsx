@@ -55,7 +55,8 @@ function Flow({
   const [direction, setDirection] = useState<Direction>("down");
   const groups = useMemo(() => groupsOf(graph), [graph]);
   const view = useMemo(() => viewOf(graph, closed), [graph, closed]);
-  const layout = useMemo(() => layoutOf(view, direction), [view, direction]);
+  const figures = states !== NO_STATES;
+  const layout = useMemo(() => layoutOf(view, direction, figures), [view, direction, figures]);
   const full = useMemo(() => withGroups(states), [states]);
   const box = useFit(layout);
 

@@ -19,9 +19,10 @@ export type Layout = {
 const NODE_HEIGHT = 34;
 const HEAD = 38;
 const PAD = 14;
-// Monospace of 12 px, with room for the mark, the count and the duration.
+// Monospace of 12 px, with room for the mark; in a run for the duration and the count, too.
 const CHAR = 7.3;
-const NODE_EXTRA = 62;
+const NODE_EXTRA = 44;
+const FIGURES = 78;
 const NODE_WIDTHS = [104, 330] as const;
 
 type Size = { width: number; height: number };
@@ -29,12 +30,12 @@ type Path = { points: Point[]; label: Point | null; owner: string | null };
 
 /**
  * Lays out from the inside: a sub-graph gets its own drawing, and is then one box in the drawing it lies in. An edge belongs
- * to the innermost drawing that holds both of its ends.
+ * to the innermost drawing that holds both of its ends. `figures`: nodes have room for how long and how often they ran.
  */
-export function layoutOf(view: View, direction: Direction = "down"): Layout {
+export function layoutOf(view: View, direction: Direction = "down", figures = false): Layout {
   const boxes = new Map<string, Box>();
   const paths = new Map<string, Path>();
-  const root = part(view, null, direction, boxes, paths);
+  const root = part(view, null, direction, boxes, paths, figures);
   const edges = new Map<string, { points: readonly Point[]; label: Point | null }>();
   for (const edge of view.edges) {
     const path = paths.get(edge.id);
@@ -57,12 +58,13 @@ function part(
   direction: Direction,
   boxes: Map<string, Box>,
   paths: Map<string, Path>,
+  figures: boolean,
 ): Size {
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: direction === "down" ? "TB" : "LR", nodesep: 26, ranksep: 38, edgesep: 18 });
   graph.setDefaultEdgeLabel(() => ({}));
   const members = [...view.nodes.values()].filter((node) => node.parent === owner);
-  for (const node of members) graph.setNode(node.id, sizeOf(view, node, direction, boxes, paths));
+  for (const node of members) graph.setNode(node.id, sizeOf(view, node, direction, boxes, paths, figures));
   for (const edge of view.edges) {
     const ends = endsIn(view, owner, edge);
     if (ends) graph.setEdge(ends[0], ends[1], labelSize(edge.label), edge.id);
@@ -95,16 +97,17 @@ function sizeOf(
   direction: Direction,
   boxes: Map<string, Box>,
   paths: Map<string, Path>,
+  figures: boolean,
 ): Size {
   if (node.children.length > 0) {
-    const size = part(view, node.id, direction, boxes, paths);
+    const size = part(view, node.id, direction, boxes, paths, figures);
     // Edges come in at the middle: its name ends before that, so that they do not cross it.
     const name = node.name.length * CHAR + 40;
     return widened(node, size, direction === "down" ? 2 * name : name + 60, boxes, paths);
   }
   if (node.kind === "start" || node.kind === "end") return { width: 62, height: 26 };
   const [least, most] = NODE_WIDTHS;
-  const extra = node.kind === "group" ? NODE_EXTRA + 22 : NODE_EXTRA;
+  const extra = NODE_EXTRA + (node.kind === "group" ? 22 : 0) + (figures ? FIGURES : 0);
   return { width: Math.min(Math.max(node.name.length * CHAR + extra, least), most), height: NODE_HEIGHT };
 }
 
