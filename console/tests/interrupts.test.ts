@@ -1,5 +1,5 @@
 import { expect, faults, test } from "./support";
-import { chat, idle, ran, said } from "./support/threads";
+import { chat, idle, ran, said, until } from "./support/threads";
 
 test("an agent's action is approved, and its call shows the result", async ({ api, open, page }) => {
   const thread = await ran(api, "clerk", said("one"));
@@ -91,4 +91,36 @@ test("a breakpoint is gone on from", async ({ api, open, page }) => {
   await idle(api, thread_id);
   await chat(page).getByText("3", { exact: true }).waitFor();
   expect((await api.threads.getState(thread_id)).values).toEqual({ numbers: [1, 2, 3] });
+});
+
+test("a node that failed says why, and is tried again", async ({ api, open, page }) => {
+  const { thread_id } = await api.threads.create();
+  await api.runs.join(
+    thread_id,
+    (await api.runs.create(thread_id, "failing", { input: { delay: 0, steps: [] } })).run_id,
+  );
+  await open(`/threads/${thread_id}`);
+  const stopped = page.getByRole("group", { name: "Stopped" });
+  await stopped.getByText("no such city: Atlantis").waitFor();
+  await stopped.getByRole("button", { name: "Try again" }).click();
+  await until(async () => (await api.runs.list(thread_id)).length === 2);
+  await until(async () => (await api.threads.get(thread_id)).status === "error");
+  await stopped.getByText("no such city: Atlantis").waitFor();
+});
+
+test("an input that the graph refuses is told, and another one can be given", async ({
+  api,
+  open,
+  page,
+  complaints,
+}) => {
+  complaints.allow(/status of 500/);
+  const { thread_id } = await api.threads.create();
+  await api.runs.join(thread_id, (await api.runs.create(thread_id, "parrot", { input: { messages: 5 } })).run_id);
+  await open(`/threads/${thread_id}`);
+  await page
+    .getByRole("group", { name: "Stopped" })
+    .getByText(/Unsupported message type/)
+    .waitFor();
+  await page.getByRole("textbox", { name: "Message" }).waitFor();
 });

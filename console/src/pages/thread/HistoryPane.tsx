@@ -42,7 +42,8 @@ export function HistoryPane({ threadId, assistantId }: HistoryPaneProps) {
             )}
             <span className="muted">
               {checkpoints.length}
-              {query.hasNextPage ? "+" : ""} checkpoints{tree.branches > 1 && `, ${tree.branches} branches`}
+              {query.hasNextPage ? "+" : ""} {checkpoints.length === 1 ? "checkpoint" : "checkpoints"}
+              {tree.branches > 1 && `, ${tree.branches} branches`}
             </span>
             <span className={styles.space} />
             <Checkbox

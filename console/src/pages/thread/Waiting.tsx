@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 
+import { objectOf } from "../../events/json";
 import { Button, Icon, Panel } from "../../kit";
 import { answerOf, draftOf, type Draft } from "./answers";
 import { InterruptForm } from "./InterruptForm";
@@ -19,7 +20,7 @@ export function Waiting({ head, state, assistantId, onGrow }: WaitingProps) {
   if (pending.length > 0) {
     return <Questions key={ids} threadId={head.thread_id} pending={pending} assistantId={assistantId} />;
   }
-  if (state.next.length === 0) return null;
+  if (state.next.length === 0 && head.status !== "error") return null;
   return <Stopped head={head} state={state} assistantId={assistantId} />;
 }
 
@@ -85,31 +86,42 @@ function Questions({ threadId, pending, assistantId }: QuestionsProps) {
 /** It stopped before a node: at a breakpoint, after a cancel, or because something failed. */
 function Stopped({ head, state, assistantId }: { head: ThreadHead; state: ThreadState; assistantId: string | null }) {
   const { busy, act } = useAct();
-  const failed = state.tasks.filter((task) => task.error !== null && task.error !== undefined);
-  if (head.status === "busy" || assistantId === null) return null;
+  const failures = failuresOf(head, state);
+  const next = state.next.filter((name) => name !== "__start__");
+  if (head.status === "busy") return null;
   return (
     <div className={styles.stopped} role="group" aria-label="Stopped">
       <div>
-        {failed.length === 0 ? (
+        {failures.length === 0 ? (
           <>
-            Stopped before <strong>{state.next.join(", ")}</strong>.
+            Stopped before <strong>{next.join(", ") || "the first node"}</strong>.
           </>
         ) : (
-          failed.map((task) => (
-            <p key={task.id}>
-              <strong>{task.name}</strong> failed: <span className={styles.bad}>{task.error}</span>
+          failures.map(({ who, error }) => (
+            <p key={who + error}>
+              <strong>{who}</strong> failed: <span className={styles.bad}>{error}</span>
             </p>
           ))
         )}
       </div>
-      <Button
-        kind="primary"
-        icon={failed.length > 0 ? "refresh" : "runs"}
-        busy={busy}
-        onClick={() => void act("The run could not be started", () => start(head.thread_id, { assistantId }))}
-      >
-        {failed.length > 0 ? "Try again" : "Continue"}
-      </Button>
+      {state.next.length > 0 && assistantId !== null && (
+        <Button
+          kind="primary"
+          icon={failures.length > 0 ? "refresh" : "runs"}
+          busy={busy}
+          onClick={() => void act("The run could not be started", () => start(head.thread_id, { assistantId }))}
+        >
+          {failures.length > 0 ? "Try again" : "Continue"}
+        </Button>
+      )}
     </div>
   );
+}
+
+/** Nodes with their errors, or else what the thread says of its last run. */
+function failuresOf(head: ThreadHead, state: ThreadState): { who: string; error: string }[] {
+  const nodes = state.tasks.flatMap(({ name, error }) => (error ? [{ who: name, error }] : []));
+  if (nodes.length > 0 || head.status !== "error") return nodes;
+  const { error, message } = objectOf(head.error);
+  return [{ who: "The last run", error: [error, message].filter((each) => typeof each === "string").join(": ") }];
 }

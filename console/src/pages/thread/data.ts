@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 
-import { call, client, keys, queries } from "../../api";
+import { ApiError, call, client, keys, queries } from "../../api";
 import type { CheckpointRef, Json, RunRow, ThreadHead, ThreadState } from "./types";
 
 /** How often a thread is looked at while nothing is known to happen: runs may be started elsewhere. */
@@ -50,8 +50,23 @@ export function changed(threadId: string): Promise<unknown> {
 export function useLatestState(threadId: string) {
   return useQuery({
     queryKey: keys.thread(threadId, "state"),
-    queryFn: ({ signal }) => call<ThreadState>("GET", path(threadId, "/state"), { query: { subgraphs: true }, signal }),
+    queryFn: ({ signal }) => latest(threadId, signal),
   });
+}
+
+/**
+ * The state as the next run would find it. Where an input was written that the graph's reducers refuse, that cannot be told:
+ * then it is the last checkpoint as it stands, so that the thread can still be looked at.
+ */
+async function latest(threadId: string, signal: AbortSignal): Promise<ThreadState> {
+  try {
+    return await call<ThreadState>("GET", path(threadId, "/state"), { query: { subgraphs: true }, signal });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 500) throw error;
+    const [last] = await history(threadId, "", "", 1, null, signal);
+    if (last === undefined) throw error;
+    return last;
+  }
 }
 
 /** The newest runs, newest first. */
