@@ -2,21 +2,26 @@ import type { Client } from "@langchain/langgraph-sdk";
 import { expect, faults, test, type Page } from "./support";
 
 /** A place for each page of the console, with something to see at it. */
-async function places(api: Client): Promise<string[]> {
+const PLACES: Record<string, (seen: Seen) => string> = {
+  runs: () => "/runs",
+  threads: () => "/threads",
+  thread: ({ thread }) => `/threads/${thread}`,
+  run: ({ thread, run }) => `/threads/${thread}/runs/${run}`,
+  assistants: () => "/assistants",
+  assistant: ({ assistant }) => `/assistants/${assistant}`,
+  server: () => "/server",
+};
+
+type Seen = { thread: string; run: string; assistant: string };
+
+let seen: Promise<Seen> | null = null;
+
+async function something(api: Client): Promise<Seen> {
   const [assistant] = await api.assistants.search({ limit: 1 });
-  const thread = await api.threads.create();
-  const run = await api.runs.create(thread.thread_id, "slow", { input: { delay: 0, steps: [] } });
-  await api.runs.join(thread.thread_id, run.run_id);
-  const at = `/threads/${thread.thread_id}`;
-  return [
-    "/runs",
-    "/threads",
-    at,
-    `${at}/runs/${run.run_id}`,
-    "/assistants",
-    `/assistants/${assistant?.assistant_id}`,
-    "/server",
-  ];
+  const { thread_id: thread } = await api.threads.create();
+  const { run_id: run } = await api.runs.create(thread, "slow", { input: { delay: 0, steps: [] } });
+  await api.runs.join(thread, run);
+  return { thread, run, assistant: assistant?.assistant_id ?? "" };
 }
 
 async function settled(page: Page): Promise<void> {
@@ -24,25 +29,25 @@ async function settled(page: Page): Promise<void> {
   await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
 }
 
-test("every page loads with nothing but the server, has no serious fault in light and dark, and fits a narrow screen", async ({
-  api,
-  open,
-  page,
-}) => {
-  for (const place of await places(api)) {
-    await page.setViewportSize({ width: 1280, height: 800 });
-    await open(place);
+for (const [name, place] of Object.entries(PLACES)) {
+  test(`the page ${name} needs nothing but the server, has no serious fault in light and dark, and fits a narrow screen`, async ({
+    api,
+    open,
+    page,
+  }) => {
+    seen ??= something(api);
+    await open(place(await seen));
     await settled(page);
-    expect(await page.title(), place).toMatch(/ · treadle$/);
-    expect(await page.getByText("This page failed").count(), place).toBe(0);
+    expect(await page.title()).toMatch(/ · treadle$/);
+    expect(await page.getByText("This page failed").count()).toBe(0);
     for (const theme of ["light", "dark"]) {
       await page.evaluate((chosen) => (document.documentElement.dataset.theme = chosen), theme);
-      expect(await faults(page), `${place}, ${theme}`).toEqual([]);
+      expect(await faults(page), theme).toEqual([]);
     }
     await page.setViewportSize({ width: 360, height: 640 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth), `${place} is too wide`).toBe(360);
-  }
-});
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), "it is too wide").toBe(360);
+  });
+}
 
 test("the root leads to the runs, and an unknown place says so", async ({ open, page }) => {
   await open("");

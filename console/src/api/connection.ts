@@ -19,9 +19,10 @@ export function reportLost(): void {
   if (connection.get().kind === "fine") connection.set({ kind: "lost", since: Date.now() });
 }
 
-/** 401 always asks to sign in. 403 does only while nobody is signed in: later it means that this one thing is not allowed. */
+/** For 401, and for 403 while nobody is signed in: later that means that one thing is not allowed. */
 export function reportRefused(status: 401 | 403, detail: string): void {
-  connection.set({ kind: "refused", status, detail });
+  // Several calls are refused at once; the first one asks.
+  if (connection.get().kind !== "refused") connection.set({ kind: "refused", status, detail });
 }
 
 export function reportSignedIn(): void {

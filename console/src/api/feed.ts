@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 
 import { address } from "./address";
+import { credentials } from "./credentials";
 import { ApiError, LostError, messageOf } from "./errors";
 import { FrameDecoder, type Frame } from "./sse";
 import { transport } from "./transport";
@@ -68,8 +69,14 @@ export class RunFeed {
     this.wake?.();
   }
 
-  /** Does not wait for the end of the pause between two tries. */
-  retry = (): void => this.wake?.();
+  /** Does not wait for the end of the pause between two tries; begins again after a failure. */
+  retry = (): void => {
+    if (this.state.phase === "failed") {
+      this.enter({ phase: "connecting" });
+      this.start();
+    }
+    this.wake?.();
+  };
 
   get = (): FeedSnapshot => this.snapshot;
 
@@ -184,7 +191,11 @@ export function useRunFeed(threadId: string, runId: string): FeedSnapshot & { re
   const feed = useMemo(() => new RunFeed(threadId, runId), [threadId, runId]);
   useEffect(() => {
     feed.start();
-    return () => feed.close();
+    const forget = credentials.subscribe(feed.retry);
+    return () => {
+      forget();
+      feed.close();
+    };
   }, [feed]);
   const snapshot = useSyncExternalStore(feed.subscribe, feed.get);
   return { ...snapshot, retry: feed.retry };

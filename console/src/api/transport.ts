@@ -1,5 +1,5 @@
 import { reportAnswer, reportLost, reportRefused } from "./connection";
-import { credentials } from "./credentials";
+import { credentials, type Credentials } from "./credentials";
 import { errorOf, LostError } from "./errors";
 
 /**
@@ -7,18 +7,20 @@ import { errorOf, LostError } from "./errors";
  * there. Raises ApiError for an answer that is no success and LostError when nothing answers; an abort stays one.
  */
 export async function transport(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
-  const response = await sent(input, init);
+  const known = credentials.get();
+  const response = await sent(input, init, known);
   if (response.ok) return response;
   const error = await errorOf(response);
-  if (error.status === 401 || (error.status === 403 && credentials.get() === null)) {
+  // Who has signed in while this was under way is not asked again for what was sent before.
+  const current = credentials.get() === known;
+  if (current && (error.status === 401 || (error.status === 403 && known === null))) {
     reportRefused(error.status, error.message);
   }
   throw error;
 }
 
-async function sent(input: RequestInfo | URL, init: RequestInit): Promise<Response> {
+async function sent(input: RequestInfo | URL, init: RequestInit, known: Credentials | null): Promise<Response> {
   const headers = new Headers(init.headers);
-  const known = credentials.get();
   if (known !== null) headers.set(known.name, known.value);
   try {
     const response = await fetch(input, { ...init, headers, credentials: "same-origin", cache: "no-store" });

@@ -17,7 +17,7 @@ export function SignIn() {
   const state = useExternal(connection);
   if (state.kind !== "refused") return null;
   return (
-    <Dialog title="Sign in" open onClose={reportSignedIn}>
+    <Dialog title="Sign in" open>
       <Notice>
         The server answered {state.status}: {state.detail}
       </Notice>
@@ -34,8 +34,8 @@ function Form() {
   const valid = secret.trim() !== "" && /^[\w!#$%&'*+.^`|~-]+$/.test(header);
   const enter = () => {
     if (!valid) return;
-    signIn({ name: header, value: way === "bearer" ? `Bearer ${secret.trim()}` : secret.trim() });
     reportSignedIn();
+    signIn({ name: header, value: way === "bearer" ? `Bearer ${secret.trim()}` : secret.trim() });
     void queries.resetQueries();
   };
   return (

@@ -10,7 +10,8 @@ import field from "./field.module.css";
 type DialogProps = {
   title: string;
   open: boolean;
-  onClose: () => void;
+  /** Without it the dialog stays until what it asks for is done. */
+  onClose?: (() => void) | undefined;
   children: ReactNode;
   /** The buttons at the bottom, the one that acts last. */
   actions?: ReactNode;
@@ -23,9 +24,10 @@ export function Dialog({ title, open, onClose, children, actions, wide }: Dialog
     <ModalOverlay
       className={styles.overlay ?? ""}
       isOpen={open}
-      isDismissable
+      isDismissable={onClose !== undefined}
+      isKeyboardDismissDisabled={onClose === undefined}
       onOpenChange={(next) => {
-        if (!next) onClose();
+        if (!next) onClose?.();
       }}
     >
       <Modal className={classes(styles.modal, wide && styles.wide)}>
@@ -34,7 +36,7 @@ export function Dialog({ title, open, onClose, children, actions, wide }: Dialog
             <Heading slot="title" level={2}>
               {title}
             </Heading>
-            <IconButton icon="close" label="Close" small onClick={onClose} />
+            {onClose && <IconButton icon="close" label="Close" small onClick={onClose} />}
           </div>
           <div className={styles.body}>{children}</div>
           {actions !== undefined && <div className={styles.foot}>{actions}</div>}

@@ -48,7 +48,7 @@ export async function openContext(
     reducedMotion: "reduce",
     ...options,
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(15_000);
   context.on("request", (request) => {
     const { protocol, hostname } = new URL(request.url());
     const inside = protocol === "data:" || protocol === "blob:" || hostname === "127.0.0.1";

@@ -3,7 +3,7 @@ import { test as base, expect } from "vitest";
 
 import { Complaints, launch, openContext, type Browser, type BrowserContext, type Page } from "./browser";
 import { developed } from "./developed";
-import { Server } from "./server";
+import { Server, type ServerOptions } from "./server";
 
 export { faults } from "./axe";
 export { Complaints, launch, openContext, type Browser, type BrowserContext, type Page } from "./browser";
@@ -11,7 +11,7 @@ export { bounded, GRAPHS, Server } from "./server";
 export { expect };
 
 type Fixtures = {
-  /** One for the file, over console/tests/graphs. For another: `const it = test.extend(…)`, or Server.start(). */
+  /** One for the file, over console/tests/graphs. For another: `testOn({config, flags, env})`, or Server.start(). */
   server: Server;
   /** One for the file. */
   browser: Browser;
@@ -24,50 +24,54 @@ type Fixtures = {
   open: (place: string) => Promise<Page>;
 };
 
-/** A test in a browser. It fails also when the page logged an error, broke its own policy or asked for something outside. */
-export const test = base.extend<Fixtures>({
-  server: [
+/** Tests in a browser, over a server of these options. One fails also when the page logged an error, broke its own policy or asked for something outside. */
+export const testOn = (options: ServerOptions) =>
+  base.extend<Fixtures>({
+    server: [
+      // eslint-disable-next-line no-empty-pattern -- vitest wants the pattern
+      async ({}, use) => {
+        const server = await Server.start(options);
+        const development = await developed(server);
+        await use(server);
+        await development?.close();
+        await server.remove();
+      },
+      { scope: "file" },
+    ],
+    browser: [
+      // eslint-disable-next-line no-empty-pattern -- vitest wants the pattern
+      async ({}, use) => {
+        const browser = await launch();
+        await use(browser);
+        await browser.close();
+      },
+      { scope: "file" },
+    ],
     // eslint-disable-next-line no-empty-pattern -- vitest wants the pattern
-    async ({}, use) => {
-      const server = await Server.start();
-      const development = await developed(server);
-      await use(server);
-      await development?.close();
-      await server.remove();
+    complaints: async ({}, use) => {
+      const complaints = new Complaints();
+      await use(complaints);
+      expect(complaints.left, "what the browser complained of").toEqual([]);
     },
-    { scope: "file" },
-  ],
-  browser: [
-    // eslint-disable-next-line no-empty-pattern -- vitest wants the pattern
-    async ({}, use) => {
-      const browser = await launch();
-      await use(browser);
-      await browser.close();
+    context: async ({ browser, complaints }, use) => {
+      const context = await openContext(browser, complaints);
+      await use(context);
+      await context.close();
     },
-    { scope: "file" },
-  ],
-  // eslint-disable-next-line no-empty-pattern -- vitest wants the pattern
-  complaints: async ({}, use) => {
-    const complaints = new Complaints();
-    await use(complaints);
-    expect(complaints.left, "what the browser complained of").toEqual([]);
-  },
-  context: async ({ browser, complaints }, use) => {
-    const context = await openContext(browser, complaints);
-    await use(context);
-    await context.close();
-  },
-  page: async ({ context }, use) => {
-    await use(await context.newPage());
-  },
-  api: async ({ server }, use) => {
-    await use(new Client({ apiUrl: server.url, apiKey: null }));
-  },
-  open: async ({ page, server }, use) => {
-    await use(async (place) => {
-      // Vite's own server does not know its base without the slash.
-      await page.goto(`${server.console}${place === "" && process.env.CONSOLE_DEV ? "/" : place}`);
-      return page;
-    });
-  },
-});
+    page: async ({ context }, use) => {
+      await use(await context.newPage());
+    },
+    api: async ({ server }, use) => {
+      await use(new Client({ apiUrl: server.url, apiKey: null }));
+    },
+    open: async ({ page, server }, use) => {
+      await use(async (place) => {
+        // Vite's own server does not know its base without the slash.
+        await page.goto(`${server.console}${place === "" && process.env.CONSOLE_DEV ? "/" : place}`);
+        return page;
+      });
+    },
+  });
+
+/** A test in a browser, over the server of console/tests/graphs. */
+export const test = testOn({});

@@ -11,7 +11,7 @@ const START_MS = 60_000;
 
 export const GRAPHS = path.join(ROOT, "console/tests/graphs/langgraph.json");
 
-type Options = {
+export type ServerOptions = {
   /** A langgraph.json. */
   config?: string;
   /** Flags of `treadle serve`: ["--concurrency=1"]. */
@@ -25,15 +25,15 @@ export class Server {
   /** Where the console is: at the server, or at a development server before it (CONSOLE_DEV=1). */
   console = "";
   readonly data: string;
-  private readonly options: Options;
+  private readonly options: ServerOptions;
   private process: ChildProcess | null = null;
 
-  private constructor(data: string, options: Options) {
+  private constructor(data: string, options: ServerOptions) {
     this.data = data;
     this.options = options;
   }
 
-  static async start(options: Options = {}): Promise<Server> {
+  static async start(options: ServerOptions = {}): Promise<Server> {
     const server = new Server(await mkdtemp(path.join(tmpdir(), "treadle-console-")), options);
     await server.start();
     return server;
