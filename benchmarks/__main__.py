@@ -57,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--against", choices=["langgraph-dev"], help="measure this server too, in turn with treadle")
     parser.add_argument("--rounds", type=int, default=3, help="each figure is the median of them (default 3)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long each rate is taken in a round (default 3)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long each rate is taken in a round (default 2)")
     parser.add_argument("--only", action="append", help="only figures with this text in their names, such as custom")
     parser.add_argument("--plot", type=Path, nargs="?", const=PICTURE, help=f"draw a picture (default {PICTURE.name})")
     parser.add_argument("--check", action="store_true", help="exit code 1 if a target is missed")

@@ -32,7 +32,7 @@ QUIET = {
 JOBS = (1, 10, 16, 32, 64)
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 10.0
-_TRIAL_SECONDS = 2.5
+_TRIAL_SECONDS = 2.0
 
 
 class Died(Exception):

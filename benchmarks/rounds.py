@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import langgraph_dev
@@ -154,8 +156,9 @@ def bare(measures: Sequence[str], directory: Path, seconds: float, in_flight: in
 
 def list_figures(directory: Path) -> Iterator[tuple[str, float]]:
     """Lists of a small and of a large database, once: the large one takes a minute to make."""
-    from benchmarks import lists
-
+    if find_spec("benchmarks.lists") is None:
+        return
+    lists = import_module("benchmarks.lists")
     small, large = (lists.measure(directory / str(runs), threads, runs) for threads, runs in lists.SIZES)
     for name, call in (("list_runs", "runs of a thread"), ("search_threads", "search threads")):
         yield f"treadle.{name}", large[call]

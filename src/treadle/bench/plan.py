@@ -18,7 +18,7 @@ class Plan:
     events takes as many as fit into its time. ``quiet_seconds`` are longer than heartbeats are apart."""
 
     seconds: float = 2.0
-    warm_up: float = 0.5
+    warm_up: float = 0.3
     in_flight: int = 16
     sequential: int = 60
     bursts: int = 5

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from treadle.bench.connection import Answer, Connection
 from treadle.bench.plan import Figures, Plan
@@ -17,13 +18,16 @@ from treadle.bench.server import Server, Unexpected
 TOGETHER = 20
 PAUSE = 0.01
 FEW = 20
-OPENED_TOGETHER = 100
+AT_ONCE = 100
 SHARED_SECONDS = 5.0
 """What the run that all read may take on a slow server: it then has fewer events."""
 
 PATIENCE_SECONDS = 120.0
 OPEN_SECONDS = 30.0
 DELAYED_SECONDS = 3600
+
+
+T = TypeVar("T")
 
 
 class Shared(NamedTuple):
@@ -100,18 +104,26 @@ async def idle_streams(server: Server, plan: Plan) -> Figures:
 
     ``idle_streams`` is how many were open after a while; ``idle_stream_kib`` what each costs the server's process.
     """
-    threads = [await server.thread() for _ in range(plan.streamed_runs)]
-    runs = [await server.start(each, "chain", {"n": []}, after_seconds=DELAYED_SECONDS) for each in threads]
+    runs = await _some_at_once([partial(_delayed, server)] * plan.streamed_runs)
     try:
-        return await _idle(server, plan, list(zip(threads, runs, strict=True)))
+        return await _idle(server, plan, runs)
     finally:
-        for thread_id in threads:
-            with suppress(Unexpected):
-                await server.ask(f"/threads/{thread_id}", method="DELETE")
+        await _some_at_once([partial(_removed, server, thread_id) for thread_id, _ in runs])
+
+
+async def _delayed(server: Server) -> tuple[str, str]:
+    """A run that will not begin while it is looked at, and its thread."""
+    thread_id = await server.thread()
+    return thread_id, await server.start(thread_id, "chain", {"n": []}, after_seconds=DELAYED_SECONDS)
+
+
+async def _removed(server: Server, thread_id: str) -> None:
+    with suppress(Unexpected):
+        await server.ask(f"/threads/{thread_id}", method="DELETE")
 
 
 async def _idle(server: Server, plan: Plan, runs: Sequence[tuple[str, str]]) -> Figures:
-    await _held(server, runs[:1], OPENED_TOGETHER, 0.0)  # what the first streams make the server load is not theirs
+    await _held(server, runs[:1], AT_ONCE, 0.0)  # what the first streams make the server load is not theirs
     before = resident_kib(server.pid) if server.pid else None
     held, after = await _held(server, runs, plan.streams, plan.quiet_seconds)
     if before is None or after is None or not held:
@@ -137,11 +149,14 @@ async def _held(server: Server, runs: Sequence[tuple[str, str]], count: int, sec
 
 async def opened(server: Server, count: int) -> list[Connection]:
     """So many connections, a few at a time: a server's queue of those to accept is short."""
-    connections: list[Connection] = []
-    while len(connections) < count:
-        some = min(OPENED_TOGETHER, count - len(connections))
-        connections += await asyncio.gather(*(server.connect() for _ in range(some)))
-    return connections
+    return await _some_at_once([server.connect] * count)
+
+
+async def _some_at_once(work: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    done: list[T] = []
+    for begin in range(0, len(work), AT_ONCE):
+        done += await asyncio.gather(*(each() for each in work[begin : begin + AT_ONCE]))
+    return done
 
 
 async def _all_headed(connections: Sequence[Connection], seconds: float) -> None:
