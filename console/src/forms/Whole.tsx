@@ -20,7 +20,12 @@ export function Whole({ label, hint, error, required, aside, children }: WholePr
       <div className={styles.head}>
         <span id={id} className={styles.name}>
           {label}
-          {required && <span className={styles.required}> *</span>}
+          {required && (
+            <span className={styles.required} aria-hidden="true">
+              {" "}
+              *
+            </span>
+          )}
         </span>
         {aside}
       </div>

@@ -22,7 +22,12 @@ export function Field({ children, ...field }: FieldProps & { children: (tie: Tie
     <div className={styles.field}>
       <label htmlFor={id} className={field.hideLabel ? "visually-hidden" : styles.label}>
         {field.label}
-        {field.required && <span className={styles.required}> *</span>}
+        {field.required && (
+          <span className={styles.required} aria-hidden="true">
+            {" "}
+            *
+          </span>
+        )}
       </label>
       {children({
         id,

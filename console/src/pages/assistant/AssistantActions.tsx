@@ -1,10 +1,10 @@
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
-import { client } from "../../api";
+import { client, keys, queries } from "../../api";
 import { Button, Confirm, Menu, toast } from "../../kit";
 import { AssistantDialog, type Purpose } from "../assistants/AssistantDialog";
-import { assistantsChanged, type Assistant } from "./data";
+import type { Assistant } from "./data";
 
 /** Edit, copy and delete. A graph's own assistant cannot be deleted: the graph is in the project. */
 export function AssistantActions({ assistant, onGone }: { assistant: Assistant; onGone: () => void }) {
@@ -16,7 +16,8 @@ export function AssistantActions({ assistant, onGone }: { assistant: Assistant; 
     await client.assistants.delete(assistant.assistant_id);
     toast.good(`${assistant.name} is deleted`);
     onGone();
-    await assistantsChanged();
+    // Not its own page's queries, which is still there for a moment and would find nothing.
+    await queries.invalidateQueries({ queryKey: keys.assistants("list") });
   };
   return (
     <>

@@ -1,4 +1,4 @@
-import { isRecord } from "../../forms";
+import { isRecord } from "../../forms/schema";
 import type { Body } from "./start";
 
 type Asked = { url: string; assistantId: string; threadId: string | null; body: Body; header: string | null };

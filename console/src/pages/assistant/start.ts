@@ -1,4 +1,4 @@
-import { isRecord } from "../../forms";
+import { isRecord } from "../../forms/schema";
 
 export const STREAM_MODES = [
   "values",

@@ -4,6 +4,7 @@ import { useState } from "react";
 
 import { ApiError, call, client, keys, messageOf } from "../../api";
 import { Button, Dialog, formatJson, JsonEditor, parseJson, Select, TextArea, TextField, toast } from "../../kit";
+import { sameJson } from "../../chat/same";
 import { assistantsChanged } from "../assistant/data";
 import styles from "./assistants.module.css";
 
@@ -133,10 +134,17 @@ function fieldsOf(from: Assistant | undefined, purpose: Purpose): Fields {
     graphId: from.graph_id,
     name: purpose === "copy" ? `${from.name} (copy)` : from.name,
     description: from.description ?? "",
-    config: textOf(from.config),
+    config: textOf(withoutMirror(from)),
     context: textOf(from.context),
     metadata: textOf(metadata),
   };
+}
+
+/** The server keeps a context in config.configurable, too, and takes only one of them: the context is what is edited. */
+function withoutMirror({ config, context }: Assistant): Record<string, unknown> {
+  const entries = Object.entries(config as Record<string, unknown>);
+  const mirrors = (key: string, value: unknown) => key === "configurable" && sameJson(value, context);
+  return Object.fromEntries(entries.filter(([key, value]) => !mirrors(key, value)));
 }
 
 function textOf(value: unknown): string {
