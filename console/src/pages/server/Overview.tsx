@@ -3,6 +3,7 @@ import { Link } from "react-router";
 
 import { bytes, count, duration, Facts, Panel, StatusBadge, Time } from "../../kit";
 import styles from "./server.module.css";
+import { WideTable } from "./WideTable";
 import type { ServerState, Waiting } from "./state";
 
 /** What matters first: is work done, does anything wait, does anything fail. */
@@ -137,29 +138,16 @@ const WHY: Record<string, string> = {
 
 function WaitingTable({ waiting }: { waiting: readonly Waiting[] }) {
   return (
-    <div className={styles.scroll}>
-      <table className={styles.table}>
-        <thead>
-          <tr>
-            <th>Graph</th>
-            <th>Priority</th>
-            <th>Waits for</th>
-            <th className={styles.end}>Runs</th>
-            <th className={styles.end}>Oldest</th>
-          </tr>
-        </thead>
-        <tbody>
-          {waiting.map((each) => (
-            <tr key={`${each.graph_id} ${each.priority} ${each.blocked_by ?? ""}`}>
-              <td>{each.graph_id}</td>
-              <td>{each.priority}</td>
-              <td>{each.blocked_by === null ? "a free worker" : (WHY[each.blocked_by] ?? each.blocked_by)}</td>
-              <td className={styles.end}>{count(each.runs)}</td>
-              <td className={styles.end}>{seconds(each.oldest_seconds)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <WideTable label="What waits" heads={["Graph", "Priority", "Waits for", ">Runs", ">Oldest"]}>
+      {waiting.map((each) => (
+        <tr key={`${each.graph_id} ${each.priority} ${each.blocked_by ?? ""}`}>
+          <td>{each.graph_id}</td>
+          <td>{each.priority}</td>
+          <td>{each.blocked_by === null ? "a free worker" : (WHY[each.blocked_by] ?? each.blocked_by)}</td>
+          <td className={styles.end}>{count(each.runs)}</td>
+          <td className={styles.end}>{seconds(each.oldest_seconds)}</td>
+        </tr>
+      ))}
+    </WideTable>
   );
 }

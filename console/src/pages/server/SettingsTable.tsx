@@ -1,5 +1,5 @@
 import { SearchField, Toolbar, useUrl } from "../../kit";
-import styles from "./server.module.css";
+import { WideTable } from "./WideTable";
 
 /** Every setting as this process has it; of secrets only whether they are set. */
 export function SettingsTable({ settings }: { settings: Record<string, unknown> }) {
@@ -11,25 +11,15 @@ export function SettingsTable({ settings }: { settings: Record<string, unknown> 
       <Toolbar label="Filters">
         <SearchField label="Name of a setting" value={get("q")} onChange={(q) => set({ q })} />
       </Toolbar>
-      <div className={styles.scroll}>
-        <table className={styles.table}>
-          <thead>
-            <tr>
-              <th>Setting</th>
-              <th>Value</th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map(([name, value]) => (
-              <tr key={name}>
-                <td className="mono">{name}</td>
-                <td className="mono">{textOf(value)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-        {shown.length === 0 && <p className="muted">No setting has this in its name.</p>}
-      </div>
+      <WideTable label="Settings" heads={["Setting", "Value"]}>
+        {shown.map(([name, value]) => (
+          <tr key={name}>
+            <td className="mono">{name}</td>
+            <td className="mono">{textOf(value)}</td>
+          </tr>
+        ))}
+      </WideTable>
+      {shown.length === 0 && <p className="muted">No setting has this in its name.</p>}
     </>
   );
 }

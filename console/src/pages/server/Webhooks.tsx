@@ -23,6 +23,7 @@ import {
   type Column,
 } from "../../kit";
 import styles from "./server.module.css";
+import { WideTable } from "./WideTable";
 
 type Delivery = {
   delivery_id: string;
@@ -166,30 +167,18 @@ function OneDelivery({ id, onClose }: { id: string; onClose: () => void }) {
 function Tries({ log }: { log: readonly Try[] }) {
   if (log.length === 0) return <p className="muted">It was not tried yet.</p>;
   return (
-    <div className={styles.scroll}>
-      <table className={styles.table}>
-        <thead>
-          <tr>
-            <th>Try</th>
-            <th>When</th>
-            <th className={styles.end}>Took</th>
-            <th>Answer</th>
-          </tr>
-        </thead>
-        <tbody>
-          {log.map((each) => (
-            <tr key={each.number}>
-              <td>{each.number}</td>
-              <td>
-                <Time at={each.at} />
-              </td>
-              <td className={styles.end}>{each.duration_ms} ms</td>
-              <td>{each.status_code ?? each.error ?? "–"}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <WideTable label="Tries" heads={["Try", "When", ">Took", "Answer"]}>
+      {log.map((each) => (
+        <tr key={each.number}>
+          <td>{each.number}</td>
+          <td>
+            <Time at={each.at} />
+          </td>
+          <td className={styles.end}>{each.duration_ms} ms</td>
+          <td>{each.status_code ?? each.error ?? "–"}</td>
+        </tr>
+      ))}
+    </WideTable>
   );
 }
 

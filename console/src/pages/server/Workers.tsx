@@ -1,5 +1,6 @@
 import { Badge, count, CopyId, duration, Empty, Time, useNow } from "../../kit";
 import styles from "./server.module.css";
+import { WideTable } from "./WideTable";
 import type { ServerState, WorkerState } from "./state";
 
 /** Who executes runs, and how long each may go on without a sign of life. */
@@ -15,26 +16,11 @@ export function Workers({ state }: { state: ServerState }) {
     );
   }
   return (
-    <div className={styles.scroll}>
-      <table className={styles.table}>
-        <thead>
-          <tr>
-            <th>Worker</th>
-            <th>Host</th>
-            <th>Lease</th>
-            <th className={styles.end}>Running</th>
-            <th className={styles.end}>At most</th>
-            <th>Started</th>
-            <th>Version</th>
-          </tr>
-        </thead>
-        <tbody>
-          {state.workers.map((worker) => (
-            <Row key={worker.worker_id} worker={worker} asked={Date.parse(state.now)} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <WideTable label="Workers" heads={["Worker", "Host", "Lease", ">Running", ">At most", "Started", "Version"]}>
+      {state.workers.map((worker) => (
+        <Row key={worker.worker_id} worker={worker} asked={Date.parse(state.now)} />
+      ))}
+    </WideTable>
   );
 }
 

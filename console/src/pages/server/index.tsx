@@ -1,9 +1,11 @@
+import type { ReactNode } from "react";
+
 import { Loaded, oneOf, Page, Tabs, useUrl } from "../../kit";
 import { Crons } from "./Crons";
 import { Overview } from "./Overview";
 import { SettingsTable } from "./SettingsTable";
 import styles from "./server.module.css";
-import { useServer } from "./state";
+import { useServer, type ServerState } from "./state";
 import { Store } from "./Store";
 import { Webhooks } from "./Webhooks";
 import { Workers } from "./Workers";
@@ -27,11 +29,9 @@ export default function ServerPage() {
             id: "overview",
             label: "Overview",
             content: (
-              <div className={styles.scrolls}>
-                <Loaded query={server} what="The state of the server">
-                  {(data) => <Overview state={data} />}
-                </Loaded>
-              </div>
+              <Shown server={server} what="The state of the server">
+                {(data) => <Overview state={data} />}
+              </Shown>
             ),
           },
           {
@@ -39,11 +39,9 @@ export default function ServerPage() {
             label: "Workers",
             count: state?.workers.filter((worker) => worker.alive).length,
             content: (
-              <div className={styles.scrolls}>
-                <Loaded query={server} what="Workers">
-                  {(data) => <Workers state={data} />}
-                </Loaded>
-              </div>
+              <Shown server={server} what="Workers">
+                {(data) => <Workers state={data} />}
+              </Shown>
             ),
           },
           {
@@ -51,9 +49,9 @@ export default function ServerPage() {
             label: "Webhooks",
             count: state?.webhooks.failed,
             content: (
-              <div className={styles.fills}>
+              <Filled>
                 <Webhooks />
-              </div>
+              </Filled>
             ),
           },
           {
@@ -61,33 +59,50 @@ export default function ServerPage() {
             label: "Crons",
             count: state?.crons.enabled,
             content: (
-              <div className={styles.fills}>
+              <Filled>
                 <Crons />
-              </div>
+              </Filled>
             ),
           },
           {
             id: "store",
             label: "Store",
             content: (
-              <div className={styles.fills}>
+              <Filled>
                 <Store />
-              </div>
+              </Filled>
             ),
           },
           {
             id: "settings",
             label: "Settings",
             content: (
-              <div className={styles.scrolls}>
-                <Loaded query={server} what="Settings">
-                  {(data) => <SettingsTable settings={data.settings} />}
-                </Loaded>
-              </div>
+              <Shown server={server} what="Settings">
+                {(data) => <SettingsTable settings={data.settings} />}
+              </Shown>
             ),
           },
         ]}
       />
     </Page>
   );
+}
+
+type ShownProps = { server: ReturnType<typeof useServer>; what: string; children: (state: ServerState) => ReactNode };
+
+/** A part of the state that scrolls as a whole, also by keyboard. */
+function Shown({ server, what, children }: ShownProps) {
+  return (
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className={styles.scrolls} role="group" aria-label={what} tabIndex={0}>
+      <Loaded query={server} what={what}>
+        {children}
+      </Loaded>
+    </div>
+  );
+}
+
+/** A list that takes the room there is and scrolls itself. */
+function Filled({ children }: { children: ReactNode }) {
+  return <div className={styles.fills}>{children}</div>;
 }
