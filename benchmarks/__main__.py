@@ -82,7 +82,7 @@ def _isolate() -> None:
 
 def _against(bench: Bench, scratch: Path) -> dict[str, Any]:
     """Finds the other server's best setting for this run, and has it measured with that."""
-    trials = langgraph_dev.trials(scratch, lambda trial: _told(f"{langgraph_dev.NAME}: {_tried(trial)}"))
+    trials = langgraph_dev.trials(scratch, lambda trial: _told(f"{langgraph_dev.NAME} {trial}"))
     best = trials[0].jobs
     console.print(f"{langgraph_dev.NAME} is best with --n-jobs-per-worker {best}")
     bench.other = partial(langgraph_dev.serving, jobs=best)
@@ -93,10 +93,6 @@ def _against(bench: Bench, scratch: Path) -> dict[str, Any]:
         "other_versions": langgraph_dev.versions(),
         "isolated": isolation.inside(),
     }
-
-
-def _tried(trial: langgraph_dev.Trial) -> str:
-    return f"{trial.jobs} jobs: {trial.at_16:.0f} runs/s at 16 in flight, {trial.at_64:.0f} at 64"
 
 
 def _rounds(bench: Bench, scratch: Path, count: int) -> list[dict[str, float]]:
