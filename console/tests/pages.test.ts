@@ -40,12 +40,13 @@ for (const [name, place] of Object.entries(PLACES)) {
     await settled(page);
     expect(await page.title()).toMatch(/ · treadle$/);
     expect(await page.getByText("This page failed").count()).toBe(0);
-    for (const theme of ["light", "dark"]) {
-      await page.evaluate((chosen) => (document.documentElement.dataset.theme = chosen), theme);
-      expect(await faults(page), theme).toEqual([]);
-    }
+    await page.emulateMedia({ colorScheme: "light" });
+    expect(await faults(page)).toEqual([]);
+    await page.emulateMedia({ colorScheme: "dark" });
+    expect(await faults(page, ["color-contrast"]), "dark").toEqual([]);
     await page.setViewportSize({ width: 360, height: 640 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth), "it is too wide").toBe(360);
+    const widths = () => [document.documentElement, document.querySelector("main")].map((each) => each?.scrollWidth);
+    expect(await page.evaluate(widths), "it is too wide").toEqual([360, 360]);
   });
 }
 

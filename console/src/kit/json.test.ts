@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
 import { parseJson, summary } from "./json";
+import { faultAt } from "./jsonFault";
 
 test("empty text is nothing given", () => {
   expect(parseJson("  \n")).toEqual({ ok: true, value: undefined });
@@ -9,11 +10,11 @@ test("empty text is nothing given", () => {
 test("an error names line and column", () => {
   const parsed = parseJson('{\n  "a": 1,\n  "b": x\n}');
   expect(parsed.ok).toBe(false);
-  expect(parsed.ok || parsed.message).toMatch(/Not valid JSON/);
+  expect(parsed.ok || parsed.message).toMatch(/"x" cannot stand here \(line 3, column 8\)/);
 });
 
 test("an end that comes too soon is an error too", () => {
-  expect(parseJson('{"a": [1').ok).toBe(false);
+  expect(parseJson('{"a": [1')).toEqual({ ok: false, message: "Not valid JSON: it ends too soon (line 1, column 9)" });
 });
 
 test("a closed branch names its first keys", () => {
@@ -21,3 +22,46 @@ test("a closed branch names its first keys", () => {
   expect(summary({ a: 1 }, true)).toBe("{1}");
   expect(summary([1, 2], false)).toBe("[2]");
 });
+
+const VALID = ['{"a":[1,-2.5e3,"x\\n\\u00e9",true,null,{}]}', "[]", " 1 ", '"\\"\\\\"', "-0", '{"a":{"b":[[[]]]}}'];
+
+test.each(VALID)("no fault is found in %s", (text) => {
+  JSON.parse(text);
+  expect(faultAt(text)).toBe(-1);
+});
+
+test.each([
+  ["{'a':1}", 1],
+  ['{"a" 1}', 5],
+  ['{"a":1,}', 7],
+  ["[1,]", 3],
+  ["[1 2]", 3],
+  ["01", 1],
+  ["tru", 0],
+  ['"a\nb"', 2],
+  ['"\\x"', 1],
+  ["{} {}", 3],
+  ["", 0],
+  ['{"a', 3],
+])("the fault in %j is at %d", (text, at) => {
+  expect(() => JSON.parse(text) as unknown).toThrow();
+  expect(faultAt(text)).toBe(at);
+});
+
+test("whatever is cut off a text, a fault is found exactly when it is no JSON", () => {
+  for (const text of VALID) {
+    for (let end = 0; end <= text.length; end += 1) {
+      const part = text.slice(0, end);
+      expect(faultAt(part) === -1, part).toBe(isJson(part));
+    }
+  }
+});
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,3 +1,5 @@
+import { faultAt } from "./jsonFault";
+
 /** JSON read from what a user typed: the value, or what is wrong and where (lines and columns from 1). */
 export type Parsed = { ok: true; value: unknown } | { ok: false; message: string };
 
@@ -6,8 +8,8 @@ export function parseJson(text: string): Parsed {
   if (text.trim() === "") return { ok: true, value: undefined };
   try {
     return { ok: true, value: JSON.parse(text) as unknown };
-  } catch (error) {
-    return { ok: false, message: explain(text, error instanceof Error ? error.message : "no JSON") };
+  } catch {
+    return { ok: false, message: explain(text) };
   }
 }
 
@@ -24,10 +26,10 @@ export function summary(value: object, opened: boolean): string {
   return `{${named}${keys.length > 4 ? ", …" : ""}}`;
 }
 
-function explain(text: string, message: string): string {
-  const found = /position (\d+)/.exec(message);
-  if (found?.[1] === undefined) return `Not valid JSON: ${message}`;
-  const before = text.slice(0, Number(found[1])).split("\n");
-  const what = message.split(/ in JSON| at position/)[0] ?? message;
-  return `Not valid JSON: ${what} (line ${before.length}, column ${(before.at(-1) ?? "").length + 1})`;
+function explain(text: string): string {
+  const at = faultAt(text);
+  if (at < 0) return "Not valid JSON";
+  const before = text.slice(0, at).split("\n");
+  const found = at === text.length ? "it ends too soon" : `${JSON.stringify(text[at])} cannot stand here`;
+  return `Not valid JSON: ${found} (line ${before.length}, column ${(before.at(-1) ?? "").length + 1})`;
 }
