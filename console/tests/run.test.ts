@@ -1,3 +1,6 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+
 import type { Client, StreamMode } from "@langchain/langgraph-sdk";
 
 import { expect, faults, test, type Page, type Server } from "./support";
@@ -17,7 +20,16 @@ async function begin(api: Client, graph: string, input: object, modes: StreamMod
   return { place: `/threads/${threadId}/runs/${run.run_id}`, threadId, runId: run.run_id };
 }
 
-const slow = (api: Client, delay = 0.4) => begin(api, "slow", { delay, steps: [] });
+let gates = 0;
+
+/** A run that stops in a node until it is released. */
+async function held(api: Client, server: Server, graph: string, hold: string): Promise<Made & { release: () => void }> {
+  const gate = path.join(server.data, `gate-${(gates += 1)}`);
+  const run = await begin(api, graph, { delay: 0.05, steps: [], hold, gate });
+  return { ...run, release: () => writeFileSync(gate, "") };
+}
+
+const slow = (api: Client, delay: number) => begin(api, "slow", { delay, steps: [] });
 
 /** The run's log as the server has it: the event's ids, until it ends. */
 async function log(server: Server, { place }: Made): Promise<string[]> {
@@ -47,11 +59,12 @@ test("a run is watched as it streams: its nodes one after another, then its end"
   page,
   server,
 }) => {
-  const run = await begin(api, "nested", { delay: 0.8, steps: [] });
+  const run = await held(api, server, "nested", "search");
   await open(run.place);
   await status(page, "running");
   await page.getByText("live", { exact: true }).waitFor();
   await page.getByRole("button", { name: /^search .*running, in research/ }).waitFor();
+  run.release();
   await status(page, "success");
   const names = await spans(page).getByRole("button", { name: /^\S+$/ }).allInnerTexts();
   expect(names.map((name) => name.trim())).toEqual([
@@ -88,9 +101,9 @@ test("the server is killed in mid-run: the page says so, and the run goes on wit
   server,
 }) => {
   complaints.allow(/ERR_|status of 50\d/);
-  const run = await slow(api, 0.6);
+  const run = await held(api, server, "slow", "rank");
   await open(run.place);
-  await spans(page).filter({ hasText: "clean" }).first().waitFor();
+  await spans(page).filter({ hasText: "rank" }).first().waitFor();
   await server.kill();
   const before = await page
     .getByText("Reconnecting")
@@ -99,9 +112,10 @@ test("the server is killed in mid-run: the page says so, and the run goes on wit
     .then(() => countedNow(page))
     // Whatever came of it, the tests after this one need the server.
     .finally(() => server.start());
-  await status(page, "success");
-  await page.getByText("Reconnecting").waitFor({ state: "detached" });
   await page.getByText("attempt 2", { exact: true }).first().waitFor();
+  await page.getByText("Reconnecting").waitFor({ state: "detached" });
+  run.release();
+  await status(page, "success");
   const all = await log(server, run);
   expect(await counted(page)).toBe(all.length);
   expect(all.length).toBeGreaterThan(before);
@@ -109,11 +123,12 @@ test("the server is killed in mid-run: the page says so, and the run goes on wit
 });
 
 test("a reload in mid-run reads all of it again", async ({ api, open, page, server }) => {
-  const run = await slow(api);
+  const run = await held(api, server, "slow", "rank");
   await open(run.place);
-  await spans(page).filter({ hasText: "clean" }).first().waitFor();
+  await spans(page).filter({ hasText: "rank" }).first().waitFor();
   await page.reload();
   await spans(page).filter({ hasText: "fetch" }).first().waitFor();
+  run.release();
   await status(page, "success");
   expect(await counted(page)).toBe((await log(server, run)).length);
 });
@@ -132,11 +147,14 @@ test("two tabs see the same", async ({ api, context, open, page, server }) => {
 test("a cut connection is made anew where it was", async ({ api, complaints, page, server }) => {
   complaints.allow(/ERR_/);
   const way = await Cuttable.to(server.url);
-  const run = await slow(api, 0.6);
+  const run = await held(api, server, "slow", "rank");
   await page.goto(`${way.url}/console${run.place}`);
-  await spans(page).filter({ hasText: "clean" }).first().waitFor();
+  await spans(page).filter({ hasText: "rank" }).first().waitFor();
   way.cut();
   await page.getByText("Reconnecting").first().waitFor();
+  // What happens meanwhile is in the log.
+  run.release();
+  await api.runs.join(run.threadId, run.runId);
   way.mend();
   await status(page, "success");
   expect(await counted(page)).toBe((await log(server, run)).length);
@@ -210,10 +228,10 @@ test("a node's failure is told with what it was given, and the run is retried", 
   await page.getByRole("link", { name: run.runId }).waitFor();
 });
 
-test("a run is cancelled, asked for again, and deleted", async ({ api, complaints, open, page }) => {
+test("a run is cancelled, asked for again, and deleted", async ({ api, complaints, open, page, server }) => {
   // Its feed or a poll may ask for it just when it is gone.
   complaints.allow(/status of 404/);
-  const run = await slow(api, 3);
+  const run = await held(api, server, "slow", "rank");
   await open(run.place);
   await page.getByRole("button", { name: "Cancel" }).click();
   await status(page, "interrupted");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import operator
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
@@ -17,17 +18,28 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import RetryPolicy, interrupt
 
 
-class Steps(TypedDict):
+class Steps(TypedDict, total=False):
+    """``hold`` names a node that goes on once there is a file ``gate``: tests say when, and do not guess."""
+
     delay: float
+    hold: str
+    gate: str
     steps: Annotated[list[str], operator.add]
 
 
 def waiting(name: str) -> Any:
     async def node(state: Steps) -> dict[str, Any]:
         await asyncio.sleep(state.get("delay", 0.2))
+        if state.get("hold") == name:
+            while not opened(state):  # noqa: ASYNC110  the word comes from another process
+                await asyncio.sleep(0.02)
         return {"steps": [name]}
 
     return node
+
+
+def opened(state: Steps) -> bool:
+    return Path(state.get("gate", "")).exists()
 
 
 def chain(*names: str) -> StateGraph[Any, Any, Any, Any]:
