@@ -37,6 +37,7 @@ from treadle.model import (
     ThreadState,
     ThreadStatus,
 )
+from treadle.overview import FoundRun, Page, ServerState
 
 if TYPE_CHECKING:
     from treadle.client import (
@@ -92,6 +93,7 @@ __all__ = [
     "ErrorEvent",
     "EventStream",
     "EventsEvent",
+    "FoundRun",
     "GapEvent",
     "MessagesEvent",
     "MessagesMetadataEvent",
@@ -99,6 +101,7 @@ __all__ = [
     "MetadataEvent",
     "MultitaskStrategy",
     "NotFoundError",
+    "Page",
     "PermissionDeniedError",
     "RateLimitError",
     "Retry",
@@ -109,6 +112,7 @@ __all__ = [
     "RunStatus",
     "RunTimeoutError",
     "ServerError",
+    "ServerState",
     "StreamAborted",
     "StreamEvent",
     "StreamMode",

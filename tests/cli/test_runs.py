@@ -55,3 +55,35 @@ def test_a_rollback_removes_the_run(treadle, project):
     assert "rolled back" in "".join(following.stdout)
     assert treadle("runs", "show", held, env=env).returncode == 1
     assert treadle("runs", "ls", env=env).stdout.strip() == "no runs"
+
+
+def test_runs_are_listed_by_status_assistant_and_tag(treadle):
+    _, url = treadle.serve()
+    env = {"TREADLE_URL": url}
+    assert treadle("run", "agent", "--input", '{"topic": "wool"}', "--url", url).returncode == 0
+    assert treadle("run", "broken", "--input", "{}", "--url", url).returncode == 1
+    assert len(treadle("runs", "ls", env=env).stdout.splitlines()) == 3
+    both = treadle("runs", "ls", "--status", "error", "--status", "success", env=env).stdout
+    assert len(both.splitlines()) == 3
+    failed = treadle("runs", "ls", "--assistant", "broken", env=env).stdout
+    assert re.search(r"error .* s\s+1\s+broken", failed)
+    assert "agent" not in failed
+    assert treadle("runs", "ls", "--tag", "none", env=env).stdout.strip() == "no runs"
+
+
+def test_a_failed_run_is_retried_and_one_that_succeeded_is_not(treadle):
+    _, url = treadle.serve()
+    env = {"TREADLE_URL": url}
+    assert treadle("run", "broken", "--input", "{}", "--url", url).returncode == 1
+    failed = treadle("runs", "ls", env=env).stdout.splitlines()[1].split()[0]
+    retried = treadle("runs", "retry", failed, env=env)
+    assert retried.returncode == 0, retried.stderr
+    again = re.search(r"retried as (\S+)", retried.stdout)
+    assert again
+    treadle("runs", "tail", again[1], env=env)
+    assert json.loads(treadle("runs", "show", again[1], env=env).stdout)["metadata"]["retry_of"] == failed
+    assert treadle("run", "agent", "--input", '{"topic": "wool"}', "--url", url).returncode == 0
+    good = treadle("runs", "ls", "--status", "success", env=env).stdout.splitlines()[1].split()[0]
+    refused = treadle("runs", "retry", good, env=env)
+    assert refused.returncode == 1
+    assert "409" in refused.stderr

@@ -34,6 +34,26 @@ RUN_JSON = {
     "multitask_strategy": "enqueue",
 }
 
+FOUND = {
+    "graph_id": "agent",
+    "available_at": "2026-11-22T10:00:00+00:00",
+    "started_at": "2026-11-22T10:00:00+00:00",
+    "finished_at": None,
+    "duration_seconds": 1.5,
+    "attempt": 1,
+    "crashes": 0,
+    "worker_id": None,
+    "blocked_by": None,
+    "cancelling": None,
+    "priority": 0,
+    "concurrency_key": None,
+    "temporary": False,
+    "trimmed": False,
+    "stopped_at_interrupt": False,
+    "tags": [],
+    "error": None,
+}
+
 
 # --- paths -----------------------------------------------------------------------------------------------------------
 
@@ -212,6 +232,46 @@ def test_a_time_without_a_zone_is_refused(driver: Driver) -> None:
         driver.run("http://127.0.0.1:9", lambda client: client.runs.list("t", created_after=datetime(2026, 1, 1)))
 
 
+def test_runs_of_all_threads_are_searched_page_by_page(driver: Driver) -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    found = RUN_JSON | FOUND
+
+    def call(client: Any) -> Any:
+        return client.runs.search(
+            status=["error", "timeout"], tags=["x"], created_after=noon, limit=5, after="there", headers={"X-A": "1"}
+        )
+
+    with Server(answer([found], x_pagination_next="here")) as server:
+        page = driver.run(server.url, call)
+        (request,) = server.requests
+    assert json.loads(request.body) == {
+        "status": ["error", "timeout"],
+        "tags": ["x"],
+        "created_after": "2026-01-01T12:00:00+00:00",
+        "limit": 5,
+        "after": "there",
+    }
+    assert request.headers["x-a"] == "1"
+    assert (page.next, page.items[0].run_id, page.items[0].attempt, page.items[0].finished_at) == ("here", RUN, 1, None)
+
+
+def test_the_last_page_says_so_and_columns_come_as_dicts(driver: Driver) -> None:
+    with Server(answer([{"run_id": RUN}])) as server:
+        page = driver.run(server.url, lambda client: client.runs.search(select=["run_id"]))
+    assert (page.items, page.next) == ([{"run_id": RUN}], None)
+
+
+def test_a_filter_nobody_knows_is_refused_with_the_nearest_name(driver: Driver) -> None:
+    with pytest.raises(TypeError, match="did you mean 'status'"):
+        driver.run("http://127.0.0.1:9", lambda client: client.runs.count(statu="error"))
+
+
+def test_a_retry_has_a_key_so_that_it_can_be_repeated(driver: Driver) -> None:
+    request = sent(driver, lambda client: client.runs.retry("t", "r"), RUN_JSON)
+    assert (request.method, request.target) == ("POST", "/threads/t/runs/r/retry")
+    assert request.headers["idempotency-key"]
+
+
 @pytest.mark.parametrize(
     ("call", "method", "target", "content"),
     [
@@ -227,6 +287,7 @@ def test_a_time_without_a_zone_is_refused(driver: Driver) -> None:
         (lambda c: c.runs.cancel_many(status="all"), "POST", "/runs/cancel?action=interrupt", {}),
         (lambda c: c.runs.join("t", "r"), "GET", "/threads/t/runs/r/join", {}),
         (lambda c: c.runs.join(None, "r"), "GET", "/runs/r/join", {}),
+        (lambda c: c.runs.count(status="error"), "POST", "/runs/count", 3),
         (lambda c: c.runs.get("t", "r", params={"x": 1}), "GET", "/threads/t/runs/r?x=1", RUN_JSON),
         (lambda c: c.threads.delete("t"), "DELETE", "/threads/t", {}),
         (lambda c: c.threads.count(status="idle"), "POST", "/threads/count", 3),

@@ -12,7 +12,7 @@ import pytest
 
 from client.live import CuttingProxy, LiveServer, live_server
 from client.scripted import Driver
-from treadle import AsyncClient, Client, NotFoundError, Retry, RunFailed, UnprocessableError
+from treadle import AsyncClient, Client, ConflictError, NotFoundError, Retry, RunFailed, UnprocessableError
 
 MODES = ["values", "updates", "messages", "custom", "debug"]
 PATIENT = Retry(tries=200, first_seconds=0.01, max_seconds=0.05)
@@ -135,6 +135,32 @@ def test_errors_come_as_their_classes(server: LiveServer, driver: Driver) -> Non
     with pytest.raises(RunFailed, match="ConnectionError: attempt 1") as raised:
         driver.run(server.url, lambda client: client.runs.wait(None, "flaky", input={"succeeds_at": 2}))
     assert raised.value.run_id
+
+
+def test_runs_are_searched_counted_and_retried(server: LiveServer, driver: Driver) -> None:
+    def call(make: Any) -> Any:
+        return driver.run(server.url, make)
+
+    tag = f"searched-{driver.kind}"
+    thread = call(lambda c: c.threads.create())
+    flaky = {"input": {"succeeds_at": 99}, "config": {"tags": [tag]}}
+    with pytest.raises(RunFailed):
+        call(lambda c: c.runs.wait(thread.thread_id, "flaky", **flaky))
+    failed = call(lambda c: c.runs.search(tags=[tag], status="error")).items[0]
+    assert (failed.error["error"], failed.graph_id, failed.tags) == ("ConnectionError", "flaky", [tag])
+    again = call(lambda c: c.runs.retry(thread.thread_id, failed.run_id))
+    assert again.metadata["retry_of"] == failed.run_id
+    with pytest.raises(RunFailed):
+        call(lambda c: c.runs.join(thread.thread_id, again.run_id))
+    assert call(lambda c: c.runs.count(thread_id=thread.thread_id)) == 2
+    first = call(lambda c: c.runs.search(thread_id=thread.thread_id, limit=1))
+    second = call(lambda c: c.runs.search(thread_id=thread.thread_id, limit=1, after=first.next))
+    assert [first.items[0].run_id, second.items[0].run_id] == [again.run_id, failed.run_id]
+    assert second.next is None
+    with pytest.raises(ConflictError, match="came after it"):
+        call(lambda c: c.runs.retry(thread.thread_id, failed.run_id))
+    state = call(lambda c: c.server())
+    assert (state.workers[0].alive, state.runs["error"] >= 2) == (True, True)
 
 
 def test_threads_and_assistants_are_managed(server: LiveServer, driver: Driver) -> None:

@@ -24,7 +24,7 @@ def test_all_is_exactly_what_is_public() -> None:
         name for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__
     }
     wire = {"Run", "Thread", "ThreadState", "Assistant", "RunStatus", "ThreadStatus", "CancelAction"}
-    wire |= {"MultitaskStrategy", "Durability", "StreamMode"}
+    wire |= {"MultitaskStrategy", "Durability", "StreamMode", "FoundRun", "Page", "ServerState"}
     assert set(treadle.__all__) == (public | wire | {"StreamEvent"}) - SERVER_ONLY - {"BaseEvent"}
     assert treadle.__all__ == sorted(set(treadle.__all__))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -101,6 +102,42 @@ async def _said_on(server: Running, thread_id: str) -> list[str]:
     return [each["content"] for each in messages if each["type"] == "human"]
 
 
+# Requests as releases before kept them: of two runs the tags can be told.
+REQUESTS = {
+    "tagged": b'{"input":{"tags":["not these"]},"config":{"tags":["a","b c"],"configurable":{}}}',
+    "odd": b'{"input":"\\u0000\\ud800","config":{"tags":["\xc3\xa4"],"configurable":{}}}',
+    "none": b'{"input":{"tags":["not these"]},"config":{"configurable":{}}}',
+    "empty": b'{"input":null,"config":{"tags":[],"configurable":{}}}',
+}
+TAGS = {"tagged": ["a", "b c"], "odd": ["ä"], "none": None, "empty": None}
+OLD_THREAD = """
+INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata) VALUES ('t', 1, 1, 1, '{}')
+"""
+OLD_RUN = """
+INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, multitask_strategy, created_at, updated_at, available_at,
+    metadata) VALUES ('%s', 't', 'a', 'g', 'enqueue', 1, 1, 1, '{}')
+"""
+
+
+def test_runs_of_earlier_releases_can_be_searched_by_their_tags(tmp_path: Path) -> None:
+    file = tmp_path / "old.sqlite3"
+    names = sorted(item.name for item in resources.files("treadle.backends.migrations").iterdir())
+    version = [name for name in names if name.endswith(".sql")].index("0010_overview.sql")
+    with closing(sqlite3.connect(file)) as conn:
+        for script in SCRIPTS[:version]:
+            conn.executescript(script)
+        conn.execute(f"PRAGMA user_version = {version}")
+        conn.execute(OLD_THREAD)
+        for run_id, kwargs in REQUESTS.items():
+            conn.execute(OLD_RUN % run_id)
+            conn.execute("INSERT INTO run_requests (run_id, kwargs) VALUES (?, ?)", (run_id, kwargs))
+        conn.commit()
+    brought_forward(file)
+    with closing(sqlite3.connect(file)) as conn:
+        found = conn.execute("SELECT run_id, tags FROM runs").fetchall()
+    assert {run_id: tags and json.loads(tags) for run_id, tags in found} == TAGS
+
+
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 CATALOG = """
@@ -135,6 +172,19 @@ def test_a_database_of_every_schema_comes_to_the_newest(version: int, empty: str
     new = fresh_schema()
     assert catalog(empty) == catalog(new)
     drop_schema(new)
+
+
+def test_runs_of_earlier_releases_can_be_searched_by_their_tags_there_too(empty: str) -> None:
+    postgres_schema.migrate(empty, upto=2)
+    with psycopg.connect(empty, autocommit=True) as conn:
+        conn.execute(OLD_THREAD)
+        for run_id, kwargs in REQUESTS.items():
+            conn.execute((OLD_RUN % run_id).encode())
+            conn.execute("INSERT INTO run_requests (run_id, kwargs) VALUES (%s, %s)", (run_id, kwargs))
+    postgres_schema.migrate(empty)
+    with psycopg.connect(empty, autocommit=True) as conn:
+        found = conn.execute("SELECT run_id, tags FROM runs").fetchall()
+    assert {run_id: tags and json.loads(tags) for run_id, tags in found} == TAGS
 
 
 def test_many_processes_may_migrate_at_once(empty: str) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from treadle.errors import APIError, ConfigError, DecodeError, RunFailed, error_for_status
 from treadle.model import JSON
 
-from .options import BatchItem, CallOptions, RunCreated, RunFields, RunOptions
+from .options import BatchItem, CallOptions, RunCreated, RunFields, RunFilters, RunOptions
 from .retry import REFUSED_STATUSES, RETRIED_STATUSES, TryAgain, retry_after
 
 T = TypeVar("T")
@@ -143,6 +143,18 @@ def batch_call(payloads: Iterable[BatchItem], options: CallOptions) -> Call:
     return call("POST", "/runs/batch", options, body=items, headers=_key())
 
 
+def retry_call(thread_id: str, run_id: str, options: CallOptions) -> Call:
+    return call("POST", run_path(thread_id, "runs", (run_id,), "retry"), options, headers=_key())
+
+
+def filter_call(suffix: str, filters: RunFilters, **order: Any) -> Call:
+    """The call that searches or counts runs of all threads."""
+    _check_names(filters, RunFilters)
+    given = {name: value for name, value in filters.items() if name not in CallOptions.__annotations__}
+    bounds = {name: instant(name, filters.get(name)) for name in ("created_after", "created_before")}
+    return call("POST", f"/runs/{suffix}", call_options(filters), body=present({**given, **bounds, **order}))
+
+
 def run_body(assistant_id: str, options: RunFields, table: type) -> JSON:
     """The JSON body of a run's creation, with nothing in it that is None."""
     _check_names(options, table)
@@ -157,7 +169,7 @@ def run_body(assistant_id: str, options: RunFields, table: type) -> JSON:
     return {"assistant_id": assistant_id, **body, **(given.get("kwargs") or {})}
 
 
-def call_options(options: RunOptions) -> CallOptions:
+def call_options(options: RunOptions | RunFilters) -> CallOptions:
     return {"headers": options.get("headers"), "params": options.get("params")}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, Required, TypedDict
 
 from msgspec import Struct
 
-from treadle.model import Durability, MultitaskStrategy, StreamMode
+from treadle.model import Durability, MultitaskStrategy, RunStatus, StreamMode
 
 from .abort import AbortSignal
 
@@ -80,6 +81,25 @@ class RunOptions(RunFields, CallOptions, total=False):
 
     on_run_created: Callable[[RunCreated], object] | None
     signal: AbortSignal | None
+
+
+class RunFilters(CallOptions, total=False):
+    """Taken by search and count of runs. None is the same as leaving it out.
+
+    - ``status``: one or several. ``ids``: only these runs. ``assistant_id``: or the name of a graph. ``thread_id``.
+    - ``metadata``, ``thread_metadata``: what the run's, and its thread's, must contain. ``tags``: it must have all.
+    - ``created_after``, ``created_before``: exclusive; a datetime must have a time zone.
+    """
+
+    status: RunStatus | Sequence[RunStatus] | None
+    ids: Sequence[str] | None
+    assistant_id: str | None
+    thread_id: str | None
+    metadata: Mapping[str, Any] | None
+    thread_metadata: Mapping[str, Any] | None
+    tags: Sequence[str] | None
+    created_after: datetime | str | None
+    created_before: datetime | str | None
 
 
 class BatchItem(RunFields, total=False):

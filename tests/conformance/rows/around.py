@@ -323,6 +323,16 @@ ROWS = (
         ("client/test_calls.py::test_runs_are_listed_by_time_status_and_metadata",),
     ),
     Row(
+        "client.search",
+        "issue 6, 1",
+        "`runs.search` a page at a time, `runs.count`, `runs.retry`, and `server()`.",
+        (
+            "client/test_calls.py::test_runs_of_all_threads_are_searched_page_by_page",
+            "client/test_calls.py::test_a_retry_has_a_key_so_that_it_can_be_repeated",
+            "client/test_live.py::test_runs_are_searched_counted_and_retried",
+        ),
+    ),
+    Row(
         "client.signal",
         CLIENT,
         "An AbortSignal stops the reading, from any thread or task.",

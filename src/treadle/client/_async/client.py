@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
+from typing import Unpack
 
 import httpx
 
+from treadle.client.calls import call, decoded
+from treadle.client.options import CallOptions
 from treadle.client.retry import Retry
+from treadle.overview import ServerState
 
 from .assistants import AsyncAssistantsClient
 from .runs import AsyncRunsClient
@@ -51,6 +55,10 @@ class AsyncClient:
         self.runs = AsyncRunsClient(self._transport)
         self.threads = AsyncThreadsClient(self._transport)
         self.assistants = AsyncAssistantsClient(self._transport)
+
+    async def server(self, **options: Unpack[CallOptions]) -> ServerState:
+        """What the server is doing: its queue, workers, database, webhooks, crons and settings."""
+        return decoded((await self._transport.send(call("GET", "/server", options))).content, ServerState)
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
+from typing import Unpack
 
 import httpx
 
+from treadle.client.calls import call, decoded
+from treadle.client.options import CallOptions
 from treadle.client.retry import Retry
+from treadle.overview import ServerState
 
 from .assistants import AssistantsClient
 from .runs import RunsClient
@@ -52,6 +56,10 @@ class Client:
         self.runs = RunsClient(self._transport)
         self.threads = ThreadsClient(self._transport)
         self.assistants = AssistantsClient(self._transport)
+
+    def server(self, **options: Unpack[CallOptions]) -> ServerState:
+        """What the server is doing: its queue, workers, database, webhooks, crons and settings."""
+        return decoded((self._transport.send(call("GET", "/server", options))).content, ServerState)
 
     def __enter__(self) -> Client:
         return self

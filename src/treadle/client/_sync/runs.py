@@ -20,15 +20,18 @@ from treadle.client.calls import (
     decoded,
     encode,
     envelope_error,
+    filter_call,
     instant,
     present,
+    retry_call,
     run_call,
     run_path,
 )
 from treadle.client.events import C, EventDecoder, S, U
-from treadle.client.options import BatchItem, CallOptions, RunCreated, RunOptions
+from treadle.client.options import BatchItem, CallOptions, RunCreated, RunFilters, RunOptions
 from treadle.client.shapes import shape
 from treadle.model import JSON, CancelAction, Run, RunStatus, StreamMode
+from treadle.overview import FoundRun, Page, RunSort
 
 from .stream import EventStream
 from .transport import OnCreated, Transport
@@ -204,6 +207,64 @@ class RunsClient:
         }
         response = self._transport.send(call("GET", run_path(thread_id, "runs"), options, params=params))
         return decoded(response.content, builtins.list[JSON] if select else builtins.list[Run])
+
+    @overload
+    def search(
+        self,
+        *,
+        sort_by: RunSort | None = ...,
+        sort_order: Literal["asc", "desc"] | None = ...,
+        limit: int = ...,
+        after: str | None = ...,
+        select: None = None,
+        **filters: Unpack[RunFilters],
+    ) -> Page[FoundRun]: ...
+
+    @overload
+    def search(
+        self,
+        *,
+        sort_by: RunSort | None = ...,
+        sort_order: Literal["asc", "desc"] | None = ...,
+        limit: int = ...,
+        after: str | None = ...,
+        select: Sequence[str],
+        **filters: Unpack[RunFilters],
+    ) -> Page[JSON]: ...
+
+    def search(
+        self,
+        *,
+        sort_by: RunSort | None = None,
+        sort_order: Literal["asc", "desc"] | None = None,
+        limit: int = 10,
+        after: str | None = None,
+        select: Sequence[str] | None = None,
+        **filters: Unpack[RunFilters],
+    ) -> Page[FoundRun] | Page[JSON]:
+        """A page of the runs of all threads, newest first; RunFilters lists what they may be searched by.
+
+        The page's ``next`` is the ``after`` of the next one, None on the last; a page of runs that are searched by
+        metadata or tags may be short. With ``select`` only those columns come, as plain dicts; ``kwargs`` come only so.
+        """
+        order = {"sort_by": sort_by, "sort_order": sort_order, "limit": limit, "after": after, "select": select or None}
+        response = self._transport.send(filter_call("search", filters, **order))
+        following = response.headers.get("x-pagination-next")
+        if select:
+            return Page(decoded(response.content, builtins.list[JSON]), following)
+        return Page(decoded(response.content, builtins.list[FoundRun]), following)
+
+    def count(self, **filters: Unpack[RunFilters]) -> int:
+        """How many runs ``search`` finds in all."""
+        return decoded((self._transport.send(filter_call("count", filters))).content, int)
+
+    def retry(self, thread_id: str, run_id: str, **options: Unpack[CallOptions]) -> Run:
+        """Asks again what a run that did not succeed was asked, from where it came to; returns the new run.
+
+        ConflictError if there is nothing to try again: the run is active, succeeded, or is not its thread's last.
+        """
+        response = self._transport.send(retry_call(thread_id, run_id, options))
+        return decoded(response.content, Run)
 
     def get(self, thread_id: str, run_id: str, **options: Unpack[CallOptions]) -> Run:
         response = self._transport.send(_run_call("GET", thread_id, run_id, "", options))
