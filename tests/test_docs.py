@@ -54,11 +54,11 @@ def test_every_stream_mode_is_named():
 
 
 def commands() -> Iterator[str]:
-    from treadle.cli import app
+    from treadle.cli import complete
     from treadle.cli.runs import runs
     from treadle.cli.webhooks import webhooks
 
-    yield from (str(c.name or c.callback.__name__) for c in app.registered_commands if c.callback)
+    yield from (str(c.name or c.callback.__name__) for c in complete().registered_commands if c.callback)
     yield from (f"runs {c.name or c.callback.__name__}" for c in runs.registered_commands if c.callback)
     yield from (f"webhooks {c.name or c.callback.__name__}" for c in webhooks.registered_commands if c.callback)
 

@@ -12,7 +12,7 @@ import typer.main
 
 from deploy import files
 from deploy.files import DEPLOY, Container
-from treadle.cli import app
+from treadle.cli import complete
 from treadle.http.app import operations
 from treadle.settings import Settings, table
 
@@ -30,7 +30,7 @@ each_container = pytest.mark.parametrize("container", CONTAINERS, ids=lambda con
 
 def parse(command: list[str]) -> None:
     """Raises what click raises if the program would not take the command."""
-    program = typer.main.get_command(app)
+    program = typer.main.get_command(complete())
     name, *arguments = command
     program.commands[name].make_context(name, list(arguments))  # type: ignore[attr-defined]
 

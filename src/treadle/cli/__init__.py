@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import metadata
+import sys
+from importlib import import_module, metadata
 from typing import Annotated
 
 import typer
@@ -34,13 +35,21 @@ def root(
     """Run and stream LangGraph graphs, durably."""
 
 
+COMMANDS = ("bench", "demo", "dev", "doctor", "migrate", "run", "runs", "serve", "webhooks", "worker")
+"""Each is a module here, which adds itself to the app when it is imported."""
+
+
+def complete(wanted: str | None = None) -> typer.Typer:
+    """The app with the command ``wanted``, or with all: what a server starts with need not be all that there is."""
+    for name in COMMANDS if wanted not in COMMANDS else (wanted,):
+        import_module(f"treadle.cli.{name}")
+    return app
+
+
 def main() -> None:
     """The entry point: runs a command and tells its error, if any, in plain words."""
     with report.errors():
-        app()
+        complete(sys.argv[1] if len(sys.argv) > 1 else None)()
 
 
-# The commands add themselves to the app.
-from treadle.cli import bench, demo, dev, doctor, migrate, run, runs, serve, webhooks, worker  # noqa: E402
-
-__all__ = ["app", "bench", "demo", "dev", "doctor", "main", "migrate", "run", "runs", "serve", "webhooks", "worker"]
+__all__ = ["COMMANDS", "app", "complete", "main"]
