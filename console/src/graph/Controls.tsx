@@ -3,6 +3,7 @@ import { useReactFlow } from "@xyflow/react";
 import { IconButton } from "../kit/Button";
 import styles from "./graph.module.css";
 import type { Direction } from "./layout";
+import { FIT } from "./useLayout";
 
 type ControlsProps = {
   direction: Direction;
@@ -19,12 +20,7 @@ export function Controls({ direction, onDirection, groups, anyClosed, onGroups }
     <div className={styles.controls} role="toolbar" aria-label="View of the graph">
       <IconButton small icon="plus" label="Zoom in" onClick={() => void flow.zoomIn()} />
       <IconButton small icon="minus" label="Zoom out" onClick={() => void flow.zoomOut()} />
-      <IconButton
-        small
-        icon="fit"
-        label="Show all"
-        onClick={() => void flow.fitView({ padding: 0.06, maxZoom: 1.1 })}
-      />
+      <IconButton small icon="fit" label="Show all" onClick={() => void flow.fitView(FIT)} />
       <IconButton
         small
         icon={turned === "right" ? "across" : "downward"}

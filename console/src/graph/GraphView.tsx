@@ -1,15 +1,16 @@
 import "@xyflow/react/dist/base.css";
 
-import { ReactFlow, ReactFlowProvider, useReactFlow, type Edge, type Node } from "@xyflow/react";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { ReactFlow, ReactFlowProvider, type Edge, type Node } from "@xyflow/react";
+import { useCallback, useMemo, useState } from "react";
 
 import { Controls } from "./Controls";
 import { viewOf, groupsOf, type Drawing, type View } from "./drawing";
 import { EdgePath, type EdgeContent } from "./EdgePath";
 import styles from "./graph.module.css";
-import { layoutOf, type Direction, type Layout } from "./layout";
+import type { Direction, Layout } from "./layout";
 import { NodeBox, type NodeContent } from "./NodeBox";
 import { stateOf, withGroups, type NodeStates } from "./states";
+import { FIT, useLayout } from "./useLayout";
 
 type GraphViewProps = {
   graph: Drawing;
@@ -28,8 +29,6 @@ const NODE_TYPES = { box: NodeBox };
 const EDGE_TYPES = { path: EdgePath };
 const NO_STATES: NodeStates = {};
 const NONE: readonly string[] = [];
-/** All of it, but not larger than it is worth. */
-const FIT = { padding: 0.06, maxZoom: 1.1 };
 
 /**
  * A graph, as large as the box it is put in. Sub-graphs (draw them with xray) open and close where they are; nodes are
@@ -52,13 +51,11 @@ function Flow({
   folded = NONE,
 }: GraphViewProps) {
   const [closed, setClosed] = useState<ReadonlySet<string>>(() => new Set(folded));
-  const [direction, setDirection] = useState<Direction>("down");
   const groups = useMemo(() => groupsOf(graph), [graph]);
   const view = useMemo(() => viewOf(graph, closed), [graph, closed]);
   const figures = states !== NO_STATES;
-  const layout = useMemo(() => layoutOf(view, direction, figures), [view, direction, figures]);
+  const { box, layout, direction, setDirection } = useLayout(view, figures);
   const full = useMemo(() => withGroups(states), [states]);
-  const box = useFit(layout);
 
   const toggle = useCallback((id: string) => {
     setClosed((before) =>
@@ -108,23 +105,6 @@ function Flow({
       />
     </div>
   );
-}
-
-/** Brings the whole graph into sight when it is laid out anew or its box changes. */
-function useFit(layout: Layout) {
-  const flow = useReactFlow();
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const fit = () => void flow.fitView(FIT);
-    const frame = requestAnimationFrame(fit);
-    const watch = new ResizeObserver(fit);
-    if (box.current) watch.observe(box.current);
-    return () => {
-      cancelAnimationFrame(frame);
-      watch.disconnect();
-    };
-  }, [flow, layout]);
-  return box;
 }
 
 function nodesOf(

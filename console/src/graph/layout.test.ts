@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { viewOf, type Drawing, type View } from "./drawing";
-import { absolute, layoutOf, type Box, type Layout } from "./layout";
+import { absolute, fittingDirection, layoutOf, type Box, type Layout } from "./layout";
 
 const AGENT: Drawing = {
   nodes: ["__start__", "think", "tools", "__end__"].map((id) => ({ id })),
@@ -100,6 +100,15 @@ it("puts what comes later below, or to the right", () => {
   const [down, right] = [layoutOf(view, "down"), layoutOf(view, "right")];
   expect(placed(view, down, "tools").y).toBeGreaterThan(placed(view, down, "think").y);
   expect(placed(view, right, "tools").x).toBeGreaterThan(placed(view, right, "think").x);
+});
+
+it("turns to the side in which more can be read", () => {
+  const view = viewOf(NESTED, new Set());
+  const layouts = { down: layoutOf(view, "down"), right: layoutOf(view, "right") };
+  expect(fittingDirection(layouts, { width: 900, height: 160 })).toBe("right");
+  expect(fittingDirection(layouts, { width: 300, height: 900 })).toBe("down");
+  expect(fittingDirection(layouts, { width: 3000, height: 3000 })).toBe("down");
+  expect(fittingDirection(layouts, { width: 0, height: 0 })).toBe("down");
 });
 
 it("gives a label a place of its own", () => {

@@ -44,6 +44,12 @@ export function layoutOf(view: View, direction: Direction = "down", figures = fa
   return { boxes, edges, width: root.width, height: root.height };
 }
 
+/** Downwards, unless sideways is a good deal larger in the room there is. */
+export function fittingDirection(layouts: Record<Direction, Layout>, room: Size): Direction {
+  const scale = ({ width, height }: Layout) => Math.min(room.width / width, room.height / height, 1);
+  return scale(layouts.right) > 1.25 * scale(layouts.down) ? "right" : "down";
+}
+
 /** Where a box lies in the whole drawing. */
 export function absolute(view: View, boxes: ReadonlyMap<string, Box>, id: string | null): Point {
   if (id === null) return { x: 0, y: 0 };

@@ -63,7 +63,7 @@ CALLS = (
 def turn(messages: Sequence[BaseMessage]) -> AIMessage:
     asked = max((at for at, message in enumerate(messages) if message.type == "human"), default=0)
     done = sum(message.type == "tool" for message in messages[asked:])
-    if asked > 0:
+    if sum(message.type == "human" for message in messages) > 1:
         return AIMessage("You are welcome. The beam of a loom likes 50 % humidity, by the way.")
     if done >= len(CALLS):
         return AIMessage("Done: **920.00** are on their way back to you, and you keep the loom. Anything else?")
