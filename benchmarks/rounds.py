@@ -154,12 +154,19 @@ def bare(measures: Sequence[str], directory: Path, seconds: float, in_flight: in
     return json.loads(done.stdout)
 
 
+LISTS = {"list_runs": "runs of a thread", "search_threads": "threads"}
+"""Rows, and what ``benchmarks.lists`` calls their figures."""
+
+
 def list_figures(directory: Path) -> Iterator[tuple[str, float]]:
     """Lists of a small and of a large database, once: the large one takes a minute to make."""
     if find_spec("benchmarks.lists") is None:
         return
     lists = import_module("benchmarks.lists")
     small, large = (lists.measure(directory / str(runs), threads, runs) for threads, runs in lists.SIZES)
-    for name, call in (("list_runs", "runs of a thread"), ("search_threads", "search threads")):
-        yield f"treadle.{name}", large[call]
-        yield f"treadle.{name}_slowdown", large[call] / small[call]
+    for row, name in LISTS.items():
+        yield f"treadle.{row}", large[name]
+        yield f"treadle.{row}_slowdown", large[name] / small[name]
+    for name in large:
+        yield f"lists.{name}", large[name]
+        yield f"lists.{name}, slowdown", large[name] / small[name]

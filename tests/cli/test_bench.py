@@ -32,7 +32,7 @@ def test_a_table_and_a_file(server: Serving, tmp_path: Path):
     assert "of a core" in done.stdout
     found = json.loads(file.read_text())
     assert found["url"] == server.url
-    assert set(found["figures"]) == {"first_event", "custom_one"}
+    assert set(found["figures"]) == {"first_event", "first_bytes", "custom_one"}
     assert [taken["name"] for taken in found["taken"]] == ["first_event", "custom_one"] * 2
 
 

@@ -57,11 +57,17 @@ async def _per_second(server: Server, plan: Plan, one: Callable[[Connection], Aw
 
 
 async def first_event(server: Server, plan: Plan) -> Figures:
-    """Milliseconds from sending the request to the first state in its stream, one run after another, the median."""
+    """Milliseconds from sending the request to the first state in its stream, one run after another, the median.
+
+    ``first_bytes`` are those to whatever comes first, which tells that there is a run.
+    """
     connection = await server.connect()
     until = perf_counter() + plan.warm_up + plan.seconds
-    waited: list[float] = []
-    while len(waited) < 5 or (len(waited) < plan.sequential and perf_counter() < until):
-        answer = await server.stream(connection, "chain", INPUT, "values", EVENTS)
-        waited.append((answer.marked_at - answer.sent_at) * 1000)
-    return {"first_event": median(waited[len(waited) // 6 :])}
+    answers: list[Answer] = []
+    while len(answers) < 5 or (len(answers) < plan.sequential and perf_counter() < until):
+        answers.append(await server.stream(connection, "chain", INPUT, "values", EVENTS))
+    warm = answers[len(answers) // 6 :]
+    return {
+        "first_event": median([(answer.marked_at - answer.sent_at) * 1000 for answer in warm]),
+        "first_bytes": median([(answer.first_at - answer.sent_at) * 1000 for answer in warm]),
+    }
