@@ -1,6 +1,6 @@
 # One word each: `make demo` and `make test` are all a newcomer needs; both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev console test shapes check fix docs bench chaos soak clean
+.PHONY: help setup demo dev console pictures test shapes check fix docs bench chaos soak clean
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -53,6 +53,9 @@ dev: setup  ## the demo's project under `treadle dev`, restarted when a file cha
 
 console: setup $(PACKAGES)  ## the console's sources at 127.0.0.1:5173/console/, over the server at TREADLE_URL (default: that of make dev)
 	cd console && npm run dev
+
+pictures: setup $(PACKAGES)  ## docs/console/*.png anew, from a real server in a real browser
+	cd console && npm run --silent pictures
 
 test: setup $(JS)  ## every test, a file at a time on each core; ARGS="-k name" selects
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)

@@ -47,7 +47,7 @@ export function layoutOf(view: View, direction: Direction = "down", figures = fa
 /** Downwards, unless sideways is a good deal larger in the room there is. */
 export function fittingDirection(layouts: Record<Direction, Layout>, room: Size): Direction {
   const scale = ({ width, height }: Layout) => Math.min(room.width / width, room.height / height, 1);
-  return scale(layouts.right) > 1.25 * scale(layouts.down) ? "right" : "down";
+  return scale(layouts.right) > 1.1 * scale(layouts.down) ? "right" : "down";
 }
 
 /** Where a box lies in the whole drawing. */
@@ -67,7 +67,7 @@ function part(
   figures: boolean,
 ): Size {
   const graph = new dagre.graphlib.Graph({ multigraph: true });
-  graph.setGraph({ rankdir: direction === "down" ? "TB" : "LR", nodesep: 26, ranksep: 38, edgesep: 18 });
+  graph.setGraph({ rankdir: direction === "down" ? "TB" : "LR", nodesep: 26, ranksep: 32, edgesep: 18 });
   graph.setDefaultEdgeLabel(() => ({}));
   const members = [...view.nodes.values()].filter((node) => node.parent === owner);
   for (const node of members) graph.setNode(node.id, sizeOf(view, node, direction, boxes, paths, figures));

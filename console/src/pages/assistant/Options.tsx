@@ -133,7 +133,7 @@ function ConfigOptions({ start, onChange, faults }: OptionsProps) {
         label="Recursion limit"
         code
         inputMode="numeric"
-        placeholder="25"
+        placeholder="as the graph has it"
         error={faults["config.recursion_limit"]}
         value={start.recursionLimit}
         onChange={(recursionLimit) => onChange({ ...start, recursionLimit })}
