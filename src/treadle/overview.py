@@ -23,8 +23,8 @@ BlockedBy = Literal["time", "thread", "graph", "key"]
 
 class RunFilter(Struct, kw_only=True):
     """``POST /runs/count``: which runs. ``metadata`` and that of their thread are matched by containment, a run has to
-    have all of ``tags``, and the bounds of the creation time are exclusive. ``assistant_id`` may be the name of a graph,
-    for its own assistant."""
+    have all of ``tags``, and the bounds of the creation time are exclusive. ``assistant_id`` may be the name of a
+    graph, for its own assistant."""
 
     ids: list[str] | None = None
     status: RunStatus | list[RunStatus] | None = None
@@ -127,9 +127,8 @@ class QueueState(Struct, kw_only=True):
 
 
 class WorkerState(Struct, kw_only=True):
-    """A process that executes runs. ``lease_seconds`` are left of its lease: below 0 its runs are about to be taken over.
-
-    What is null an older release has not told."""
+    """A process that executes runs. ``lease_seconds`` are left of its lease: below 0 its runs are about to be taken
+    over. What is null an older release has not told."""
 
     worker_id: str
     host: str | None
@@ -169,8 +168,8 @@ class CronsState(Struct, kw_only=True):
 
 
 class ServerState(Struct, kw_only=True):
-    """``GET /server``: what the server is doing, over all its processes. ``runs`` are counted by status; ``settings`` are
-    those of the process that answers, of secrets only whether they are ``set``."""
+    """``GET /server``: what the server is doing, over all its processes. ``runs`` are counted by status; ``settings``
+    are those of the process that answers, of secrets only whether they are ``set``."""
 
     version: str
     langgraph_py_version: str

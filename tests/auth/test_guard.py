@@ -15,7 +15,8 @@ from treadle.backends import open_sqlite
 from treadle.backends.clock import SystemClock
 from treadle.filters import checked, equalities, permits
 from treadle.graph.auth import User
-from treadle.ports import AssistantQuery, CronQuery, ThreadQuery, Transaction
+from treadle.ports import Transaction
+from treadle.queries import AssistantQuery, CronQuery, ThreadQuery
 from treadle.service.access import GuardedRecords, GuardedTransaction, Scope, internally, within
 
 

@@ -19,7 +19,8 @@ from treadle.backends.queue import SqlRecords
 from treadle.backends.sqlite import SqliteEngine
 from treadle.errors import TreadleError
 from treadle.model import Assistant
-from treadle.ports import AssistantQuery, RunQuery, ThreadQuery, Transaction
+from treadle.ports import Transaction
+from treadle.queries import AssistantQuery, RunQuery, ThreadQuery
 
 NAMES = ["a", "B", "ä", "Ä", "z", "Z", "_", "ß", "ẞ", "İ", "i", "I", "é", "e\u0301", "日本", "😀", "", "%", "a_b", "ﬀ"]
 MANY: list[Any] = [

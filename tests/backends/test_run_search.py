@@ -18,7 +18,7 @@ from treadle.backends.hub import Hub
 from treadle.backends.sql import SqlTransaction
 from treadle.model import ACTIVE, RUN_STATUSES
 from treadle.overview import FoundRun
-from treadle.ports import RunsQuery
+from treadle.queries import RunsQuery
 
 NOW = 2_000_000_000
 ASSISTANTS = ("a", "b", "never")

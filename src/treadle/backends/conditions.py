@@ -6,7 +6,7 @@ from typing import Any
 
 from treadle.backends import rows
 from treadle.model import JSON
-from treadle.ports import AssistantQuery, RunQuery, ThreadQuery
+from treadle.queries import AssistantQuery, RunQuery, ThreadQuery
 
 
 def _where(conditions: list[tuple[str, Any]]) -> tuple[str, list[Any]]:

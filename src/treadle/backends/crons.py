@@ -7,7 +7,7 @@ from typing import Any
 from treadle.backends import rows
 from treadle.backends.engine import Connection
 from treadle.model import JSON, Cron
-from treadle.ports import CronQuery
+from treadle.queries import CronQuery
 
 _COLUMNS = (
     "cron_id, assistant_id, thread_id, end_time, schedule, timezone, payload, next_run_date, metadata,"

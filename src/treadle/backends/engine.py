@@ -52,8 +52,8 @@ class Engine(Protocol):
     A job may be run again when what it did was undone (a connection that broke, a race that was lost), so it changes
     nothing but the database. ``commits`` and ``jobs`` count what was written."""
 
-    @property
-    def kind(self) -> Literal["sqlite", "postgres"]: ...
+    kind: Literal["sqlite", "postgres"]
+
     @property
     def clock(self) -> Clock: ...
     @property

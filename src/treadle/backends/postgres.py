@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import psycopg
 import structlog
@@ -119,7 +119,7 @@ class _Session:
 class PostgresEngine(Submitting):
     """engine.Engine. ``start`` connects; the schema has to be there (``migrate``)."""
 
-    kind = "postgres"
+    kind: Literal["sqlite", "postgres"] = "postgres"
 
     def __init__(self, url: str, *, clock: Clock | None = None, name: str = "treadle") -> None:
         self._url = url

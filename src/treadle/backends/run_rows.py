@@ -19,7 +19,7 @@ from treadle.backends.limits import KIND_OF_BLOCKER
 from treadle.filters import contained
 from treadle.model import ACTIVE, JSON, RUN_STATUSES
 from treadle.overview import FoundRun
-from treadle.ports import FoundRuns, RunsQuery
+from treadle.queries import FoundRuns, RunsQuery
 
 _COLUMNS = (
     "r.run_id, r.thread_id, r.assistant_id, r.graph_id, r.status, r.created_at, r.updated_at, r.available_at,"

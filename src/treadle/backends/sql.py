@@ -18,16 +18,8 @@ from treadle.backends.run_rows import RunSearchVerbs
 from treadle.backends.thread_rows import ThreadVerbs
 from treadle.errors import LeaseLost
 from treadle.model import ACTIVE, JSON, Assistant, CancelAction, Event, Run, Thread, ThreadStatus, ThreadTTL
-from treadle.ports import (
-    ActiveRun,
-    AssistantQuery,
-    Chunk,
-    Ended,
-    NewRun,
-    Outcome,
-    RunQuery,
-    ThreadQuery,
-)
+from treadle.ports import ActiveRun, Chunk, Ended, NewRun, Outcome
+from treadle.queries import AssistantQuery, RunQuery, ThreadQuery
 
 Tell = Callable[[Callable[[], None]], None]
 

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from treadle import filters
 from treadle.backends.engine import Connection, EngineClosed, Job, Submitting, Work, deliver
@@ -54,7 +54,7 @@ class SqliteEngine(Submitting):
 
     ``commits`` and ``jobs`` count what the writer has done."""
 
-    kind = "sqlite"
+    kind: Literal["sqlite", "postgres"] = "sqlite"
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self.path = path

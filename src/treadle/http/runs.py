@@ -30,7 +30,7 @@ from treadle.model import (
     RunsCancel,
     RunStatus,
 )
-from treadle.ports import RunQuery
+from treadle.queries import RunQuery
 from treadle.service.access import requester
 from treadle.service.request import Requested
 

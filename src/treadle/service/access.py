@@ -33,20 +33,8 @@ from treadle.model import (
     WebhookDeliveryLog,
 )
 from treadle.outbox import DeliveryQuery
-from treadle.ports import (
-    ActiveRun,
-    AssistantQuery,
-    CronQuery,
-    Ended,
-    FoundRuns,
-    NewRun,
-    Outcome,
-    Records,
-    RunQuery,
-    RunsQuery,
-    ThreadQuery,
-    Transaction,
-)
+from treadle.ports import ActiveRun, Ended, NewRun, Outcome, Records, Transaction
+from treadle.queries import AssistantQuery, CronQuery, FoundRuns, RunQuery, RunsQuery, ThreadQuery
 from treadle.service.assistants import system_id
 from treadle.usage import ThreadStorage
 

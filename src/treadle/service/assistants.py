@@ -18,7 +18,8 @@ from treadle.model import (
     AssistantVersions,
     RunConfig,
 )
-from treadle.ports import AssistantQuery, Clock, Records, ThreadQuery, Transaction
+from treadle.ports import Clock, Records, Transaction
+from treadle.queries import AssistantQuery, ThreadQuery
 from treadle.service.bounds import limit_of, offset_of
 from treadle.service.graphs import GraphCalls, invalid_assistant, require
 from treadle.service.times import moment

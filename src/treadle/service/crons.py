@@ -12,7 +12,8 @@ from msgspec import UNSET, to_builtins
 
 from treadle.errors import APIError, BadRequestError, NotFoundError, UnprocessableError
 from treadle.model import JSON, Cron, CronCreate, CronPatch, CronSearch, RunCreate
-from treadle.ports import Clock, CronQuery, Records, Transaction
+from treadle.ports import Clock, Records, Transaction
+from treadle.queries import CronQuery
 from treadle.service.access import Requester, requester
 from treadle.service.assistants import Assistants
 from treadle.service.bounds import limit_of, offset_of

@@ -12,7 +12,8 @@ import msgspec
 from treadle.errors import UnprocessableError
 from treadle.model import RunStatus
 from treadle.overview import FoundRun, Page, RunFilter, RunSearch, RunSort
-from treadle.ports import Records, RunsQuery
+from treadle.ports import Records
+from treadle.queries import RunsQuery
 from treadle.service.assistants import Assistants
 from treadle.service.bounds import limit_of
 

@@ -21,7 +21,8 @@ from treadle.model import (
     Thread,
     ThreadTTL,
 )
-from treadle.ports import Clock, EventLog, Outcome, Records, RunQuery, RunsQuery, Transaction
+from treadle.ports import Clock, EventLog, Outcome, Records, Transaction
+from treadle.queries import RunQuery, RunsQuery
 from treadle.service.admission import Admission
 from treadle.service.assistants import Assistants
 from treadle.service.identifiers import uuid7

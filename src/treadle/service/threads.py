@@ -26,7 +26,8 @@ from treadle.model import (
     ThreadStateUpdate,
     ThreadTTL,
 )
-from treadle.ports import Clock, Records, ThreadQuery, Transaction
+from treadle.ports import Clock, Records, Transaction
+from treadle.queries import ThreadQuery
 from treadle.service.bounds import limit_of, offset_of
 from treadle.service.graphs import GraphCalls
 from treadle.service.identifiers import uuid7
