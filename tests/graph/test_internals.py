@@ -14,7 +14,7 @@ from langgraph.pregel import _loop, main
 from langgraph.runtime import Runtime
 from langgraph.store.memory import InMemoryStore
 
-from treadle.graph.internals import INTERRUPT, lend, server_runtime
+from treadle.graph.internals import INTERRUPT, NULL_TASK_ID, lend, server_runtime
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ from treadle.graph.internals import INTERRUPT, lend, server_runtime
         ("CONFIG_KEY_RUNTIME", "__pregel_runtime"),
         ("CONFIG_KEY_STRICT_RESUME", "__pregel_strict_resume"),
         ("INTERRUPT", INTERRUPT),
+        ("NULL_TASK_ID", NULL_TASK_ID),
     ],
 )
 def test_langgraph_still_has_the_constant(name: str, value: str) -> None:

@@ -25,6 +25,9 @@ from langgraph_sdk.runtime import (
 INTERRUPT = "__interrupt__"
 """The key under which LangGraph reports interrupts in ``values`` and ``updates``."""
 
+NULL_TASK_ID = "00000000-0000-0000-0000-000000000000"
+"""The task in whose name savers keep what no task wrote: the update and the answers of a command."""
+
 AnyGraph = Pregel[Any, Any, Any, Any]
 Saver = BaseCheckpointSaver[Any]
 

@@ -15,6 +15,7 @@ from langgraph.store.base import BaseStore
 from langgraph.types import StateSnapshot
 
 from treadle.graph.internals import AnyGraph, Saver, lend
+from treadle.graph.snapshots import snapshot_of
 
 CUT_OFF = "This tool call was cancelled before it returned a result."
 
@@ -23,10 +24,11 @@ async def answer_cut_calls(graph: AnyGraph, config: RunnableConfig, saver: Saver
     """Answers the tool calls that a cancelled run left open in ``messages`` of the latest state. Returns how many."""
     thread_id = config.get("configurable", {})["thread_id"]
     # Without the run's metadata: LangGraph would take a checkpoint with its run id for its own and skip the input.
-    lent = lend({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}, saver=saver, store=store)
-    snapshot = await graph.aget_state(lent)
+    latest: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
+    snapshot = await snapshot_of(graph, latest, saver, store)
     answers = list(open_calls(snapshot))
     if answers and snapshot.next:
+        lent = lend(latest, saver=saver, store=store)
         await graph.aupdate_state(lent, {"messages": answers}, as_node=snapshot.next[0])
     return len(answers)
 

@@ -13,6 +13,7 @@ from langgraph.types import PregelTask, StateSnapshot, StateUpdate
 from treadle.errors import BadRequestError
 from treadle.graph.encode import Encoder, safe_repr
 from treadle.graph.internals import AnyGraph, Saver, lend
+from treadle.graph.snapshots import history_of, snapshot_of
 from treadle.graph.stream import command_of, interrupt_of
 from treadle.graph.translate import checkpoint_of
 from treadle.model import JSON, Superstep, SuperstepUpdate, ThreadState, ThreadTask
@@ -26,7 +27,7 @@ async def read_state(
     ``values`` and the results of tasks are ``msgspec.Raw``: encode with ``msgspec.json`` or with an Encoder.
     """
     target, config = _addressed(graph, config)
-    snapshot = await target.aget_state(lend(config, saver=saver, store=store), subgraphs=subgraphs)
+    snapshot = await snapshot_of(target, config, saver, store, subgraphs=subgraphs)
     return _thread_state(snapshot, Encoder())
 
 
@@ -44,9 +45,8 @@ async def read_history(
     target, config = _addressed(graph, config)
     encoder = Encoder()
     bound: RunnableConfig | None = {"configurable": {"checkpoint_id": before}} if before else None
-    lent = lend(config, saver=saver, store=store)
-    found = target.aget_state_history(lent, filter=metadata, before=bound, limit=limit)
-    return [_thread_state(snapshot, encoder) async for snapshot in found]
+    found = await history_of(target, config, saver, store, limit=limit, before=bound, metadata=metadata)
+    return [_thread_state(snapshot, encoder) for snapshot in found]
 
 
 async def update_state(

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from treadle.graph.encode import Encoder
 from treadle.graph.internals import INTERRUPT, AnyGraph, Saver, lend
+from treadle.graph.snapshots import snapshot_of
 from treadle.graph.translate import Namespace, Part, Translator
 from treadle.model import JSON, Durability, SendRequest, StreamMode
 from treadle.model import Command as CommandRequest
@@ -97,14 +98,14 @@ async def stream(
     if watch.settled:
         ending.values = watch.encoded if watch.encoded is not None else encoder.encode(watch.values)
     else:
-        snapshot = await graph.aget_state(_latest(config, saver, store))
+        snapshot = await snapshot_of(graph, _latest(config), saver, store)
         _conclude(ending, snapshot, encoder, watch)
 
 
 async def settle_state(graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None) -> Ending:
     """The ending of a run that was cancelled or failed, read from the last checkpoint of its thread."""
     ending = Ending()
-    snapshot = await graph.aget_state(_latest(config, saver, store))
+    snapshot = await snapshot_of(graph, _latest(config), saver, store)
     _conclude(ending, snapshot, Encoder(), _Watch())
     return ending
 
@@ -163,9 +164,9 @@ def _config(graph: AnyGraph, ask: Ask, saver: Saver, store: BaseStore | None) ->
     return config
 
 
-def _latest(config: RunnableConfig, saver: Saver, store: BaseStore | None) -> RunnableConfig:
+def _latest(config: RunnableConfig) -> RunnableConfig:
     thread_id = config.get("configurable", {})["thread_id"]
-    return lend({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}, saver=saver, store=store)
+    return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
 
 
 def _chunks(graph: AnyGraph, ask: Ask, config: RunnableConfig, modes: list[str]) -> AsyncGenerator[Chunk]:
