@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+
+from cli.conftest import environment
 
 
 def verdicts(output: str) -> dict[str, str]:
@@ -12,7 +16,17 @@ def test_a_good_project_passes_and_nothing_is_left_behind(treadle, project):
     result = treadle("doctor", "--port=0")
     assert result.returncode == 0, result.stdout
     found = verdicts(result.stdout)
-    assert set(found) >= {"python", "langgraph", "project", "data directory", "disk", "sqlite", "port", "tracing"}
+    assert set(found) >= {
+        "python",
+        "langgraph",
+        "project",
+        "data directory",
+        "disk",
+        "sqlite",
+        "port",
+        "tracing",
+        "open files",
+    }
     assert "fail" not in found.values()
     assert "agent, broken, asking, holding" in result.stdout
     assert not (project / ".treadle").exists()
@@ -34,3 +48,14 @@ def test_tracing_that_is_on_is_a_warning(treadle):
     result = treadle("doctor", "--port=0", env={"LANGSMITH_TRACING": "true"})
     assert result.returncode == 0
     assert verdicts(result.stdout)["tracing"] == "warn"
+
+
+def test_few_open_files_are_a_warning_that_says_what_to_raise(project):
+    command = f"ulimit -n 1000 && exec {sys.executable} -m treadle.cli doctor --port=0"
+    result = subprocess.run(
+        ["sh", "-c", command], cwd=project, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stdout
+    assert verdicts(result.stdout)["open files"] == "warn"
+    assert "1,000 at once" in result.stdout
+    assert "ulimit -Hn" in result.stdout

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import socket
 import urllib.request
 
@@ -20,6 +21,16 @@ def test_one_line_on_stdout_says_where_it_listens_and_sigterm_ends_it_with_0(tre
     assert b'"ok":true' in get(f"{url}/ok").replace(b" ", b"")
     assert server.end() == 0
     assert server.stdout == [f"treadle is ready at {url}"]
+
+
+def test_it_may_open_as_many_files_as_the_system_allows(treadle):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 600), hard))
+    try:
+        server, _ = treadle.serve()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
 
 
 def test_what_graphs_print_does_not_reach_stdout(treadle, write, project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sqlite3
 import sys
@@ -29,6 +30,7 @@ NEEDED = ("treadle", "langgraph", "langgraph-checkpoint", "langgraph-sdk", "lang
 LEAST_SQLITE = (3, 35, 0)  # the first with RETURNING
 LEAST_PYTHON = (3, 11)
 MEGABYTE = 1024 * 1024
+FEW_DESCRIPTORS = 4096
 LOW_DISK, TOO_LOW_DISK = 1024 * MEGABYTE, 100 * MEGABYTE
 TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING")
 
@@ -59,6 +61,7 @@ def examine(settings: Settings, config: Path) -> Iterator[Finding]:
         _tracing,
         _project,
         *((_database, _redis) if settings.database_url else (_data, _disk, _sqlite)),
+        _descriptors,
         _port,
     )
     for check in checks:
@@ -180,6 +183,14 @@ def _redis(settings: Settings, config: Path) -> Iterator[Finding]:
         yield Finding("redis", "warn", f"{error}; runs go on without it, their streams a little later")
     else:
         yield Finding("redis", "ok", "answers")
+
+
+def _descriptors(settings: Settings, config: Path) -> Iterator[Finding]:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    enough = most == resource.RLIM_INFINITY or most >= FEW_DESCRIPTORS
+    allowed = "any number" if most == resource.RLIM_INFINITY else f"{most:,}"
+    hint = "" if enough else "; each open stream is one, so raise the hard limit (ulimit -Hn, LimitNOFILE)"
+    yield Finding("open files", "ok" if enough else "warn", f"{allowed} at once{hint}")
 
 
 def _port(settings: Settings, config: Path) -> Iterator[Finding]:

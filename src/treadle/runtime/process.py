@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -26,6 +27,8 @@ from treadle.settings import Settings
 
 _BACKLOG = 2048
 _THREADS_SECONDS = 0.5
+_DESCRIPTORS = 10240
+"""What every system allows whose limit cannot be had in full."""
 
 
 class Living(Protocol):
@@ -89,9 +92,22 @@ class Web:
             await self._serving
 
 
+def raise_descriptors() -> int:
+    """Has this process open as many files as the system lets it, each stream being one; how many that is. The usual
+    limit is 1,024, to be raised by whoever needs more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (hard, _DESCRIPTORS):
+        if soft != resource.RLIM_INFINITY and (wanted == resource.RLIM_INFINITY or wanted > soft):
+            with contextlib.suppress(ValueError, OSError):  # macOS has another limit below this one
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                return wanted
+    return soft
+
+
 def live(runtime: Living, web: Web | None, ready: Callable[[], None], *, others: Collection[threading.Thread]) -> None:
     """Starts, calls ``ready``, and drains and stops at SIGTERM or SIGINT. ``others`` are the threads of others."""
     _spare_the_collector()
+    raise_descriptors()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         pool = ThreadPoolExecutor(thread_name_prefix="treadle-pool")
         runner.get_loop().set_default_executor(pool)
