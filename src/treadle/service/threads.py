@@ -38,7 +38,7 @@ _NO_GRAPH = (
     " Make a run, or set 'graph_id' in the thread's metadata."
 )
 _BUSY = "Thread {thread_id} is busy: a run is pending or running on it. Wait for it to end, or cancel it."
-_REFUSALS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError)
+_REFUSALS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, NotImplementedError)
 """What the reducers and writers of a graph raise for values that they do not take."""
 _HELD = "The state of thread {thread_id} is being updated. Try again."
 _HOLD_SECONDS = 60.0
