@@ -17,8 +17,8 @@ import shapes
 from treadle.backends import thread_rows
 from treadle.backends.engine import Connection
 from treadle.backends.hub import Hub
-from treadle.backends.tail import ThreadFollower
 from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
+from treadle.backends.tail import ThreadFollower
 from treadle.model import Event
 from treadle.ports import Chunk, Lease, NewRun, Outcome, Transaction
 
