@@ -11,7 +11,7 @@ from benchmarks.server import Serving
 
 from treadle.bench.take import Take, Taker, Target
 
-SECONDS = 0.5
+SECONDS = 0.3
 TRIES = 2
 
 

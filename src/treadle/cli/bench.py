@@ -100,11 +100,13 @@ def medians(taken: Sequence[Taken]) -> dict[str, float]:
 
 def _table(url: str, taken: Sequence[Taken]) -> Table:
     """With how much of a core the load generator took: near all of one, it would be itself what is measured."""
+    caption = "load, server: how much of a core the load generator and the server took"
     from treadle.bench.rows import ROWS, shown
 
-    table = Table(title=url, box=box.SIMPLE)
-    for heading in ("what", "", "unit", "load generator", "server"):
-        table.add_column(heading, justify="left" if heading in ("what", "unit") else "right", no_wrap=True)
+    table = Table(title=url, caption=caption, box=box.SIMPLE)
+    for heading in ("what", "", "unit", "load", "server"):
+        words = heading in ("what", "unit")
+        table.add_column(heading, justify="left" if words else "right", no_wrap=heading != "what")
     figures, of = medians(taken), {each.name: each for each in taken}
     for row in ROWS:
         if row.figure in figures:
@@ -114,7 +116,7 @@ def _table(url: str, taken: Sequence[Taken]) -> Table:
 
 
 def _share(cores: float | None) -> str:
-    return "" if cores is None else f"{cores:.0%} of a core"
+    return "" if cores is None else f"{cores:.0%}"
 
 
 def _write(path: Path, url: str, taken: Sequence[Taken]) -> None:
