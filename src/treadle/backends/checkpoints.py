@@ -29,6 +29,7 @@ from treadle.backends.checkpoint_rows import (
     delete_thread_checkpoints,
     has_checkpoints,
 )
+from treadle.backends.conversations import Conversations
 from treadle.backends.engine import Connection, Engine
 from treadle.backends.outbox import Outbox
 from treadle.ports import Lease, RunSaver
@@ -96,6 +97,7 @@ class SqlCheckpointer(RunSaver):
         # What the last checkpoint of each namespace holds. Kept only under a lease: without, others may write to or
         # delete from the thread meanwhile.
         self._known: dict[tuple[str, str], dict[str, _Known]] = {}
+        self._messages = Conversations(self.serde)
 
     async def settled(self) -> None:
         """Returns once every write made so far is durable. Raises the first error of those that were not awaited."""
@@ -310,7 +312,7 @@ class SqlCheckpointer(RunSaver):
             if channel not in new and (before := known.get(channel)) and before.version == version:
                 stored[channel] = before
             elif channel in values:
-                typed = _fitting(channel, self.serde.dumps_typed(values[channel]))
+                typed = _fitting(channel, self._typed(values[channel]))
                 small = len(typed[1]) <= _SMALL or "\0" in channel  # SQLite's JSON ends a string at NUL
                 stored[channel] = _Known(version, typed if small else None)
                 if not small:
@@ -318,6 +320,9 @@ class SqlCheckpointer(RunSaver):
         if self._lease is not None:
             self._remember(address, stored)
         return stored, fresh, late
+
+    def _typed(self, value: Any) -> Typed:
+        return self._messages.dumps(value) or self.serde.dumps_typed(value)
 
     def _pack_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str

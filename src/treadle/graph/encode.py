@@ -18,19 +18,22 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 import orjson
-from langchain_core.messages import BaseMessage, BaseMessageChunk
+from langchain_core.messages import BaseMessage
 from langgraph.types import Send
+
+from treadle.kept import Kept, is_conversation
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY
 
 _DEEPEST = 200  # orjson gives up at 254 levels; what the hook adds has to fit as well
 _LONGEST_REPR = 2_000
-_MOST_MESSAGES = 50_000
+_WRAPPED = 3
+"""Levels of a value down to which long lists of messages are looked for."""
 _AS_TEXT = (
     Decimal,
     PurePath,
@@ -42,29 +45,49 @@ _AS_TEXT = (
 )
 
 
-class _Encoded(NamedTuple):
-    message: BaseMessage
-    contents: tuple[Any, ...]
-    fragment: orjson.Fragment
-
-
 class Encoder:
     """Encodes the state of one run; belongs to one run and one thread.
 
-    The JSON of a message is kept for as long as the encoder lives, so a state of 1,000 messages costs what is new in
-    it. A kept encoding is used only for the same object with equal contents: messages may be changed in place.
+    The JSON of a message is kept for as long as the encoder lives and the message stays as it is, so a state of 1,000
+    messages costs what is new in it.
     """
 
     def __init__(self) -> None:
-        self._messages: dict[int, _Encoded] = {}
+        self._messages = Kept(self._anew)
 
     def encode(self, value: Any) -> bytes:
         """``value`` as compact JSON on one line."""
+        return self._dump(self._with_conversations(value), value)
+
+    def _dump(self, prepared: Any, value: Any) -> bytes:
         try:
-            return orjson.dumps(value, self._default, OPTIONS)
+            return orjson.dumps(prepared, self._default, OPTIONS)
         except (TypeError, ValueError):
             # orjson refuses the whole value for one key, number or string in it, so it is made plain piece by piece.
             return orjson.dumps(_plain(value, self._reduce, 0), option=OPTIONS)
+
+    def _anew(self, message: BaseMessage) -> bytes:
+        fields = self._reduce(message)
+        return self._dump(fields, fields)
+
+    def _with_conversations(self, value: Any, depth: int = 0) -> Any:
+        """``value`` with the JSON of its long lists of messages in their place: at the top of a state, or where the
+        modes that wrap states have them."""
+        if type(value) is list:
+            messages = cast("list[Any]", value)
+            return self._conversation(messages) if is_conversation(messages) else messages
+        if type(value) is not dict or depth == _WRAPPED:
+            return value
+        state, found = cast("dict[Any, Any]", value), dict[Any, Any]()
+        for key, each in state.items():
+            if type(each) is list or type(each) is dict:
+                prepared = self._with_conversations(each, depth + 1)
+                if prepared is not each:
+                    found[key] = prepared
+        return {**state, **found} if found else state
+
+    def _conversation(self, messages: list[BaseMessage]) -> orjson.Fragment:
+        return orjson.Fragment(b"[%b]" % b",".join(self._messages.all(messages)))
 
     def plain(self, value: Any) -> Any:
         """``value`` as the data that its JSON decodes to."""
@@ -75,31 +98,7 @@ class Encoder:
         return msgspec.Raw(self.encode(value))
 
     def _default(self, value: Any) -> Any:
-        if isinstance(value, BaseMessage):
-            return self._message(value)
-        return self._reduce(value)
-
-    def _message(self, message: BaseMessage) -> Any:
-        if isinstance(message, BaseMessageChunk):  # tokens are seen once
-            return _message_fields(message)
-        contents = (*message.__dict__.values(), message.__pydantic_extra__)
-        kept = self._messages.get(id(message))
-        if kept is not None and kept.message is message and _equal(kept.contents, contents):
-            return kept.fragment
-        fragment = orjson.Fragment(self.encode(_message_fields(message)))
-        self._keep(message, contents, fragment)
-        return fragment
-
-    def _keep(self, message: BaseMessage, contents: tuple[Any, ...], fragment: orjson.Fragment) -> None:
-        try:
-            copied = cast("tuple[Any, ...]", _copy(contents))
-        except (TypeError, RecursionError):
-            self._messages.pop(id(message), None)
-            return
-        if len(self._messages) >= _MOST_MESSAGES:
-            self._messages.clear()
-        # The entry holds the message, so its id cannot be given to another object.
-        self._messages[id(message)] = _Encoded(message, copied, fragment)
+        return _message_fields(value) if isinstance(value, BaseMessage) else self._reduce(value)
 
     def _reduce(self, value: Any) -> Any:
         """One step towards JSON: ``value`` in terms of simpler ones."""
@@ -132,25 +131,6 @@ def _message_fields(message: BaseMessage) -> dict[str, Any]:
     if not type(message).__module__.startswith("langchain_core.messages."):
         return message.model_dump(warnings=False)
     return {**message.__dict__, **(message.__pydantic_extra__ or {})}
-
-
-def _equal(kept: tuple[Any, ...], contents: tuple[Any, ...]) -> bool:
-    try:
-        return kept == contents
-    except (TypeError, ValueError, RecursionError):  # arrays and the like have no single answer
-        return False
-
-
-def _copy(value: Any) -> Any:
-    """A deep copy of plain data. Raises TypeError for anything whose later change could not be seen by comparing."""
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    kind = type(value)
-    if kind is dict:
-        return {key: _copy(item) for key, item in value.items()}
-    if kind is list or kind is tuple:
-        return kind(map(_copy, value))
-    raise TypeError(kind.__name__)
 
 
 def _reduced(value: Any) -> Any:

@@ -1,0 +1,158 @@
+"""What was made of the messages of a conversation, kept for as long as they stay as they are.
+
+A state of 1,000 messages is shown and saved after every step, though a step adds one. Messages may be changed in place,
+by anybody and at any depth, so what was made of one is used again only for the same object that holds the same objects,
+with the same contents where these can be changed. All of a conversation is looked at together, which is what makes
+looking cheaper than making.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain, islice
+from operator import attrgetter, is_
+from typing import Any, Generic, TypeVar, cast
+
+import orjson
+from langchain_core.messages import BaseMessage
+
+T = TypeVar("T")
+
+_LONG = 8
+_ROWS = 4
+"""Conversations of one run that are known at once."""
+_CHANGEABLE = {dict, list}
+_KNOWN = {*_CHANGEABLE, type(None), str, int, float, bool}
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+_fields_of, _extra_of = attrgetter("__dict__"), attrgetter("__pydantic_extra__")
+
+
+def is_conversation(value: Any) -> bool:
+    """Whether it is a list of messages that is long enough to be worth it."""
+    if type(value) is not list:
+        return False
+    each = cast("list[Any]", value)
+    return len(each) >= _LONG and isinstance(each[0], BaseMessage) and all(isinstance(one, BaseMessage) for one in each)
+
+
+class Kept(Generic[T]):
+    """``make`` turns a message into what is kept of it. Belongs to one run, and is used by one thread at a time."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self._rows: dict[int, _Row[T]] = {}  # by the id of the first message, which the row holds
+
+    def all(self, messages: Sequence[Any]) -> list[T]:
+        """What ``make`` makes of each of the messages, of which there is at least one."""
+        row = self._rows.get(id(messages[0]))
+        if row is None:
+            row = self._begun(messages[0])
+        count = row.unchanged(messages)
+        if count < len(messages):
+            row.cut(count)
+            row.extend(messages[count:], list(map(self._make, messages[count:])))
+        made = row.made[: len(messages)]
+        for hole in row.holes:
+            if hole < count:
+                made[hole] = self._make(messages[hole])
+        return made
+
+    def _begun(self, first: Any) -> _Row[T]:
+        while len(self._rows) >= _ROWS:
+            del self._rows[next(iter(self._rows))]
+        row = self._rows[id(first)] = _Row[T]()
+        return row
+
+
+class _Row(Generic[T]):
+    """A conversation as it was. ``holes`` are messages of which nothing is kept; the lists after ``solid`` are of the
+    others: what their fields hold, what holds more of it, what of all that can be changed in place, how that looked."""
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+        self.made: list[T] = []
+        self.holes: list[int] = []
+        self.solid: list[Any] = []
+        self.values: list[Any] = []
+        self.extras: list[Any] = []
+        self.changeable: list[Any] = []
+        self.pictures: list[bytes] = []  # one for each message of ``solid``
+        self._picture = b"[]"
+
+    def unchanged(self, messages: Sequence[Any]) -> int:
+        """How many of ``messages``, from the first on, are those of this row and as they were."""
+        if len(messages) >= len(self.messages) and all(map(is_, self.messages, messages)) and self._is_as_it_was():
+            return len(self.messages)
+        return self._found_unchanged(messages)
+
+    def _is_as_it_was(self) -> bool:
+        return (
+            _same(list(chain.from_iterable(map(dict.values, map(_fields_of, self.solid)))), self.values)
+            and _same(list(map(_extra_of, self.solid)), self.extras)
+            and _picture(self.changeable) == self._picture
+        )
+
+    def _found_unchanged(self, messages: Sequence[Any]) -> int:
+        solid = dict(zip(map(id, self.solid), zip(self.extras, self.pictures, strict=True), strict=True))
+        held = iter(self.values)
+        for number, (message, before) in enumerate(zip(messages, self.messages, strict=False)):
+            if message is not before:
+                return number
+            if (known := solid.get(id(message))) is not None:
+                values = [*message.__dict__.values(), message.__pydantic_extra__]
+                if not all(map(is_, values, chain(islice(held, len(values) - 1), known[:1]))):
+                    return number
+                if _picture(_changeable(values)) != known[1]:
+                    return number
+        return min(len(messages), len(self.messages))
+
+    def cut(self, count: int) -> None:
+        """Forgets all but the first ``count`` messages."""
+        if count < len(self.messages):
+            messages, made = self.messages[:count], self.made[:count]
+            self.__init__()
+            self.extend(messages, made)
+
+    def extend(self, messages: Sequence[Any], made: Sequence[T]) -> None:
+        for message, what in zip(messages, made, strict=True):
+            self._add(message)
+            self.messages.append(message)
+            self.made.append(what)
+        self._picture = b"[%b]" % b",".join([picture[1:-1] for picture in self.pictures if picture != b"[]"])
+
+    def _add(self, message: Any) -> None:
+        """A hole for a message of the user's own class, which may say anything of itself, and for one that holds
+        something whose change could not be seen."""
+        values = [*message.__dict__.values(), message.__pydantic_extra__] if _is_langchains(message) else [message]
+        changeable = _changeable(values)
+        picture = _picture(changeable) if _KNOWN.issuperset(map(type, values)) else None
+        # What does not come back the same may hold a change that its picture does not show.
+        if picture is None or orjson.loads(picture) != changeable:
+            self.holes.append(len(self.messages))
+            return
+        self.solid.append(message)
+        self.extras.append(values.pop())
+        self.values += values
+        self.changeable += changeable
+        self.pictures.append(picture)
+
+
+def _is_langchains(message: Any) -> bool:
+    return type(message).__module__.startswith("langchain_core.messages.")
+
+
+def _changeable(values: Collection[Any]) -> list[Any]:
+    return [value for value in values if type(value) in _CHANGEABLE]
+
+
+def _same(values: Collection[Any], before: Collection[Any]) -> bool:
+    """Whether they are the same objects."""
+    return len(values) == len(before) and all(map(is_, values, before))
+
+
+def _picture(changeable: list[Any]) -> bytes | None:
+    """Alike only for what is alike, down to 1, 1.0 and true; None for what has no picture."""
+    try:
+        return orjson.dumps(changeable, option=_OPTIONS)
+    except (TypeError, RecursionError):  # orjson's own error is a TypeError
+        return None
