@@ -46,7 +46,7 @@ for (const [name, place] of Object.entries(PLACES)) {
     expect(await faults(page, ["color-contrast"]), "dark").toEqual([]);
     await page.setViewportSize({ width: 360, height: 640 });
     const widths = () => [document.documentElement, document.querySelector("main")].map((each) => each?.scrollWidth);
-    await expect.poll(() => page.evaluate(widths), "it is too wide").toEqual([360, 360]);
+    await expect.poll(() => page.evaluate(widths), { message: "it is too wide" }).toEqual([360, 360]);
   });
 }
 
