@@ -100,15 +100,16 @@ def _rounds(bench: Bench, scratch: Path, count: int) -> list[dict[str, float]]:
     with_nothing.mkdir()
     with serving(with_nothing):  # what a first start compiles is not a start-up
         pass
+    if bench.wants("lists"):
+        _told("lists")
+    lists = dict(list_figures(scratch)) if bench.wants("lists") else {}
     rounds: list[dict[str, float]] = []
     for number in range(count):
         console.print(f"[dim]round {number + 1} of {count}")
         directory = scratch / str(number)
         directory.mkdir()
         rounds.append(dict(bench.round(directory, first=number == 0)))
-    if bench.wants("lists"):
-        _told("lists")
-        rounds[0].update(list_figures(scratch))
+    rounds[0].update(lists)
     return rounds
 
 
