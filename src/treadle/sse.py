@@ -22,6 +22,16 @@ def encode(event: str, data: bytes, id: str | None = None) -> bytes:
     return b"event: %b\r\ndata: %b\r\nid: %b\r\n\r\n" % (event.encode(), data, id.encode())
 
 
+def head(event: str) -> bytes:
+    """What frames of that name begin with, for ``numbered``."""
+    return b"event: %b\r\ndata: " % event.encode()
+
+
+def numbered(head: bytes, data: bytes, ms: int, seq: int) -> bytes:
+    """``encode`` with ``event_id`` as the id, of a name whose ``head`` is at hand."""
+    return b"%b%b\r\nid: %d-%d\r\n\r\n" % (head, data, ms, seq)
+
+
 def event_id(ms: int, seq: int) -> str:
     """``<unix ms>-<seq>``, seq dense from 1 in the run."""
     return f"{ms}-{seq}"

@@ -57,6 +57,10 @@ class Encoder:
 
     def encode(self, value: Any) -> bytes:
         """``value`` as compact JSON on one line."""
+        return self._dump(value, value)
+
+    def encode_state(self, value: Any) -> bytes:
+        """``encode`` for a state, or what wraps one."""
         return self._dump(self._with_conversations(value), value)
 
     def _dump(self, prepared: Any, value: Any) -> bytes:

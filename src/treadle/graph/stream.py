@@ -96,7 +96,7 @@ async def stream(
             yield [("command", "", encoder.encode(_for_the_parent(handed.args[0])))]
             raise
     if watch.settled:
-        ending.values = watch.encoded if watch.encoded is not None else encoder.encode(watch.values)
+        ending.values = watch.encoded if watch.encoded is not None else encoder.encode_state(watch.values)
     else:
         snapshot = await snapshot_of(graph, _latest(config), saver, store)
         _conclude(ending, snapshot, encoder, watch)
@@ -136,7 +136,7 @@ class _Watch:
 def _conclude(ending: Ending, snapshot: StateSnapshot, encoder: Encoder, watch: _Watch) -> None:
     values = watch.values if watch.seen else snapshot.values
     if watch.seen or snapshot.created_at is not None:
-        ending.values = encoder.encode(values)
+        ending.values = encoder.encode_state(values)
     ending.interrupted = bool(snapshot.next)
     ending.interrupts = {
         task.id: [interrupt_of(each, encoder) for each in task.interrupts] for task in snapshot.tasks if task.interrupts

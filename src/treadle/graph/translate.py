@@ -53,15 +53,17 @@ class Translator:
         return chosen
 
     def _as_it_is(self, mode: str) -> Callable[[Namespace, Any], list[Part]]:
+        encode = self._encoder.encode if mode == "custom" else self._encoder.encode_state
+
         def handler(ns: Namespace, data: Any) -> list[Part]:
-            return [(mode, "|".join(ns), self._encoder.encode(data))]
+            return [(mode, "|".join(ns), encode(data))]
 
         return handler
 
     def _debug(self, ns: Namespace, data: Any) -> list[Part]:
         if data["type"] == "checkpoint":
             data = {**data, "payload": _with_checkpoints(data["payload"])}
-        return [("debug", "|".join(ns), self._encoder.encode(data))]
+        return [("debug", "|".join(ns), self._encoder.encode_state(data))]
 
     def _event(self, ns: Namespace, data: Any) -> list[Part]:
         return [("events", "", self._encoder.encode(data))]

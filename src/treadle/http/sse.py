@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Se
 from dataclasses import dataclass
 
 import orjson
+from msgspec import structs
 from starlette.types import Receive, Scope, Send
 
 from treadle import sse
@@ -32,18 +33,34 @@ _VIEWS = 8
 """Of how many views a chunk keeps the bytes: those that most readers have, and no more than a client could ask for."""
 
 
-def encoded(chunk: Chunk, view: Hashable, frame: Callable[[Event, int], bytes]) -> bytes:
-    """The wire bytes of a chunk: those of its parts, or of its events by ``frame``. Kept with the chunk for the next
-    reader with that view."""
+def encoded(chunk: Chunk, view: Hashable, shown: Callable[[Event], Event | None]) -> bytes:
+    """The wire bytes of a chunk: those of its parts, or of its events as ``shown`` shows them. Kept with the chunk for
+    the next reader with that view."""
     known = chunk.frames.get(view)
     if known is None:
         if chunk.parts:
-            known = b"".join([encoded(part, view, frame) for part in chunk.parts])
+            known = b"".join([encoded(part, view, shown) for part in chunk.parts])
         else:
-            known = b"".join([frame(event, seq) for seq, event in enumerate(chunk.events, chunk.first)])
+            known = b"".join(_frames(chunk, shown))
         if len(chunk.frames) < _VIEWS:
             chunk.frames[view] = known
     return known
+
+
+def _frames(chunk: Chunk, shown: Callable[[Event], Event | None]) -> Iterator[bytes]:
+    """What is shown as it is, is asked for once for all events of its name."""
+    heads: dict[tuple[str, str], bytes] = {}
+    for seq, event in enumerate(chunk.events, chunk.first):
+        head = heads.get((event.mode, event.ns))
+        if head is None:
+            seen = shown(event)
+            head = sse.head(event.name) if seen is event else b""
+            if seen is None or seen is event:
+                heads[event.mode, event.ns] = head
+            else:
+                yield sse.numbered(sse.head(seen.name), seen.data, seen.ms, seq)
+        if head:
+            yield sse.numbered(head, event.data, event.ms, seq)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,16 +74,12 @@ class View:
 
     def encode(self, chunk: Chunk) -> bytes:
         """The wire bytes of a chunk; made once for all readers that want the same."""
-        return encoded(chunk, (self.extended, self.only, self.subgraphs), self._frame)
+        return encoded(chunk, (self.extended, self.only, self.subgraphs), self._shown)
 
-    def _frame(self, event: Event, seq: int) -> bytes:
+    def _shown(self, event: Event) -> Event | None:
         if not self._wanted(event):
-            return b""
-        data = event.data
-        if event.mode == "metadata" and not self.extended:
-            started = orjson.loads(data)
-            data = orjson.dumps({"run_id": started["run_id"], "attempt": started["attempt"]})
-        return sse.encode(event.name, data, sse.event_id(event.ms, seq))
+            return None
+        return started(event) if event.mode == "metadata" and not self.extended else event
 
     def _wanted(self, event: Event) -> bool:
         if event.mode == "end":
@@ -76,6 +89,12 @@ class View:
         if event.ns and not self.subgraphs:
             return False
         return self.only is None or event.mode in self.only or event.name in self.only
+
+
+def started(event: Event) -> Event:
+    """The first event of an attempt as the official protocol has it."""
+    known = orjson.loads(event.data)
+    return structs.replace(event, data=orjson.dumps({"run_id": known["run_id"], "attempt": known["attempt"]}))
 
 
 class Streams:

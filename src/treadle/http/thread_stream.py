@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 import orjson
+from msgspec import structs
 from starlette.requests import Request
 
 from treadle import sse
@@ -14,7 +15,7 @@ from treadle.errors import UnprocessableError
 from treadle.http import parse
 from treadle.http.access import Access
 from treadle.http.routing import Operation, Parameter, Services
-from treadle.http.sse import STREAM_HEADERS, Reading, Streams, Terms, encoded
+from treadle.http.sse import STREAM_HEADERS, Reading, Streams, Terms, encoded, started
 from treadle.model import Event
 from treadle.ports import Chunk, Follower
 
@@ -33,21 +34,15 @@ class ThreadView:
 
     def encode(self, chunk: Chunk) -> bytes:
         """The wire bytes of a chunk; made once for all readers of the same modes."""
-        return encoded(chunk, self.modes, self._frame)
+        return encoded(chunk, self.modes, self._shown)
 
-    def _frame(self, event: Event, seq: int) -> bytes:
+    def _shown(self, event: Event) -> Event | None:
         if not self._wanted(event.mode):
-            return b""
-        id = sse.event_id(event.ms, seq)
+            return None
         if event.mode == "end":
             over = {"status": "run_done", "run_id": orjson.loads(event.data)["run_id"]}
-            return sse.encode("metadata", orjson.dumps(over), id)
-        if event.mode == "metadata":
-            started = orjson.loads(event.data)
-            return sse.encode(
-                "metadata", orjson.dumps({"run_id": started["run_id"], "attempt": started["attempt"]}), id
-            )
-        return sse.encode(event.name, event.data, id)
+            return structs.replace(event, mode="metadata", data=orjson.dumps(over))
+        return started(event) if event.mode == "metadata" else event
 
     def _wanted(self, mode: str) -> bool:
         if mode == "state_update":
