@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 import shapes
 from treadle import filters
-from treadle.backends import rows
+from treadle.backends import rows, run_rows
+from treadle.backends.clock import SystemClock
 from treadle.backends.engine import Connection, Engine
 from treadle.backends.hub import Hub
 from treadle.backends.sql import SqlTransaction
+from treadle.backends.sqlite import SqliteEngine
 from treadle.model import ACTIVE, RUN_STATUSES
 from treadle.overview import FoundRun
 from treadle.queries import RunsQuery
@@ -159,10 +162,11 @@ def pages(tx: SqlTransaction, query: RunsQuery) -> list[FoundRun]:
     made=st.lists(runs(), max_size=25).map(one_running),
     asked=st.lists(queries(), min_size=8, max_size=8),
     examined=st.integers(1, 9),
+    few=st.integers(0, 4),
 )
 @chosen(deadline=None, max_examples=15)
 def test_a_search_finds_what_a_look_at_every_run_finds(
-    shape: shapes.Shape, made: list[dict[str, Any]], asked: list[RunsQuery], examined: int
+    shape: shapes.Shape, made: list[dict[str, Any]], asked: list[RunsQuery], examined: int, few: int
 ) -> None:
     with shapes.fresh_engine() as engine:
         engine.submit(lambda conn: fill(conn, made)).result(20)
@@ -170,7 +174,7 @@ def test_a_search_finds_what_a_look_at_every_run_finds(
 
             def work(conn: Connection, query: RunsQuery = query) -> tuple[list[FoundRun], int]:
                 tx = SqlTransaction(conn, now=NOW, hub=Hub(), tell=engine.tell)
-                tx.examined = examined
+                tx.examined, tx.few = examined, few
                 return pages(tx, query), tx.count_runs(query)
 
             found, counted = engine.snapshot(work)
@@ -205,3 +209,26 @@ def test_what_a_run_says(engine: Engine) -> None:
     assert (running.duration_seconds, running.worker_id, running.finished_at) == (10.0, "w", None)
     assert (ended.duration_seconds, ended.finished_at) == (2.5, rows.moment(3_500_000))
     assert (never_started.duration_seconds, never_started.started_at) == (None, None)
+
+
+PLAIN: list[dict[str, Any]] = [
+    {},
+    {"statuses": ["error"]},
+    {"statuses": ["error", "timeout"], "ascending": True},
+    {"assistant_id": "a"},
+    {"assistant_id": "a", "statuses": ["success"], "after": (5, 5)},
+    {"created_after": rows.moment(1), "created_before": rows.moment(9), "after": (5, 5)},
+]
+
+
+def test_a_page_is_read_from_an_index_in_its_order(tmp_path: Path) -> None:
+    engine = SqliteEngine(tmp_path / "plans", clock=SystemClock())
+    for asked in PLAIN:
+        parameters = run_rows.Parameters()
+        explained = f"EXPLAIN QUERY PLAN {run_rows.page(RunsQuery(**asked), parameters)}"
+        plan = engine.snapshot(lambda conn, sql=explained, given=parameters.values: conn.execute(sql, given).fetchall())
+        reads = [step for *_, step in plan if step.startswith(("SCAN r ", "SEARCH r "))]
+        index = "runs_of_assistant" if "assistant_id" in asked else "runs_listed"
+        assert reads
+        assert [step for step in reads if not step.startswith(f"SEARCH r USING COVERING INDEX {index} ")] == [], asked
+    engine.close()

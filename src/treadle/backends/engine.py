@@ -31,10 +31,13 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """A connection inside a transaction. Parameters are ``?``, ``?1`` or ``:name``.
+    """A connection inside a transaction. Parameters are ``?``, ``?1`` or ``:name``. ``finds_metadata``: whether threads
+    are found by what their metadata contain without a look at each.
 
     ``lock_*`` in a transaction that writes: from here to its end no other one changes the thread (its runs, their
     events and checkpoints included) or the assistant. In one that reads they do nothing."""
+
+    finds_metadata: bool
 
     def execute(self, sql: str, parameters: Any = (), /) -> Cursor: ...
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> object: ...

@@ -3,7 +3,8 @@
 Plain functions over a connection. A search is a few ranges of an index, one for each status, that are merged in their
 order: it reads what it shows, however many runs there are. What no index says (metadata, tags, whose thread it is) is
 looked at run by run, and by one search at no more than so many of them: then the page ends, and the next one goes on.
-Only orders other than that of creation look at all that is asked for.
+Where the database finds threads by their metadata, and finds few, it looks at the runs of those. Only orders other than
+that of creation look at all that is asked for.
 """
 
 from __future__ import annotations
@@ -39,20 +40,23 @@ _OF_THREAD = "(SELECT {} FROM threads t WHERE t.thread_id = r.thread_id)"
 
 
 class RunSearchVerbs:
-    """Mixed into the transaction. ``examined``: at how many runs one search looks for those that no index finds."""
+    """Mixed into the transaction. ``examined``: at how many runs one search looks for those that no index finds;
+    ``few``: of how many threads it looks at all runs."""
 
     examined = 50_000
+    few = 200
     now: int
     _conn: Connection
 
     def search_runs(self, query: RunsQuery) -> FoundRuns:
-        upto = self._examined(query)
-        parameters = _Parameters()
-        page = _page(query, parameters, upto=upto)
+        threads = self._few_threads(query)
+        upto = self._examined(query) if threads is None else None
+        parameters = Parameters()
+        picked = page(query, parameters, upto=upto, threads=threads)
         kwargs = "q.kwargs" if query.kwargs else "NULL"
         request = " JOIN run_requests q ON q.run_id = r.run_id" if query.kwargs else ""
         found = self._conn.execute(
-            f"SELECT p.sorted, p.position, {kwargs}, {_COLUMNS} FROM ({page}) p CROSS JOIN runs r"
+            f"SELECT p.sorted, p.position, {kwargs}, {_COLUMNS} FROM ({picked}) p CROSS JOIN runs r"
             f" ON r.position = p.position{request} ORDER BY {_order(query, 'p.sorted', 'p.position')}",
             parameters.values,
         ).fetchall()
@@ -60,20 +64,32 @@ class RunSearchVerbs:
         last = (shown[-1][0], shown[-1][1]) if len(found) > query.limit else upto
         return FoundRuns([_found(row[2:], self.now) for row in shown], last)
 
+    def _few_threads(self, query: RunsQuery) -> list[str] | None:
+        """Those that runs may be of, if that is quick to know and they are few."""
+        parameters = Parameters()
+        conditions = _of_thread(query, parameters)
+        if not (conditions and self._conn.finds_metadata) or _is_narrow(query):
+            return None
+        found = self._conn.execute(
+            f"SELECT t.thread_id FROM threads t WHERE t.gone_at IS NULL AND {conditions[0]} LIMIT {self.few + 1}",
+            parameters.values[:1],
+        ).fetchall()
+        return [thread_id for (thread_id,) in found] if len(found) <= self.few else None
+
     def _examined(self, query: RunsQuery) -> tuple[int, int] | None:
         """The run that a search goes as far as; None if it may go to the end."""
         if query.sort_by != "created_at" or not _examines(query):
             return None
-        parameters = _Parameters()
+        parameters = Parameters()
         most = self.examined
         indexed = structs.replace(query, metadata=None, thread_metadata=None, tags=(), permitted=(), limit=most)
-        page = _page(indexed, parameters)
-        row = self._conn.execute(f"{page} OFFSET {parameters.add(most)}", parameters.values).fetchone()
+        picked = page(indexed, parameters)
+        row = self._conn.execute(f"{picked} OFFSET {parameters.add(most)}", parameters.values).fetchone()
         return (row[0], row[1]) if row else None
 
     def count_runs(self, query: RunsQuery) -> int:
-        parameters = _Parameters()
-        if query.permitted and query.thread_id is None and query.ids is None:
+        parameters = Parameters()
+        if (query.permitted or query.thread_metadata) and not _is_narrow(query):
             return self._conn.execute(_count_by_thread(query, parameters), parameters.values).fetchone()[0]
         counted = [f"(SELECT count(*) FROM runs r WHERE {range})" for range in _ranges(query, parameters)]
         return self._conn.execute(f"SELECT {' + '.join(counted)}", parameters.values).fetchone()[0]
@@ -82,7 +98,7 @@ class RunSearchVerbs:
         return checkpoints.has_checkpoints(self._conn, thread_id, run_id)
 
 
-class _Parameters:
+class Parameters:
     """Numbered, so that each range can name the same ones."""
 
     def __init__(self) -> None:
@@ -98,8 +114,20 @@ def _examines(query: RunsQuery) -> bool:
     return bool(query.metadata or query.thread_metadata or query.tags or query.permitted)
 
 
-def _page(query: RunsQuery, parameters: _Parameters, *, upto: tuple[int, int] | None = None) -> str:
-    """A statement for the positions of a page, and one more where there is a next one; ``upto`` a run, inclusive."""
+def _is_narrow(query: RunsQuery) -> bool:
+    """Whether few runs are looked at anyway."""
+    return query.thread_id is not None or query.ids is not None
+
+
+def page(
+    query: RunsQuery,
+    parameters: Parameters,
+    *,
+    upto: tuple[int, int] | None = None,
+    threads: Sequence[str] | None = None,
+) -> str:
+    """A statement for the positions of a page, and one more where there is a next one; ``upto`` a run, inclusive, or of
+    these ``threads``."""
     key = _KEYS[query.sort_by]
     onward, back = (">", "<=") if query.ascending else ("<", ">=")
     passed = ""
@@ -112,16 +140,16 @@ def _page(query: RunsQuery, parameters: _Parameters, *, upto: tuple[int, int] | 
     ranges = [
         f"SELECT * FROM (SELECT {key} AS sorted, r.position AS position FROM runs r WHERE {range}{passed}"
         f" ORDER BY {order} LIMIT {most}) r{number}"
-        for number, range in enumerate(_ranges(query, parameters))
+        for number, range in enumerate(_ranges(query, parameters, threads=threads))
     ]
     return f"{' UNION ALL '.join(ranges)} ORDER BY {order} LIMIT {most}"
 
 
-def _count_by_thread(query: RunsQuery, parameters: _Parameters) -> str:
+def _count_by_thread(query: RunsQuery, parameters: Parameters) -> str:
     """A statement that goes from the threads to their runs: there are fewer threads, and PostgreSQL has an index of
     what their metadata contain."""
-    threads = _permitted(query, parameters)
-    (range,) = _ranges(structs.replace(query, permitted=()), parameters, by_thread=True)
+    threads = " AND ".join(_of_thread(query, parameters))
+    (range,) = _ranges(structs.replace(query, permitted=(), thread_metadata=None), parameters, by_thread=True)
     return (
         "SELECT count(*) FROM threads t CROSS JOIN runs r ON r.thread_id = t.thread_id"
         f" WHERE t.gone_at IS NULL AND {threads} AND {range}"
@@ -132,11 +160,15 @@ def _order(query: RunsQuery, *columns: str) -> str:
     return ", ".join(f"{column} {'ASC' if query.ascending else 'DESC'}" for column in columns)
 
 
-def _ranges(query: RunsQuery, parameters: _Parameters, *, by_thread: bool = False) -> list[str]:
+def _ranges(
+    query: RunsQuery, parameters: Parameters, *, by_thread: bool = False, threads: Sequence[str] | None = None
+) -> list[str]:
     """Conditions that part the runs which are asked for: each is a range of an index, or all of them are found by their
     thread or their ids."""
-    by_thread = by_thread or query.thread_id is not None or query.ids is not None
+    by_thread = by_thread or threads is not None or _is_narrow(query)
     common = _common(query, parameters, by_thread=by_thread)
+    if threads is not None:
+        common.append(f"r.thread_id IN (SELECT value FROM json_each({parameters.add(rows.dump(threads))}))")
     statuses = dict.fromkeys(query.statuses or RUN_STATUSES)
     if by_thread:
         # Few, whatever a planner thinks of other indexes.
@@ -156,7 +188,7 @@ def _ranges(query: RunsQuery, parameters: _Parameters, *, by_thread: bool = Fals
     ]
 
 
-def _common(query: RunsQuery, parameters: _Parameters, *, by_thread: bool) -> list[str]:
+def _common(query: RunsQuery, parameters: Parameters, *, by_thread: bool) -> list[str]:
     after, before = query.created_after, query.created_before
     given: list[tuple[str, Any]] = [
         ("r.run_id IN (SELECT value FROM json_each({}))", None if query.ids is None else rows.dump(list(query.ids))),
@@ -166,16 +198,22 @@ def _common(query: RunsQuery, parameters: _Parameters, *, by_thread: bool) -> li
         ("r.created_at < {}", None if before is None else rows.microseconds(before)),
         ("json_contains(r.metadata, {})", _contained(query.metadata)),
         ("json_contains(r.tags, {})", _contained(query.tags)),
-        (_OF_THREAD.format("json_contains(t.metadata, {})"), _contained(query.thread_metadata)),
     ]
     found = [text.format(parameters.add(value)) for text, value in given if value is not None]
-    return [*found, _OF_THREAD.format(_permitted(query, parameters))] if query.permitted else found
+    if of_thread := _of_thread(query, parameters):
+        found.append(_OF_THREAD.format(" AND ".join(of_thread)))
+    return found
 
 
-def _permitted(query: RunsQuery, parameters: _Parameters) -> str:
-    """Of a thread ``t``. What it has to contain comes first: that is cheaper to know than all that the filters mean."""
-    part, filters = parameters.add(rows.dump(contained(query.permitted))), parameters.add(rows.dump(query.permitted))
-    return f"json_contains(t.metadata, {part}) AND json_permits(t.metadata, {filters})"
+def _of_thread(query: RunsQuery, parameters: Parameters) -> list[str]:
+    """Conditions on a thread ``t``. What it has to contain comes first: an index may find it, and it is cheaper to know
+    than all that the filters mean."""
+    part = [contained(query.permitted)] if query.permitted else []
+    parts = [*part, *([query.thread_metadata] if query.thread_metadata else [])]
+    conditions = [f"json_contains(t.metadata, {parameters.add(rows.dump(part))})" for part in parts]
+    if query.permitted:
+        conditions.append(f"json_permits(t.metadata, {parameters.add(rows.dump(query.permitted))})")
+    return conditions
 
 
 def _contained(part: JSON | Sequence[str] | None) -> str | None:
