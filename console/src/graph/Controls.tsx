@@ -11,16 +11,22 @@ type ControlsProps = {
   groups: number;
   anyClosed: boolean;
   onGroups: (open: boolean) => void;
+  /** Somebody wants to see it otherwise than it would be shown. */
+  onZoom: () => void;
 };
 
-export function Controls({ direction, onDirection, groups, anyClosed, onGroups }: ControlsProps) {
+export function Controls({ direction, onDirection, groups, anyClosed, onGroups, onZoom }: ControlsProps) {
   const flow = useReactFlow();
+  const look = (moved: Promise<boolean>) => {
+    onZoom();
+    void moved;
+  };
   const turned = direction === "down" ? "right" : "down";
   return (
     <div className={styles.controls} role="toolbar" aria-label="View of the graph">
-      <IconButton small icon="plus" label="Zoom in" onClick={() => void flow.zoomIn()} />
-      <IconButton small icon="minus" label="Zoom out" onClick={() => void flow.zoomOut()} />
-      <IconButton small icon="fit" label="Show all" onClick={() => void flow.fitView(FIT)} />
+      <IconButton small icon="plus" label="Zoom in" onClick={() => look(flow.zoomIn())} />
+      <IconButton small icon="minus" label="Zoom out" onClick={() => look(flow.zoomOut())} />
+      <IconButton small icon="fit" label="Show all" onClick={() => look(flow.fitView(FIT))} />
       <IconButton
         small
         icon={turned === "right" ? "across" : "downward"}

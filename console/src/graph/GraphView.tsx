@@ -54,8 +54,8 @@ function Flow({
   const groups = useMemo(() => groupsOf(graph), [graph]);
   const view = useMemo(() => viewOf(graph, closed), [graph, closed]);
   const figures = states !== NO_STATES;
-  const { box, layout, direction, setDirection } = useLayout(view, figures);
   const full = useMemo(() => withGroups(states), [states]);
+  const { box, layout, direction, setDirection, leave } = useLayout(view, figures, runningIn(view, full));
 
   const toggle = useCallback((id: string) => {
     setClosed((before) =>
@@ -94,6 +94,9 @@ function Flow({
         preventScrolling={false}
         zoomOnScroll={false}
         onPaneClick={() => onSelect?.(null)}
+        onMoveStart={(event) => {
+          if (event !== null) leave();
+        }}
         attributionPosition="bottom-left"
       />
       <Controls
@@ -102,9 +105,17 @@ function Flow({
         groups={groups.length}
         anyClosed={closed.size > 0}
         onGroups={(open) => setClosed(new Set(open ? [] : groups))}
+        onZoom={leave}
       />
     </div>
   );
+}
+
+/** What runs now, as far as it is drawn: of an open sub-graph, what is in it. */
+function runningIn(view: View, states: NodeStates): string[] {
+  return [...view.nodes.values()]
+    .filter(({ id, open }) => !open && stateOf(states, id).phase === "running")
+    .map(({ id }) => id);
 }
 
 function nodesOf(
@@ -141,6 +152,12 @@ function inOrder(view: View) {
   return [...view.nodes.values()].sort((a, b) => depth(a.id) - depth(b.id));
 }
 
+/** Start and end have no states; any other node that was not begun led nowhere. */
+function mayHaveRun(view: View, states: NodeStates, id: string): boolean {
+  const kind = view.nodes.get(id)?.kind;
+  return kind === "start" || kind === "end" || stateOf(states, id).phase !== "idle";
+}
+
 function edgesOf(view: View, layout: Layout, states: NodeStates): Edge<EdgeContent>[] {
   return view.edges.map((edge) => ({
     id: edge.id,
@@ -153,7 +170,7 @@ function edgesOf(view: View, layout: Layout, states: NodeStates): Edge<EdgeConte
       labelAt: layout.edges.get(edge.id)?.label ?? null,
       label: edge.label,
       conditional: edge.conditional,
-      lit: stateOf(states, edge.target).phase === "running",
+      lit: stateOf(states, edge.target).phase === "running" && mayHaveRun(view, states, edge.source),
     },
   }));
 }

@@ -46,8 +46,12 @@ export function layoutOf(view: View, direction: Direction = "down", figures = fa
 
 /** Downwards, unless sideways is a good deal larger in the room there is. */
 export function fittingDirection(layouts: Record<Direction, Layout>, room: Size): Direction {
-  const scale = ({ width, height }: Layout) => Math.min(room.width / width, room.height / height, 1);
-  return scale(layouts.right) > 1.1 * scale(layouts.down) ? "right" : "down";
+  return scaleIn(layouts.right, room) > 1.1 * scaleIn(layouts.down, room) ? "right" : "down";
+}
+
+/** How large all of a layout can be in a room, 1 being as it is. */
+export function scaleIn({ width, height }: Size, room: Size): number {
+  return Math.min(room.width / width, room.height / height, 1);
 }
 
 /** Where a box lies in the whole drawing. */

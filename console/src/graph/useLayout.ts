@@ -2,39 +2,53 @@ import { useReactFlow } from "@xyflow/react";
 import { useEffect, useMemo, useRef, useState } from "react";
 
 import type { View } from "./drawing";
-import { fittingDirection, layoutOf, type Direction } from "./layout";
+import { fittingDirection, layoutOf, scaleIn, type Direction } from "./layout";
 
 /** All of it, but not larger than it is worth. */
 export const FIT = { padding: 0.06, maxZoom: 1.1 };
 
+/** Below this, names cannot be read. */
+const READABLE = 0.55;
+const CLOSE = { padding: 0.3, maxZoom: 0.75 };
+const GLIDE_MS = 300;
+
 /**
  * The layout in the direction in which more can be read in the room there is, until somebody chooses one. The whole graph is
- * brought into sight when it is laid out anew or its box changes.
+ * brought into sight when it is laid out anew or its box changes. One that is too large to be read is seen close by where
+ * something runs, from node to node, until somebody moves it.
  */
-export function useLayout(view: View, figures: boolean) {
+export function useLayout(view: View, figures: boolean, running: readonly string[]) {
   const flow = useReactFlow();
   const box = useRef<HTMLDivElement>(null);
   const [room, setRoom] = useState({ width: 0, height: 0 });
   const [chosen, setDirection] = useState<Direction | null>(null);
+  const [following, setFollowing] = useState(true);
   const layouts = useMemo(
     () => ({ down: layoutOf(view, "down", figures), right: layoutOf(view, "right", figures) }),
     [view, figures],
   );
   const direction = chosen ?? fittingDirection(layouts, room);
   const layout = layouts[direction];
+  const close = following && scaleIn(layout, room) < READABLE ? running.join("\n") : "";
+
   useEffect(() => {
-    const fit = () => void flow.fitView(FIT);
-    const frame = requestAnimationFrame(fit);
     const watch = new ResizeObserver(([entry]) => {
       const { width = 0, height = 0 } = entry?.contentRect ?? {};
       setRoom((before) => (before.width === width && before.height === height ? before : { width, height }));
-      fit();
     });
     if (box.current) watch.observe(box.current);
-    return () => {
-      cancelAnimationFrame(frame);
-      watch.disconnect();
-    };
-  }, [flow, layout]);
-  return { box, layout, direction, setDirection };
+    return () => watch.disconnect();
+  }, []);
+  useEffect(() => {
+    const nodes = close === "" ? null : close.split("\n").map((id) => ({ id }));
+    const frame = requestAnimationFrame(() => {
+      void flow.fitView(nodes === null ? FIT : { ...CLOSE, nodes, duration: glide() });
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [flow, layout, room, close]);
+  return { box, layout, direction, setDirection, leave: () => setFollowing(false) };
+}
+
+function glide(): number {
+  return window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : GLIDE_MS;
 }

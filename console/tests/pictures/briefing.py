@@ -72,7 +72,7 @@ def write_turn(messages: Sequence[BaseMessage]) -> AIMessage:
     )
 
 
-writer = Speaker(turn=write_turn, token_seconds=0.06)
+writer = Speaker(turn=write_turn, token_seconds=0.12)
 
 
 async def work(state: State, seconds: float) -> None:

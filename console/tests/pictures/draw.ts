@@ -30,10 +30,14 @@ test("the pictures of the console", { timeout: 240_000 }, async ({ api, open, pa
   await page.setViewportSize({ width: 1440, height: 900 });
   const made = await furnish(api);
 
+  // The second page of a kind is there at once, while what it shows still goes on.
+  await open(`/threads/${made.finished.threadId}/runs/${made.finished.runId}`);
+  await page.getByText("Cloth was woven").first().waitFor({ timeout: 30_000 });
   const live = await begin(api, made.assistantId, { topic: "the treadle loom" });
   await open(`/threads/${live.threadId}/runs/${live.runId}`);
-  await page.getByText("With pedals the feet").first().waitFor({ timeout: 30_000 });
+  await page.getByText("Cloth was woven").first().waitFor({ timeout: 30_000 });
   await take(page, "run");
+  expect(await page.getByTestId("status").innerText(), "the picture is of a run that goes on").toContain("running");
 
   await begin(api, "briefing", { topic: "Jacquard’s cards" });
   await open("/runs");
