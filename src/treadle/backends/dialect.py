@@ -1,8 +1,8 @@
 """How a statement that SQLite takes becomes one for PostgreSQL. Pure.
 
 What only PostgreSQL is to read stands in a comment, ``/*pg: FOR UPDATE */``. What only SQLite's planner needs goes: the
-``CROSS`` of a join that has a condition, and a unary plus. The functions that SQLite has and PostgreSQL lacks are made
-by the first migration.
+``CROSS`` of a join that has a condition, ``INDEXED BY`` an index, and a unary plus. The functions that SQLite has and
+PostgreSQL lacks are made by the first migration.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _TOKEN = re.compile(
     r"|\?(?P<number>\d*)"
     r"|:(?P<name>[a-z_]+)"
     r"|CROSS (?P<join>JOIN) (?!json_each)"
+    r"|(?P<index> INDEXED BY [a-z_]+)"
     r"|(?<=[ (])\+(?P<column>[a-z])",
     re.DOTALL,
 )
@@ -54,6 +55,8 @@ def postgres(sql: str) -> Statement:
             return f"${number or counted}"
         if token["join"]:
             return "JOIN "
+        if token["index"]:
+            return ""
         return token["own"] or token["column"] or token[0]
 
     text = _TOKEN.sub(replaced, sql)

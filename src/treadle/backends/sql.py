@@ -9,17 +9,18 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from treadle.backends import checkpoints, rows, webhooks
-from treadle.backends.conditions import assistant_filter, run_filter, thread_filter
+from treadle.backends.conditions import assistant_filter, run_filter
 from treadle.backends.crons import CronVerbs
 from treadle.backends.engine import Connection
 from treadle.backends.hub import Hub
 from treadle.backends.limits import leave, wake_thread
 from treadle.backends.run_rows import RunSearchVerbs
 from treadle.backends.thread_rows import ThreadVerbs
+from treadle.backends.thread_search import ThreadSearchVerbs
 from treadle.errors import LeaseLost
 from treadle.model import ACTIVE, JSON, Assistant, CancelAction, Event, Run, Thread, ThreadStatus, ThreadTTL
 from treadle.ports import ActiveRun, Chunk, Ended, NewRun, Outcome
-from treadle.queries import AssistantQuery, RunQuery, ThreadQuery
+from treadle.queries import AssistantQuery, RunQuery
 
 Tell = Callable[[Callable[[], None]], None]
 
@@ -92,7 +93,7 @@ def standing(conn: Connection, run_id: str) -> Standing | None:
     return Standing(*row) if row else None
 
 
-class SqlTransaction(ThreadVerbs, RunSearchVerbs, CronVerbs, webhooks.DeliveryVerbs):
+class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, webhooks.DeliveryVerbs):
     """ports.Transaction over one connection. ``tell`` runs a hint once the transaction is durable."""
 
     def __init__(self, conn: Connection, *, now: int, hub: Hub, tell: Tell) -> None:
@@ -215,20 +216,6 @@ class SqlTransaction(ThreadVerbs, RunSearchVerbs, CronVerbs, webhooks.DeliveryVe
         )
         checkpoints.copy_thread_checkpoints(self._conn, source, target)
 
-    def search_threads(self, query: ThreadQuery) -> list[Thread]:
-        where, parameters = thread_filter(query)
-        order = f"t.{query.sort_by} {'ASC' if query.ascending else 'DESC'}, t.thread_id"
-        found = self._all(
-            f"{_THREADS}{where} ORDER BY {order} LIMIT ? OFFSET ?", (*parameters, query.limit, query.offset)
-        )
-        return [rows.thread(row) for row in found]
-
-    def count_threads(self, query: ThreadQuery) -> int:
-        where, parameters = thread_filter(query)
-        return self._all(f"SELECT count(*) FROM threads t LEFT JOIN outputs o USING (output_id){where}", parameters)[0][
-            0
-        ]
-
     # runs
 
     def run(self, run_id: str) -> Run | None:
@@ -252,10 +239,14 @@ class SqlTransaction(ThreadVerbs, RunSearchVerbs, CronVerbs, webhooks.DeliveryVe
             ),
         )
         self._conn.execute("INSERT INTO run_requests (run_id, kwargs) VALUES (?, ?)", (run.run_id, kwargs))
+        # Metadata that stays is not named: whatever follows from metadata would be looked at.
+        changed = {} if thread_metadata is None else {"metadata": rows.dump(thread_metadata)}
+        if thread_config is not None:
+            changed["config"] = rows.dump(thread_config)
+        assigned = "".join(f", {column} = ?" for column in changed)
         self._conn.execute(
-            "UPDATE threads SET status = 'busy', updated_at = ?, metadata = coalesce(?, metadata),"
-            " config = coalesce(?, config) WHERE thread_id = ?",
-            (self.now, rows.dump_or_none(thread_metadata), rows.dump_or_none(thread_config), run.thread_id),
+            f"UPDATE threads SET status = 'busy', updated_at = ?{assigned} WHERE thread_id = ?",
+            (self.now, *changed.values(), run.thread_id),
         )
         self._tell(lambda: self._hub.created(run.run_id))
         self._tell(self._hub.queue_changed)
@@ -276,24 +267,28 @@ class SqlTransaction(ThreadVerbs, RunSearchVerbs, CronVerbs, webhooks.DeliveryVe
     def active_runs(self, thread_id: str) -> list[ActiveRun]:
         self._conn.lock_thread(thread_id)
         found = self._all(
-            "SELECT run_id, status, cancel_action FROM runs WHERE thread_id = ? AND status IN ('pending', 'running')"
-            " ORDER BY position",
+            "SELECT position, run_id, status, cancel_action FROM runs"
+            " WHERE thread_id = ? AND status IN ('pending', 'running')",
             (thread_id,),
         )
-        return [ActiveRun(*row) for row in found]
+        return [ActiveRun(*row[1:]) for row in sorted(found)]
 
     def pending_runs(self, most: int) -> int:
         return self._all(_PENDING, (most,))[0][0]
 
     def active_run_ids(self, status: Literal["pending", "running", "all"]) -> list[tuple[str, str]]:
         wanted = ("pending", "running") if status == "all" else (status, status)
-        found = self._all("SELECT thread_id, run_id FROM runs WHERE status IN (?, ?) ORDER BY position", wanted)
+        listed = "temporary IN (0, 1) AND status IN (?, ?)"  # as the index of listed runs has it
+        found = self._all(f"SELECT thread_id, run_id FROM runs WHERE {listed} ORDER BY +position", wanted)
         return [(thread_id, run_id) for thread_id, run_id in found]
 
     def list_runs(self, query: RunQuery) -> list[Run]:
         where, parameters = run_filter(query)
+        page = f"SELECT r.position FROM runs r{where} ORDER BY r.position DESC LIMIT ? OFFSET ?"
         found = self._all(
-            f"{_RUNS}{where} ORDER BY r.position DESC LIMIT ? OFFSET ?", (*parameters, query.limit, query.offset)
+            f"SELECT {rows.RUN} FROM ({page}) AS page CROSS JOIN runs r ON r.position = page.position"
+            " CROSS JOIN run_requests q ON q.run_id = r.run_id ORDER BY page.position DESC",
+            (*parameters, query.limit, query.offset),
         )
         return [rows.run(row) for row in found]
 

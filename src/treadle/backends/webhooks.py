@@ -33,12 +33,12 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8)
 """
 # The oldest pending delivery of each thread to each receiver, if it is due and nobody is at it.
 _DUE = """
-SELECT d.position, d.receiver FROM webhook_deliveries d
+SELECT d.position, d.receiver FROM webhook_deliveries d INDEXED BY webhook_deliveries_due
 WHERE d.status = 'pending' AND d.next_try_at <= ?1 AND (d.leased_until IS NULL OR d.leased_until <= ?1)
   AND d.receiver NOT IN (SELECT value FROM json_each(?2))
   AND NOT EXISTS (
-    SELECT 1 FROM webhook_deliveries e WHERE e.status = 'pending' AND e.thread_id = d.thread_id
-    AND e.receiver = d.receiver AND e.position < d.position)
+    SELECT 1 FROM webhook_deliveries e INDEXED BY webhook_deliveries_lanes
+    WHERE e.status = 'pending' AND e.thread_id = d.thread_id AND e.receiver = d.receiver AND e.position < d.position)
 ORDER BY d.next_try_at, d.position LIMIT 256
 """
 _DUE_LOCKED = f"{_DUE} /*pg: FOR UPDATE OF d SKIP LOCKED */"
@@ -90,7 +90,7 @@ def enqueue(conn: Connection, run_id: str, now: int, outcome: Outcome, hub: Hub,
 def enqueue_active(conn: Connection, thread_id: str, now: int, hub: Hub, tell: Tell) -> None:
     """The endings of the runs that go, in mid-flight, with their thread."""
     active = conn.execute(
-        "SELECT run_id FROM runs WHERE thread_id = ? AND status IN ('pending', 'running') ORDER BY position",
+        "SELECT run_id FROM runs WHERE thread_id = ? AND status IN ('pending', 'running') ORDER BY +position",
         (thread_id,),
     ).fetchall()
     for (run_id,) in active:

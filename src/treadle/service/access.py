@@ -264,9 +264,11 @@ class GuardedTransaction:
         permitted = self._permitted("threads")
         return [] if permitted is None else self._tx.search_threads(structs.replace(query, permitted=permitted))
 
-    def count_threads(self, query: ThreadQuery) -> int:
+    def count_threads(self, query: ThreadQuery, *, most: int | None = None) -> int:
         permitted = self._permitted("threads")
-        return 0 if permitted is None else self._tx.count_threads(structs.replace(query, permitted=permitted))
+        return (
+            0 if permitted is None else self._tx.count_threads(structs.replace(query, permitted=permitted), most=most)
+        )
 
     # runs
 

@@ -135,13 +135,14 @@ class Runs:
         run_id = uuid7(tx.now)
         temporary = thread_id is None and request.on_completion != "keep"
         stateless = thread_id is None
-        thread = self._thread(tx, thread_id or uuid7(tx.now), request, requested, create=stateless)
+        ran = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+        thread = self._thread(tx, thread_id or uuid7(tx.now), request, requested, ran, create=stateless)
         strategy = request.multitask_strategy or "enqueue"
         self._supersede(tx, thread.thread_id, strategy, run_id)
         run = assemble(request, assistant, thread, run_id, tx.now, requested, temporary=temporary, stateless=stateless)
-        ran = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
         config = thread_config({} if request.config is None else to_builtins(request.config))
-        return tx.insert_run(run, thread_metadata=thread.metadata | ran, thread_config=config)
+        marked = None if thread.metadata.items() >= ran.items() else thread.metadata | ran
+        return tx.insert_run(run, thread_metadata=marked, thread_config=config)
 
     def _again(self, tx: Transaction, thread_id: str, run_id: str, requested: Requested) -> Run:
         old = _of_thread(tx, thread_id, run_id)
@@ -160,14 +161,15 @@ class Runs:
         return tx.insert_run(run)
 
     def _thread(
-        self, tx: Transaction, thread_id: str, request: RunCreate, requested: Requested, *, create: bool
+        self, tx: Transaction, thread_id: str, request: RunCreate, requested: Requested, ran: JSON, *, create: bool
     ) -> Thread:
+        """The thread of a run. A new one begins with ``ran`` in its metadata."""
         if not create and (thread := tx.thread(thread_id, values=False)):
             return thread
         if not create and request.if_not_exists != "create":
             raise NotFoundError("Thread or assistant not found.")
         marks = requested.requester.marks if requested.requester else {}
-        metadata = ({} if create else request.metadata or {}) | marks
+        metadata = ({} if create else request.metadata or {}) | marks | ran
         tx.insert_thread(thread_id, metadata=metadata, ttl=self._thread_ttl)
         thread = tx.thread(thread_id, values=False)
         assert thread is not None, "a thread just inserted is there"

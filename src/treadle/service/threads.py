@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import orjson
+from msgspec import structs
 
 from treadle.errors import BadRequestError, ConflictError, NotFoundError, UnavailableError, UnprocessableError
 from treadle.model import (
@@ -46,6 +47,8 @@ _HOLD_SECONDS = 60.0
 _UPDATE_SECONDS = 55.0
 _PATIENCE_SECONDS = 5.0
 _RETRY_SECONDS = 0.02
+_COUNTED = 1000
+"""How many threads a search looks at to tell how many there are in all."""
 LONGEST_TTL = 1_000_000_000
 """Minutes."""
 
@@ -124,9 +127,15 @@ class Threads:
         return await self._records.read(lambda tx: _existing(tx, thread_id))
 
     async def search(self, request: ThreadSearch) -> tuple[list[Thread], int]:
-        """The page asked for, and how many there are in all."""
+        """The page asked for, and how many there are in all; or, where counting takes long, at least are."""
         query = _query(request)
-        return await self._records.read(lambda tx: (tx.search_threads(query), tx.count_threads(query)))
+
+        def work(tx: Transaction) -> tuple[list[Thread], int]:
+            found = tx.search_threads(structs.replace(query, limit=query.limit + 1))
+            seen = query.offset + len(found) if found else 0
+            return found[: query.limit], max(seen, tx.count_threads(query, most=_COUNTED))
+
+        return await self._records.read(work)
 
     async def count(self, request: ThreadSearch) -> int:
         query = _query(request)
