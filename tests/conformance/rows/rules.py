@@ -160,7 +160,7 @@ ROWS = (
             "http/test_threads.py::test_search_filters_sorts_selects_extracts_and_counts",
             "crons/test_api.py::test_search_and_count",
         ),
-        divergence="For threads the total up to a thousand, then at least so many. The official one is of what it fetched.",
+        divergence="For threads the total, or at least so many beyond 1,000; the official one adds up what it fetched.",
         defect=True,
     ),
     Row(
