@@ -107,6 +107,38 @@ def test_a_message_that_was_changed_in_place_is_made_anew(change: Callable[[Any]
         assert len(making.made) == 40 - position
 
 
+def test_a_message_that_is_changed_while_it_is_made_is_made_anew() -> None:
+    """As a node on another thread may do it."""
+    messages = conversation()
+
+    def make(message: Any) -> str:
+        made = repr(message.model_dump())
+        if not changed and message is messages[5]:
+            changed.append(True)
+            message.additional_kwargs["deep"]["k"].append("meanwhile")
+        return made
+
+    changed: list[bool] = []
+    kept = Kept(make)
+    assert "meanwhile" not in kept.all(messages)[5]
+    assert "meanwhile" in kept.all(messages)[5]
+
+
+def test_a_making_that_fails_leaves_what_was_made() -> None:
+    messages, failing = conversation(), [True]
+
+    def make(message: Any) -> str:
+        if failing and message is messages[12]:
+            raise ValueError("no")
+        return repr(message.model_dump())
+
+    kept = Kept(make)
+    with pytest.raises(ValueError, match="no"):
+        kept.all(messages)
+    failing.clear()
+    assert kept.all(messages) == kept.all(messages) == [repr(message.model_dump()) for message in messages]
+
+
 def test_another_message_with_the_same_id_is_another() -> None:
     making, messages = Making(), conversation()
     making.kept.all(messages)

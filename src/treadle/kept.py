@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from itertools import chain, islice
 from operator import attrgetter, is_
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import orjson
 from langchain_core.messages import BaseMessage
@@ -50,7 +50,7 @@ class Kept(Generic[T]):
         count = row.unchanged(messages)
         if count < len(messages):
             row.cut(count)
-            row.extend(messages[count:], list(map(self._make, messages[count:])))
+            row.extend(messages[count:], self._make)
         made = row.made[: len(messages)]
         for hole in row.holes:
             if hole < count:
@@ -109,32 +109,52 @@ class _Row(Generic[T]):
     def cut(self, count: int) -> None:
         """Forgets all but the first ``count`` messages."""
         if count < len(self.messages):
-            messages, made = self.messages[:count], self.made[:count]
+            messages, made = self.messages[:count], iter(self.made[:count])
             self.__init__()
-            self.extend(messages, made)
+            self.extend(messages, lambda _: next(made))
 
-    def extend(self, messages: Sequence[Any], made: Sequence[T]) -> None:
-        for message, what in zip(messages, made, strict=True):
-            self._add(message)
-            self.messages.append(message)
-            self.made.append(what)
-        self._picture = b"[%b]" % b",".join([picture[1:-1] for picture in self.pictures if picture != b"[]"])
+    def extend(self, messages: Sequence[Any], make: Callable[[Any], T]) -> None:
+        try:
+            for message in messages:
+                # Looked at before it is made into something: what another thread changes meanwhile will be seen.
+                look = _look(message)
+                self.made.append(make(message))
+                self.messages.append(message)
+                self._add(message, look)
+        finally:
+            del self.made[len(self.messages) :]
+            self._picture = b"[%b]" % b",".join([picture[1:-1] for picture in self.pictures if picture != b"[]"])
 
-    def _add(self, message: Any) -> None:
-        """A hole for a message of the user's own class, which may say anything of itself, and for one that holds
-        something whose change could not be seen."""
-        values = [*message.__dict__.values(), message.__pydantic_extra__] if _is_langchains(message) else [message]
-        changeable = _changeable(values)
-        picture = _picture(changeable) if _KNOWN.issuperset(map(type, values)) else None
-        # What does not come back the same may hold a change that its picture does not show.
-        if picture is None or orjson.loads(picture) != changeable:
-            self.holes.append(len(self.messages))
+    def _add(self, message: Any, look: _Look | None) -> None:
+        if look is None:
+            self.holes.append(len(self.messages) - 1)
             return
         self.solid.append(message)
-        self.extras.append(values.pop())
-        self.values += values
-        self.changeable += changeable
-        self.pictures.append(picture)
+        self.values += look.values
+        self.extras.append(look.extra)
+        self.changeable += look.changeable
+        self.pictures.append(look.picture)
+
+
+class _Look(NamedTuple):
+    values: list[Any]
+    extra: Any
+    changeable: list[Any]
+    picture: bytes
+
+
+def _look(message: Any) -> _Look | None:
+    """None for a message of the user's own class, which may say anything of itself, and for one that holds something
+    whose change could not be seen."""
+    if not _is_langchains(message):
+        return None
+    values, extra = list(message.__dict__.values()), message.__pydantic_extra__
+    changeable = _changeable([*values, extra])
+    picture = _picture(changeable) if _KNOWN.issuperset(map(type, values)) else None
+    # What does not come back the same may hold a change that its picture does not show.
+    if picture is None or orjson.loads(picture) != changeable:
+        return None
+    return _Look(values, extra, changeable, picture)
 
 
 def _is_langchains(message: Any) -> bool:
