@@ -77,7 +77,9 @@ def test_the_index_of_metadata_follows_every_change_of_a_thread(engine: Engine) 
     assert pairs(engine) == ([], [])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(threads=st.lists(metadata, min_size=1, max_size=6), asked=metadata)
 def test_a_filter_of_metadata_finds_what_contains_it(threads: list[dict[str, Any]], asked: dict[str, Any]) -> None:
     rules = [{key: value for key, value in asked.items() if not isinstance(value, dict)}]
