@@ -20,7 +20,7 @@ export type Waiting = {
   priority: string;
   blocked_by: string | null;
   runs: number;
-  oldest_seconds: number;
+  oldest_seconds: number | null;
 };
 
 /** The answer of `GET /server`. */
