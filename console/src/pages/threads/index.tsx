@@ -63,9 +63,7 @@ export default function ThreadsPage() {
               }}
               onEnd={more}
               total={total}
-              foot={
-                total === null ? `${count(threads.length)}${hasMore ? "+" : ""} threads` : `${count(total)} threads`
-              }
+              foot={footOf(threads.length, total, hasMore)}
               empty={<NoThreads />}
               keys={[{ key: "d", does: "Delete the thread", run: (thread) => setDoomed([thread]) }]}
             />
@@ -75,6 +73,12 @@ export default function ThreadsPage() {
       <Deletion threads={doomed} onClose={() => setDoomed([])} done={() => setSelected(NOTHING)} />
     </Page>
   );
+}
+
+/** The server counts up to a thousand; beyond that there are at least so many. */
+function footOf(loaded: number, total: number | null, hasMore: boolean): string {
+  const known = Math.max(loaded, total ?? 0);
+  return `${count(known)}${hasMore && known >= 1000 ? "+" : ""} threads`;
 }
 
 function NewThread() {
