@@ -12,8 +12,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from langgraph.checkpoint.base import empty_checkpoint
+from langgraph.checkpoint.base.id import uuid6
+
+from backends.leases import begin, tables
 from databases import drop_schema, fresh_schema
 from services import PostgresServer
+from treadle.backends.checkpoints import SqlCheckpointer
 from treadle.backends.engine import Connection
 from treadle.backends.postgres import PostgresEngine
 from treadle.backends.postgres_connection import PostgresConnection
@@ -135,6 +140,31 @@ def test_a_lock_that_somebody_holds_stops_only_who_needs_it(pg: PostgresEngine, 
         assert not any(future.done() for future in stuck)
         holder.rollback()
     assert [future.result(SECONDS) for future in stuck] == [1, 2, 3]
+
+
+def test_what_a_run_saves_while_its_thread_is_locked_waits_and_nothing_fails() -> None:
+    url = fresh_schema()
+    engine = PostgresEngine(url)
+    engine.start()
+
+    async def main() -> None:
+        saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
+        config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+        with psycopg.connect(url) as holder:
+            holder.execute("SELECT 1 FROM threads WHERE thread_id = 't' FOR UPDATE")
+            for _ in range(3):
+                made = {**empty_checkpoint(), "id": str(uuid6())}
+                config = await saver.aput(config, made, {}, {})
+                engine.submit(lambda _: None).result(SECONDS)  # the put before it was tried by then
+            holder.rollback()
+        await asyncio.wait_for(saver.settled(), SECONDS)
+
+    try:
+        asyncio.run(main())
+        assert len(tables(engine)["checkpoints"]) == 3
+    finally:
+        engine.close()
+        drop_schema(url)
 
 
 def test_jobs_that_lock_in_opposite_orders_are_both_done(url: str) -> None:

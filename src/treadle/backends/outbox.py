@@ -29,6 +29,8 @@ class Outbox:
         self._waiting: list[Work[None]] = []
         self._last: Future[None] | None = None
         self._unsettled: dict[Hashable, Future[None]] = {}
+        # Of the last job that failed: it may be run again, so callers do not hear of it, but nothing goes before it.
+        self._failed: BaseException | None = None
         self._error: BaseException | None = None
 
     def fenced(self, work: Work[T]) -> Work[T]:
@@ -79,19 +81,20 @@ class Outbox:
             raise self._error
 
     def take(self) -> list[Work[None]]:
-        """Ends the joining of the job that is about to run."""
+        """Ends the joining of the job that is about to run. Raises if one before it has failed."""
         with self._lock:
             batch, self._waiting = self._waiting, []
-            self._check()
+            if (error := self._error or self._failed) is not None:
+                raise error
         return batch
 
     def fail(self, error: BaseException) -> None:
         with self._lock:
-            self._error = self._error or error
+            self._failed = self._failed or error
 
     def forgive(self, error: BaseException) -> None:
         with self._lock:
-            self._error = None if self._error is error else self._error
+            self._failed = None if self._failed is error else self._failed
 
     def write(self, conn: Connection, batch: list[Work[None]]) -> None:
         if self._lease is not None:
