@@ -284,7 +284,7 @@ def test_the_thread_of_a_run_out_of_attempts_rests_in_error(start: Start, gates:
     run_id = api.create(thread_id, "steps", "k")["run_id"]
     gates.reached("k", "b")
     api.server.restart()
-    assert api.status(thread_id, run_id) == "error"
+    assert api.ended(thread_id, run_id) == "error"
     thread = api.thread(thread_id)
     assert thread["status"] == "error"
     assert thread["error"]["error"] == "AttemptsExhausted"
