@@ -2,7 +2,7 @@ import path from "node:path";
 
 import type { Client } from "@langchain/langgraph-sdk";
 
-import { expect, faults, testOn, type Page, type Server } from "./support";
+import { expect, faults, NARROW, testOn, tooWide, type Page, type Server } from "./support";
 
 /** Over the project of the pictures: its graphs have schemas with something in them. */
 const test = testOn({ config: path.join(import.meta.dirname, "pictures/langgraph.json") });
@@ -210,6 +210,20 @@ test("an assistant is made, changed, compared, put back, copied and deleted", as
   await page.waitForURL(/\/assistants$/);
   await page.getByRole("link", { name: "weekly", exact: true }).waitFor();
   expect(await page.getByRole("link", { name: "weekly (copy)" }).count()).toBe(0);
+});
+
+test("on a narrow screen every tab of an assistant has room, and no serious fault", async ({ api, open, page }) => {
+  const { thread_id: thread } = await api.threads.create();
+  await api.runs.wait(thread, "intake", { input: { seconds: 0 } });
+  await page.setViewportSize(NARROW);
+  await open("/assistants/intake");
+  for (const name of ["Start", "Graph", "Schemas", "Versions", "Runs"]) {
+    await page.getByRole("tab", { name }).click();
+    await page.getByRole("tabpanel", { name }).waitFor();
+    await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+    expect(await faults(page), name).toEqual([]);
+    expect(await tooWide(page), name).toEqual([]);
+  }
 });
 
 test("schemas, the latest runs and the same request for elsewhere", async ({ api, open, page }) => {

@@ -1,14 +1,18 @@
-import type { Client } from "@langchain/langgraph-sdk";
-import { expect, faults, test, type Page } from "./support";
+import { readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import path from "node:path";
 
-/** A place for each page of the console, with something to see at it. */
+import type { Client } from "@langchain/langgraph-sdk";
+import { expect, faults, NARROW, test, tooWide, type Page } from "./support";
+
+/** A place for each page of the console, by its path in the router, with something to see at it. */
 const PLACES: Record<string, (seen: Seen) => string> = {
   runs: () => "/runs",
   threads: () => "/threads",
-  thread: ({ thread }) => `/threads/${thread}`,
-  run: ({ thread, run }) => `/threads/${thread}/runs/${run}`,
+  "threads/:threadId": ({ thread }) => `/threads/${thread}`,
+  "threads/:threadId/runs/:runId": ({ thread, run }) => `/threads/${thread}/runs/${run}`,
   assistants: () => "/assistants",
-  assistant: ({ assistant }) => `/assistants/${assistant}`,
+  "assistants/:assistantId": ({ assistant }) => `/assistants/${assistant}`,
   server: () => "/server",
 };
 
@@ -44,11 +48,30 @@ for (const [name, place] of Object.entries(PLACES)) {
     expect(await faults(page)).toEqual([]);
     await page.emulateMedia({ colorScheme: "dark" });
     expect(await faults(page, ["color-contrast"]), "dark").toEqual([]);
-    await page.setViewportSize({ width: 360, height: 640 });
-    const widths = () => [document.documentElement, document.querySelector("main")].map((each) => each?.scrollWidth);
-    await expect.poll(() => page.evaluate(widths), { message: "it is too wide" }).toEqual([360, 360]);
+    await page.setViewportSize(NARROW);
+    await expect.poll(() => tooWide(page)).toEqual([]);
   });
 }
+
+test("no page is left out above", () => {
+  const router = readFileSync(path.resolve(import.meta.dirname, "../src/app/router.tsx"), "utf8");
+  expect([...router.matchAll(/ page\("(.+?)"/g)].map(([, place]) => place)).toEqual(Object.keys(PLACES));
+});
+
+// tests/console/test_console.py cuts the network for server, browser and tests alike wherever the system lets it.
+test.runIf(process.env.CONSOLE_CUT === "1")("the network is cut: all of this happens on the loopback alone", () => {
+  expect(Object.keys(networkInterfaces())).toEqual(["lo"]);
+});
+
+test("a run is one of the runs, wherever it is come to from", async ({ api, open, page }) => {
+  seen ??= something(api);
+  const { thread, run } = await seen;
+  await open(`/threads/${thread}/runs/${run}`);
+  const here = page.getByRole("navigation", { name: "Pages" }).locator("[aria-current=page]");
+  await here.getByText("Runs", { exact: true }).waitFor();
+  await page.getByRole("link", { name: "Thread", exact: true }).click();
+  await here.getByText("Threads", { exact: true }).waitFor();
+});
 
 test("the root leads to the runs, and an unknown place says so", async ({ open, page }) => {
   await open("");

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { expect, faults, testOn, type Page } from "./support";
+import { expect, faults, NARROW, testOn, tooWide, type Page } from "./support";
 
 const TABS = ["Overview", "Workers", "Webhooks", "Crons", "Store", "Settings"];
 
@@ -41,18 +41,34 @@ const it = testOn({ flags: ["--webhook-allow-private"] }).extend<{ receiver: Rec
 });
 
 const tab = (page: Page, name: string) => page.getByRole("tab", { name });
+/** Whether all of it is between the sides of the window. */
+function inSight(element: Element): boolean {
+  const { left, right } = element.getBoundingClientRect();
+  return left >= 0 && right <= window.innerWidth;
+}
+
 const field = (page: Page, name: string) => page.getByRole("dialog").getByLabel(name, { exact: true });
 
-it("every tab has something to say, no serious fault, and stays after a reload", async ({ open, page }) => {
+it("every tab has something to say, no serious fault, room on a narrow screen, and stays after a reload", async ({
+  api,
+  open,
+  page,
+}) => {
+  const { cron_id: cron } = await api.crons.create("slow", { schedule: "30 2 * * *", input: {}, enabled: false });
   await open("/server");
   for (const name of TABS) {
+    await page.setViewportSize({ width: 1280, height: 800 });
     await tab(page, name).click();
     await page.getByRole("tabpanel", { name }).waitFor();
     await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
     expect(await faults(page), name).toEqual([]);
+    await page.setViewportSize(NARROW);
+    await expect.poll(() => tooWide(page), { message: name }).toEqual([]);
   }
   await page.reload();
+  await expect.poll(() => tab(page, "Settings").evaluate(inSight), { message: "the tab that is open" }).toBe(true);
   await page.getByRole("tabpanel", { name: "Settings" }).getByText("concurrency", { exact: true }).waitFor();
+  await api.crons.delete(cron);
 });
 
 it("what runs and what waits is counted, and the worker with its lease is named", async ({ api, open, page }) => {

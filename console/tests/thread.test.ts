@@ -1,4 +1,4 @@
-import { expect, faults, test } from "./support";
+import { expect, faults, NARROW, test, tooWide } from "./support";
 import { chat, idle, ran, rows, said, texts, until } from "./support/threads";
 
 test("a message is sent with Enter and its answer comes token by token", async ({ api, open, page }) => {
@@ -160,6 +160,20 @@ test("pictures, thoughts and files are shown, and nothing of theirs is fetched",
   await chat(page).getByText("print('<b>no html</b>')").waitFor();
   await chat(page).getByRole("link", { name: "file, application/pdf" }).waitFor();
   expect(await faults(page)).toEqual([]);
+});
+
+test("on a narrow screen every part of a thread has a tab, room, and no serious fault", async ({ api, open, page }) => {
+  const thread = await ran(api, "clerk", said("both"));
+  await page.setViewportSize(NARROW);
+  await open(`/threads/${thread}`);
+  await page.getByRole("group", { name: "delete_file", exact: true }).waitFor();
+  for (const part of ["Chat", "History", "State", "Runs", "About"]) {
+    await page.getByRole("tab", { name: part }).click();
+    await page.getByRole("tabpanel", { name: part }).waitFor();
+    await page.waitForFunction(() => document.querySelector("[aria-busy=true]") === null);
+    expect(await faults(page), part).toEqual([]);
+    expect(await tooWide(page), part).toEqual([]);
+  }
 });
 
 test("a thread is copied, its metadata changed, and then deleted", async ({ api, open, page }) => {

@@ -1,10 +1,12 @@
 """The console in a real browser against real servers: vitest and playwright-core do the work (``console/tests``).
 
-Each file is one test here and each test of a file a subtest. ``make test`` installs and builds what they need.
+Each file is one test here and each test of a file a subtest. ``make test`` installs and builds what they need. Where
+the system lets us, all of it has the loopback for its only network.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -20,6 +22,14 @@ from treadle.http.console import FILES
 CONSOLE = Path(__file__).parents[2] / "console"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SECONDS = 240
+
+CUT = """
+import fcntl, os, socket, struct, sys
+with socket.socket() as some:
+    fcntl.ioctl(some, 0x8914, struct.pack("16sH14x", b"lo", 0x41))  # SIOCSIFFLAGS: up and running
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""In a network of its own: turns its loopback on and becomes the command."""
 
 WITH_NODE = pytest.mark.skipif(
     not (CONSOLE / "node_modules").is_dir() or shutil.which("node") is None,
@@ -55,14 +65,33 @@ def _passes(directory: Path, subtests: pytest.Subtests, *arguments: str) -> None
     assert code == 0, output
 
 
+@functools.cache
+def _cut() -> tuple[str, ...]:
+    """What makes a command one with no network but a loopback of its own; nothing where the system does not let us."""
+    cut = ("unshare", "--user", "--map-root-user", "--net", sys.executable, "-c", CUT)
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*cut, "true"], capture_output=True, timeout=30).returncode != 0
+    ):
+        return ()
+    return cut
+
+
 def _vitest(report: Path, *arguments: str) -> tuple[str, int]:
     """Runs vitest in a process group of its own: servers and browsers end with it, also when it takes too long."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TREADLE_", "LANG", "NODE_"))}
     vitest = ["node_modules/.bin/vitest", "run", *arguments]
+    cut = _cut()
     process = subprocess.Popen(
-        [*vitest, "--reporter=default", "--reporter=junit", f"--outputFile.junit={report}"],
+        [*cut, *vitest, "--reporter=default", "--reporter=junit", f"--outputFile.junit={report}"],
         cwd=CONSOLE,
-        env={**kept, "TREADLE_PYTHON": sys.executable, "CHROMIUM": CHROMIUM, "NO_COLOR": "1"},
+        env={
+            **kept,
+            "TREADLE_PYTHON": sys.executable,
+            "CHROMIUM": CHROMIUM,
+            "CONSOLE_CUT": "1" if cut else "",
+            "NO_COLOR": "1",
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

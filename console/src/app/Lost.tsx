@@ -25,7 +25,7 @@ export function Lost() {
     <div className={styles.lost} role="status">
       <Icon name="warning" />
       <span>
-        The server does not answer since <Duration from={state.since} />. What you see is what it said last; looking
+        The server does not answer, for <Duration from={state.since} /> now. What you see is what it said last; looking
         again…
       </span>
     </div>

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { Link, NavLink, Outlet, useNavigate } from "react-router";
+import { Link, Outlet, useLocation, useNavigate } from "react-router";
 
 import { credentials, signOut, useExternal } from "../api";
 import { Icon, IconButton, Toasts, useHotkeys, type IconName } from "../kit";
@@ -21,6 +21,7 @@ const PLACES: readonly { to: string; label: string; icon: IconName; key: string 
 export function Shell() {
   const [help, setHelp] = useState(false);
   useShellKeys(() => setHelp(true));
+  const here = placeOf(useLocation().pathname);
   return (
     <div className={styles.shell}>
       <a className={styles.skip} href="#main">
@@ -35,10 +36,10 @@ export function Shell() {
           <ul className={styles.nav}>
             {PLACES.map((place) => (
               <li key={place.to}>
-                <NavLink to={place.to}>
+                <Link to={place.to} aria-current={place === here ? "page" : undefined}>
                   <Icon name={place.icon} />
                   {place.label}
-                </NavLink>
+                </Link>
               </li>
             ))}
           </ul>
@@ -61,6 +62,12 @@ export function Shell() {
       <Toasts />
     </div>
   );
+}
+
+/** The page that a path belongs to. A run is one of the runs, though its path begins with its thread. */
+function placeOf(path: string) {
+  if (/^\/threads\/[^/]+\/runs\//.test(path)) return PLACES[0];
+  return PLACES.find(({ to }) => path === to || path.startsWith(`${to}/`));
 }
 
 function useShellKeys(showHelp: () => void): void {

@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { Tab, TabList, TabPanel, Tabs as AriaTabs } from "react-aria-components";
 
 import styles from "./tabs.module.css";
@@ -14,9 +14,18 @@ type TabsProps<T extends string> = {
 
 /** Tabs; only the selected one's content is there. Keep `selected` in the URL (see useUrl). */
 export function Tabs<T extends string>({ label, tabs, selected, onSelect }: TabsProps<T>) {
+  const list = useRef<HTMLDivElement>(null);
+  const names = tabs.map((tab) => `${tab.label} ${tab.count ?? ""}`).join();
+  useEffect(() => {
+    // On a narrow screen the list is wider than its place: what is open stays in sight.
+    const frame = requestAnimationFrame(() => {
+      list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [selected, names]);
   return (
     <AriaTabs className={styles.tabs ?? ""} selectedKey={selected} onSelectionChange={(key) => onSelect(key as T)}>
-      <TabList aria-label={label} className={styles.list ?? ""}>
+      <TabList ref={list} aria-label={label} className={styles.list ?? ""}>
         {tabs.map((tab) => (
           <Tab key={tab.id} id={tab.id} className={styles.tab ?? ""}>
             {tab.label}

@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useId, useRef, useState, type MouseEvent, type ReactNode } from "react";
+import { useEffect, useId, useLayoutEffect, useRef, useState, type MouseEvent, type ReactNode } from "react";
 
 import { classes } from "./classes";
 import { useHotkeys, type Hotkey } from "./keyboard";
@@ -206,7 +206,22 @@ function useActive<T>(props: VirtualTableProps<T>, reveal: (index: number) => vo
     if (event.shiftKey) toggle(row, true);
     else onOpen?.(row, event.ctrlKey || event.metaKey || event.button === 1);
   };
-  return { activeKey, act: { keyDown, press, toggle } };
+  return { activeKey, act: { keyDown, ...useSteady({ press, toggle }) } };
+}
+
+type RowActs<T> = { press: (row: T, event: MouseEvent) => void; toggle: (row: T, extend: boolean) => void };
+
+/** The same functions for as long as the table is there, which do what the latest ones do: no row is drawn again for them. */
+function useSteady<T>(acts: RowActs<T>): RowActs<T> {
+  const latest = useRef(acts);
+  useLayoutEffect(() => {
+    latest.current = acts;
+  });
+  const [steady] = useState<RowActs<T>>(() => ({
+    press: (row, event) => latest.current.press(row, event),
+    toggle: (row, extend) => latest.current.toggle(row, extend),
+  }));
+  return steady;
 }
 
 /** The width of an element, followed. 0 until it is known. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { ago, bytes, duration, shortId } from "./format";
+import { ago, bytes, counted, duration, shortId } from "./format";
 
 describe("duration", () => {
   test.each([
@@ -45,3 +45,11 @@ test("a short id keeps the end, which tells time-ordered ids apart", () => {
   expect(shortId("01a2b3c4-0000-7000-8000-0123456789ab")).toBe("01a2…6789ab");
   expect(shortId("agent")).toBe("agent");
 });
+
+test.each([
+  [counted(0, "run"), "0 runs"],
+  [counted(1, "run"), "1 run"],
+  [counted(12_345, "run"), "12,345 runs"],
+  [counted(1, "run", { more: true }), "1+ runs"],
+  [counted(2, "delivery", { some: "deliveries" }), "2 deliveries"],
+])("%s", (told, text) => expect(told).toBe(text));

@@ -49,6 +49,11 @@ export function count(number: number): string {
   return number.toLocaleString("en");
 }
 
+/** 1 run, 2 runs, 12,345 runs: `some` where one is called otherwise than with an s less. `more`: at least so many. */
+export function counted(number: number, one: string, { some = `${one}s`, more = false } = {}): string {
+  return `${count(number)}${more ? "+" : ""} ${number === 1 && !more ? one : some}`;
+}
+
 /** A date and time in the reader's zone, to the millisecond: 2026-11-22 23:19:04.120. */
 export function exact(at: number): string {
   const date = new Date(at);

@@ -4,7 +4,7 @@ export { classes } from "./classes";
 export { copy, CopyId } from "./CopyId";
 export { Confirm, Dialog } from "./Dialog";
 export { Checkbox, Field, SearchField, Segments, TextArea, TextField, type FieldProps } from "./Field";
-export { ago, bytes, clock, count, duration, exact, shortId } from "./format";
+export { ago, bytes, clock, count, counted, duration, exact, shortId } from "./format";
 export { Icon, type IconName } from "./icons";
 export { formatJson, parseJson, type Parsed } from "./json";
 export { JsonEditor } from "./JsonEditor";

@@ -130,8 +130,8 @@ function PlainRow<T>(props: RowProps<T>) {
 export const Row = memo(
   PlainRow,
   (before, after) =>
-    (["row", "top", "template", "active", "selected", "index", "onPress"] as const).every((name) =>
-      name === "onPress" ? true : before[name] === after[name],
+    (["row", "top", "template", "active", "selected", "index", "onPress", "onToggle"] as const).every(
+      (name) => before[name] === after[name],
     ) &&
     before.columns.length === after.columns.length &&
     before.columns.every((column, at) => column === after.columns[at]),

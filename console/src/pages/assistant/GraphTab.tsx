@@ -23,7 +23,9 @@ export function GraphTab({ assistantId, name }: { assistantId: string; name: str
                 label={`Graph of ${name}`}
               />
             </Panel>
-            <div className={styles.nodeFacts}>
+            {/* What scrolls must be reachable by keyboard. */}
+            {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+            <div className={styles.nodeFacts} tabIndex={0} role="group" aria-label="What is known">
               <Panel title={node ?? "Nodes"}>
                 {node === null ? <Counts graph={graph} /> : <NodeFacts graph={graph} id={node} />}
               </Panel>

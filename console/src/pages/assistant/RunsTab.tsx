@@ -66,10 +66,10 @@ const COLUMNS: readonly Column<FoundRun>[] = [
   {
     key: "status",
     header: "Status",
-    width: "minmax(110px, 1fr)",
+    width: "minmax(96px, 1fr)",
     cell: (run) => <StatusBadge status={run.status} />,
   },
-  { key: "run", header: "Run", width: "150px", cell: (run) => <CopyId id={run.run_id} what="run id" /> },
+  { key: "run", header: "Run", width: "minmax(84px, 150px)", cell: (run) => <CopyId id={run.run_id} what="run id" /> },
   {
     key: "thread",
     header: "Thread",
@@ -85,5 +85,5 @@ const COLUMNS: readonly Column<FoundRun>[] = [
     align: "end",
     cell: (run) => <Duration from={run.started_at} to={run.finished_at} />,
   },
-  { key: "created", header: "Created", width: "100px", align: "end", cell: (run) => <Time at={run.created_at} /> },
+  { key: "created", header: "Created", width: "76px", align: "end", cell: (run) => <Time at={run.created_at} /> },
 ];

@@ -3,7 +3,7 @@ import { useNavigate } from "react-router";
 
 import {
   Button,
-  count,
+  counted,
   Empty,
   Loaded,
   Page,
@@ -61,7 +61,7 @@ export default function AssistantsPage() {
               }}
               onEnd={more}
               total={total}
-              foot={`${count(total ?? assistants.length)} assistants`}
+              foot={counted(total ?? assistants.length, "assistant")}
               empty={filtered ? <NoMatch onClear={() => setText("")} /> : <NoGraphs />}
             />
           )}

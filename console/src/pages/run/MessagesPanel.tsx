@@ -35,12 +35,12 @@ export function MessagesPanel({ shown }: { shown: RunShown }) {
 }
 
 function Silent({ shown }: { shown: RunShown }) {
-  if (shown.feed.phase !== "ended") return <Empty title="No messages yet" />;
+  const ended = shown.feed.phase === "ended";
   return (
-    <Empty title="No messages in this run">
+    <Empty title={ended ? "No messages in this run" : "No messages yet"}>
       <p>
         They come from the stream modes messages-tuple, messages, updates and values, when the graph’s state has a list
-        of messages.
+        of messages. {ended ? "Events has all that was told." : "Events has all that is told."}
       </p>
     </Empty>
   );

@@ -2,7 +2,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useMemo, useRef, useState } from "react";
 
 import { bars, lanes, ticks, waterfall, type Attempt, type Row, type Span } from "../../events";
-import { classes, count, duration, Empty, IconButton, Icon, Segments, type IconName } from "../../kit";
+import { classes, count, counted, duration, Empty, IconButton, Icon, Segments, type IconName } from "../../kit";
 import styles from "./timeline.module.css";
 
 type TimelineProps = {
@@ -57,9 +57,7 @@ export function TimelinePanel(props: TimelineProps) {
           onChange={(value) => props.onGrouped(value === "nodes")}
         />
         <span className={styles.spacer} />
-        <span className={styles.count}>
-          {count(spans.length)} {spans.length === 1 ? "span" : "spans"}
-        </span>
+        <span className={styles.count}>{counted(spans.length, "span")}</span>
         <IconButton small icon="minus" label="Zoom out" disabled={zoom <= 1} onClick={() => setZoom(zoom / 2)} />
         <IconButton small icon="plus" label="Zoom in" disabled={zoom >= 256} onClick={() => setZoom(zoom * 2)} />
       </div>

@@ -9,8 +9,8 @@ import styles from "./runs.module.css";
 /** The columns of the list; narrow screens keep the status, the assistant and what can be done. */
 export function columnsFor(doing: Doing): Column<FoundRun>[] {
   return [
-    { key: "status", header: "Status", width: "minmax(150px, 1.4fr)", cell: (run) => <Status run={run} /> },
-    { key: "graph", header: "Assistant", width: "minmax(90px, 1fr)", cell: (run) => <Assistant run={run} /> },
+    { key: "status", header: "Status", width: "minmax(110px, 1.4fr)", cell: (run) => <Status run={run} /> },
+    { key: "graph", header: "Assistant", width: "minmax(80px, 1fr)", cell: (run) => <Assistant run={run} /> },
     { key: "run", header: "Run", width: "130px", from: 900, cell: (run) => <CopyId id={run.run_id} what="run id" /> },
     { key: "thread", header: "Thread", width: "110px", from: 760, cell: (run) => <Thread run={run} /> },
     { key: "tags", header: "Tags", width: "minmax(80px, 1fr)", from: 980, cell: (run) => <Tags run={run} /> },

@@ -1,7 +1,7 @@
 import { useCallback, useMemo, useState } from "react";
 import { useNavigate } from "react-router";
 
-import { Button, ButtonLink, count, Empty, Loaded, Page, Panel, SelectionBar, useUrl, VirtualTable } from "../../kit";
+import { Button, ButtonLink, counted, Empty, Loaded, Page, Panel, SelectionBar, useUrl, VirtualTable } from "../../kit";
 import { columnsFor } from "./columns";
 import { Filters } from "./Filters";
 import { canCancel, canRetry, isOver, type FoundRun } from "./run";
@@ -82,7 +82,7 @@ function RunTable({ runs, doing, selection, more, hasMore }: RunTableProps) {
         onSort: ({ by, descending }) => set({ sort: by, order: descending ? "" : "asc" }),
       }}
       onEnd={more}
-      foot={`${count(runs.length)}${hasMore ? "+" : ""} runs`}
+      foot={counted(runs.length, "run", { more: hasMore })}
       empty={<NoRuns />}
       keys={[
         { key: "c", does: "Cancel the run", run: (run) => doing.cancel([run]) },

@@ -1,7 +1,7 @@
 import { useMemo, useState, type ReactNode } from "react";
 import { useNavigate } from "react-router";
 
-import { Confirm, toast } from "../../kit";
+import { Confirm, counted, toast } from "../../kit";
 import { again, cancel, canCancel, canRetry, changed, isOver, remove, retry, type FoundRun } from "./run";
 
 type Act = (runs: readonly FoundRun[]) => void;
@@ -33,9 +33,9 @@ function actions(ask: (question: Question) => void, open: (path: string) => void
     const ended = await Promise.allSettled(runs.map(one));
     await changed();
     const failed = ended.filter((result) => result.status === "rejected");
-    if (failed.length < runs.length) toast.good(`${past} ${counted(runs.length - failed.length)}`);
+    if (failed.length < runs.length) toast.good(`${past} ${counted(runs.length - failed.length, "run")}`);
     const [first] = failed;
-    if (first !== undefined) toast.bad(`${counted(failed.length)} refused`, first.reason);
+    if (first !== undefined) toast.bad(`${counted(failed.length, "run")} refused`, first.reason);
     done();
   };
   const start = async (runs: readonly FoundRun[], past: string, one: typeof retry) => {
@@ -50,7 +50,7 @@ function actions(ask: (question: Question) => void, open: (path: string) => void
     }
   };
   const sure = (runs: readonly FoundRun[], verb: string, says: string, run: () => Promise<unknown>) => {
-    const action = `${verb} ${counted(runs.length)}`;
+    const action = `${verb} ${counted(runs.length, "run")}`;
     if (runs.length > 0) ask({ title: `${action}?`, says, action, run });
   };
   return {
@@ -70,7 +70,3 @@ function actions(ask: (question: Question) => void, open: (path: string) => void
 
 const ROLL_BACK = "The run stops; it and all that it wrote to its thread are gone, as if it had never been started.";
 const DELETE = "The events go for good. What was written to the thread stays.";
-
-function counted(number: number): string {
-  return number === 1 ? "1 run" : `${number} runs`;
-}

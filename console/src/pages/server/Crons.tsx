@@ -6,7 +6,7 @@ import {
   Badge,
   Button,
   Confirm,
-  count,
+  counted,
   CopyId,
   Empty,
   Loaded,
@@ -61,7 +61,7 @@ export function Crons() {
               columns={columnsFor(setDoomed)}
               onEnd={listing.more}
               total={listing.total}
-              foot={`${count(listing.total ?? crons.length)} crons`}
+              foot={counted(listing.total ?? crons.length, "cron")}
               empty={
                 <Empty title="No crons" actions={create}>
                   <p>A cron starts a run whenever its time comes, once, however many servers there are.</p>
@@ -108,12 +108,12 @@ function columnsFor(remove: (cron: Cron) => void): Column<Cron>[] {
     {
       key: "enabled",
       header: "State",
-      width: "70px",
+      width: "44px",
       cell: (cron) => <Badge tone={cron.enabled ? "good" : "idle"}>{cron.enabled ? "on" : "off"}</Badge>,
     },
-    { key: "schedule", header: "Schedule", width: "minmax(100px, 1fr)", cell: (cron) => <code>{cron.schedule}</code> },
+    { key: "schedule", header: "Schedule", width: "minmax(84px, 1fr)", cell: (cron) => <code>{cron.schedule}</code> },
     { key: "zone", header: "Zone", width: "110px", from: 760, cell: (cron) => cron.timezone ?? "UTC" },
-    { key: "next", header: "Next run", width: "90px", cell: (cron) => <Time at={cron.next_run_date} /> },
+    { key: "next", header: "Next run", width: "90px", from: 480, cell: (cron) => <Time at={cron.next_run_date} /> },
     {
       key: "thread",
       header: "Thread",
@@ -143,7 +143,7 @@ function columnsFor(remove: (cron: Cron) => void): Column<Cron>[] {
     {
       key: "actions",
       header: "",
-      width: "150px",
+      width: "128px",
       align: "end",
       cell: (cron) => (
         <>

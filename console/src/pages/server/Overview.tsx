@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 
-import { bytes, count, duration, Facts, Panel, StatusBadge, Time } from "../../kit";
+import { bytes, count, counted, duration, Facts, Panel, StatusBadge, Time } from "../../kit";
 import styles from "./server.module.css";
 import { WideTable } from "./WideTable";
 import type { ServerState, Waiting } from "./state";
@@ -67,7 +67,7 @@ export function Overview({ state }: { state: ServerState }) {
           <Facts
             items={[
               ...sizes(database),
-              ...Object.entries(database.rows).map(([table, rows]) => [table, `${count(rows)} rows`] as const),
+              ...Object.entries(database.rows).map(([table, rows]) => [table, counted(rows, "row")] as const),
             ]}
           />
         </Panel>

@@ -1,4 +1,5 @@
-import { SearchField, Toolbar, useUrl } from "../../kit";
+import { classes, SearchField, Toolbar, useUrl } from "../../kit";
+import styles from "./server.module.css";
 import { WideTable } from "./WideTable";
 
 /** Every setting as this process has it; of secrets only whether they are set. */
@@ -15,7 +16,7 @@ export function SettingsTable({ settings }: { settings: Record<string, unknown> 
         {shown.map(([name, value]) => (
           <tr key={name}>
             <td className="mono">{name}</td>
-            <td className="mono">{textOf(value)}</td>
+            <td className={classes("mono", styles.wraps)}>{textOf(value)}</td>
           </tr>
         ))}
       </WideTable>

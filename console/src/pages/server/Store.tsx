@@ -4,7 +4,7 @@ import { call, keys, queries, useListing, type Leaf } from "../../api";
 import {
   Button,
   Confirm,
-  count,
+  counted,
   Empty,
   FilterBar,
   Loaded,
@@ -86,7 +86,7 @@ export function Store() {
                 columns={COLUMNS}
                 onOpen={setEdited}
                 onEnd={listing.more}
-                foot={`${count(items.length)}${listing.hasMore ? "+" : ""} items`}
+                foot={counted(items.length, "item", { more: listing.hasMore })}
                 keys={[{ key: "d", does: "Delete the item", run: setDoomed }]}
                 empty={
                   <Empty title="Nothing is stored here">

@@ -5,7 +5,7 @@ import { Link } from "react-router";
 import { call, keys, page, queries, useListing } from "../../api";
 import {
   Button,
-  count,
+  counted,
   Dialog,
   Empty,
   Facts,
@@ -44,7 +44,7 @@ type DeliveryLog = Delivery & { log: Try[]; payload: unknown };
 const STATUSES = ["all", "pending", "delivered", "failed"].map((value) => ({ value, label: value }));
 
 const COLUMNS: Column<Delivery>[] = [
-  { key: "status", header: "Status", width: "110px", cell: (each) => <StatusBadge status={each.status} /> },
+  { key: "status", header: "Status", width: "100px", cell: (each) => <StatusBadge status={each.status} /> },
   {
     key: "run",
     header: "Run ended",
@@ -55,10 +55,10 @@ const COLUMNS: Column<Delivery>[] = [
   {
     key: "url",
     header: "Receiver",
-    width: "minmax(140px, 2fr)",
+    width: "minmax(100px, 2fr)",
     cell: (each) => <span title={each.url}>{each.url}</span>,
   },
-  { key: "tries", header: "Tries", width: "60px", align: "end", cell: (each) => each.tries },
+  { key: "tries", header: "Tries", width: "48px", align: "end", cell: (each) => each.tries },
   { key: "next", header: "Next try", width: "90px", from: 820, cell: (each) => <Time at={each.next_try_at} /> },
   {
     key: "created",
@@ -111,7 +111,7 @@ export function Webhooks() {
               onOpen={(each) => set({ delivery: each.delivery_id }, { push: true })}
               onEnd={listing.more}
               total={listing.total}
-              foot={`${count(listing.total ?? deliveries.length)} deliveries`}
+              foot={counted(listing.total ?? deliveries.length, "delivery", { some: "deliveries" })}
               empty={
                 <Empty title="Nothing was sent">
                   <p>

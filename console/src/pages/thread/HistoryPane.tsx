@@ -1,6 +1,6 @@
 import { useMemo, useState } from "react";
 
-import { Button, Checkbox, Empty, IconButton, Loaded, Toolbar, useHotkeys, useUrl } from "../../kit";
+import { Button, Checkbox, counted, Empty, IconButton, Loaded, Toolbar, useHotkeys, useUrl } from "../../kit";
 import { CheckpointView } from "./CheckpointView";
 import { useHistory } from "./data";
 import { DiffView } from "./DiffView";
@@ -41,8 +41,7 @@ export function HistoryPane({ threadId, assistantId }: HistoryPaneProps) {
               </Button>
             )}
             <span className="muted">
-              {checkpoints.length}
-              {query.hasNextPage ? "+" : ""} {checkpoints.length === 1 ? "checkpoint" : "checkpoints"}
+              {counted(checkpoints.length, "checkpoint", { more: query.hasNextPage })}
               {tree.branches > 1 && `, ${tree.branches} branches`}
             </span>
             <span className={styles.space} />

@@ -10,7 +10,7 @@ export const COLUMNS: Column<FoundThread>[] = [
     sort: "status",
     cell: (thread) => <Status thread={thread} />,
   },
-  { key: "says", header: "Conversation", width: "minmax(140px, 3fr)", cell: (thread) => <Says thread={thread} /> },
+  { key: "says", header: "Conversation", width: "minmax(110px, 3fr)", cell: (thread) => <Says thread={thread} /> },
   {
     key: "graph",
     header: "Graph",

@@ -5,7 +5,7 @@ import { client } from "../../api";
 import {
   Button,
   Confirm,
-  count,
+  counted,
   Empty,
   Loaded,
   Page,
@@ -78,7 +78,7 @@ export default function ThreadsPage() {
 /** The server counts up to a thousand; beyond that there are at least so many. */
 function footOf(loaded: number, total: number | null, hasMore: boolean): string {
   const known = Math.max(loaded, total ?? 0);
-  return `${count(known)}${hasMore && known >= 1000 ? "+" : ""} threads`;
+  return counted(known, "thread", { more: hasMore && known >= 1000 });
 }
 
 function NewThread() {
@@ -120,7 +120,7 @@ function NoThreads() {
 type DeletionProps = { threads: readonly FoundThread[]; onClose: () => void; done: () => void };
 
 function Deletion({ threads, onClose, done }: DeletionProps) {
-  const what = threads.length === 1 ? "1 thread" : `${threads.length} threads`;
+  const what = counted(threads.length, "thread");
   const run = async () => {
     const ended = await Promise.allSettled(threads.map(remove));
     await changed();
