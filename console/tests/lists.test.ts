@@ -1,6 +1,6 @@
 import type { Client } from "@langchain/langgraph-sdk";
 
-import { expect, faults, test, type Page } from "./support";
+import { drawn, expect, faults, longestFrame, test, type Page } from "./support";
 import { seedThreads } from "./support/seed";
 
 type Options = { tags?: string[]; metadata?: Record<string, unknown> };
@@ -18,12 +18,12 @@ async function begin(api: Client, graph: string, input: object, { tags = [], met
 const quick = { delay: 0, steps: [] };
 const long = { delay: 20, steps: [] };
 
+/** Where nothing is slow, a frame takes some 20 ms; a list that draws all of its rows takes seconds. */
+const STILL_MS = 1_000;
+
 const rows = (page: Page) => page.getByRole("grid").locator("[role=row][aria-rowindex]:not([aria-rowindex='1'])");
 const row = (page: Page, threadId: string) =>
   page.getByRole("row").filter({ has: page.locator(`a[href$="/threads/${threadId}"]`) });
-
-/** Resolves when the page was drawn anew. */
-const drawn = (page: Page) => page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
 
 async function choose(page: Page, threadId: string, action: string): Promise<void> {
   await row(page, threadId)
@@ -40,6 +40,20 @@ test("a new run appears in the list by itself, and is cancelled from there", asy
   await choose(page, threadId, "Cancel");
   await row(page, threadId).getByText("interrupted").waitFor();
   expect((await api.runs.get(threadId, runId)).status).toBe("interrupted");
+});
+
+test("two tabs: what is done in one is seen in the other", async ({ api, context, open, page, server }) => {
+  const { threadId, runId } = await begin(api, "slow", long, { tags: ["tabs"] });
+  await open("/runs?q=tag%3Atabs");
+  const other = await context.newPage();
+  await other.goto(`${server.console}/threads/${threadId}/runs/${runId}`);
+  await other.getByTestId("status").getByText("running", { exact: true }).waitFor();
+  await choose(page, threadId, "Cancel");
+  await other.getByTestId("status").getByText("interrupted", { exact: true }).waitFor();
+  await other.getByRole("button", { name: "More actions" }).click();
+  await other.getByRole("menuitem", { name: /^Delete/ }).click();
+  await other.getByRole("button", { name: "Delete the run" }).click();
+  await page.getByText("No run matches").waitFor();
 });
 
 test("a rollback asks first, and takes the run and what it wrote away", async ({ api, open, page }) => {
@@ -145,13 +159,16 @@ test(
     expect(await rows(page).count()).toBeLessThan(most);
     await page.getByRole("grid").hover();
     const last = async () => Number(await rows(page).last().getAttribute("aria-rowindex"));
-    // Each page of a hundred is asked for when the end of the one before comes into sight.
     const end = Date.now() + 30_000;
-    while ((await last()) < 300 && Date.now() < end) {
-      await page.mouse.wheel(0, 4_000);
-      await drawn(page);
-    }
+    const stood = await longestFrame(page, async () => {
+      // Each page of a hundred is asked for when the end of the one before comes into sight.
+      while ((await last()) < 300 && Date.now() < end) {
+        await page.mouse.wheel(0, 4_000);
+        await drawn(page);
+      }
+    });
     expect(await last()).toBeGreaterThanOrEqual(300);
+    expect(stood).toBeLessThan(STILL_MS);
     expect(await rows(page).count()).toBeLessThan(most);
     await page.locator("[data-filter]").first().fill("number=99999");
     await page.getByText("1 thread", { exact: true }).waitFor();

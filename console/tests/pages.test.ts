@@ -4,6 +4,7 @@ import path from "node:path";
 
 import type { Client } from "@langchain/langgraph-sdk";
 import { expect, faults, NARROW, test, tooWide, type Page } from "./support";
+import { Cuttable } from "./support/cuttable";
 
 /** A place for each page of the console, by its path in the router, with something to see at it. */
 const PLACES: Record<string, (seen: Seen) => string> = {
@@ -116,4 +117,25 @@ test("a server that goes away is told, and everything is there again when it is 
   await page.getByText("The server does not answer").waitFor();
   await server.start();
   await page.getByText("The server does not answer").waitFor({ state: "detached" });
+});
+
+test("a wait has an end: a server that says nothing is told of, and asked again", async ({ api, page, server }) => {
+  const [first, second] = await Promise.all([api.threads.create(), api.threads.create()]);
+  const way = await Cuttable.to(server.url);
+  await page.clock.install();
+  await page.goto(`${way.url}/console/threads/${first.thread_id}`);
+  await page.getByText("Nothing happened here yet").or(page.getByText("The state is empty")).waitFor();
+  await page.getByRole("link", { name: "Threads", exact: true }).first().click();
+  const row = page.getByRole("row").filter({ hasText: second.thread_id.slice(-6) });
+  await row.waitFor();
+  way.hold();
+  await row.getByText("no messages").click();
+  await page.getByText("Loading thread…").waitFor();
+  await page.clock.runFor(21_000);
+  await page.getByText("Loading thread takes unusually long").waitFor();
+  await page.getByRole("button", { name: "Try again" }).click();
+  way.mend();
+  await page.getByText(second.thread_id.slice(-6)).first().waitFor();
+  await page.getByRole("log", { name: "Conversation" }).waitFor();
+  way.close();
 });

@@ -3,7 +3,7 @@ import path from "node:path";
 
 import type { Client, StreamMode } from "@langchain/langgraph-sdk";
 
-import { expect, faults, test, tooWide, type Page, type Server } from "./support";
+import { drawn, expect, faults, longestFrame, test, tooWide, type Page, type Server } from "./support";
 import { Cuttable } from "./support/cuttable";
 
 const ALL: StreamMode[] = ["values", "updates", "tasks", "messages-tuple", "custom", "events"];
@@ -171,6 +171,16 @@ test("10,000 events are all counted, few are in the document, and filters find w
   await status(page, "success");
   expect(await counted(page)).toBeGreaterThan(10_000);
   expect(await page.locator("*").count()).toBeLessThan(2000);
+  const stood = await longestFrame(page, async () => {
+    await page.getByRole("list", { name: "Events" }).hover();
+    for (let turn = 0; turn < 20; turn += 1) {
+      await page.mouse.wheel(0, 5_000);
+      await drawn(page);
+    }
+    await page.getByRole("slider", { name: "Time in the run" }).focus();
+    for (const key of ["Home", "ArrowRight", "PageUp", "End"]) await page.keyboard.press(key);
+  });
+  expect(stood, "it stood still").toBeLessThan(1_000);
   await page.getByRole("searchbox", { name: "Text" }).fill('"number":9876,');
   await page
     .getByTestId("matches")

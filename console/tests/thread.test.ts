@@ -24,6 +24,36 @@ test("a message is sent with Enter and its answer comes token by token", async (
   expect(await texts(api, thread_id)).toHaveLength(2);
 });
 
+test("the server is killed while it answers: the chat says so, and the answer comes whole", async ({
+  api,
+  complaints,
+  open,
+  page,
+  server,
+}) => {
+  complaints.allow(/ERR_|status of 50\d/);
+  const { thread_id } = await api.threads.create({ graphId: "parrot" });
+  await open(`/threads/${thread_id}`);
+  await page.getByRole("textbox", { name: "Message" }).fill("90 words");
+  await page.keyboard.press("Enter");
+  await chat(page).getByText(/word3/).waitFor();
+  await server.kill();
+  await page
+    .getByText("Reconnecting")
+    .first()
+    .waitFor()
+    // Whatever came of it, the tests after this one need the server.
+    .finally(() => server.start());
+  await chat(page)
+    .getByText(/word89/)
+    .waitFor();
+  await idle(api, thread_id);
+  await page.getByRole("button", { name: "Stop" }).waitFor({ state: "detached" });
+  const said = await chat(page).innerText();
+  expect(said.match(/\bword\d+\b/g)).toEqual(Array.from({ length: 90 }, (_, number) => `word${number}`));
+  expect(await texts(api, thread_id)).toHaveLength(2);
+});
+
 test("a run that was started elsewhere is seen as it goes", async ({ api, open, page }) => {
   const thread = await ran(api, "parrot", said("hello"));
   await open(`/threads/${thread}`);

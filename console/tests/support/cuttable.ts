@@ -1,10 +1,15 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-/** A way to a server that can be cut: open connections break, new ones are refused until it is mended. */
+/**
+ * A way to a server that can be cut: open connections break, new ones are refused until it is mended. Or held: it takes
+ * what comes and passes nothing on until then.
+ */
 export class Cuttable {
   url = "";
   private readonly sockets = new Set<Socket>();
+  private readonly ways = new Set<readonly [Socket, Socket]>();
   private isCut = false;
+  private isHeld = false;
   private readonly server;
 
   private constructor(target: URL) {
@@ -14,6 +19,9 @@ export class Cuttable {
         return;
       }
       const far = connect(Number(target.port), target.hostname);
+      const way = [near, far] as const;
+      this.ways.add(way);
+      near.on("close", () => this.ways.delete(way));
       for (const [one, other] of [
         [near, far],
         [far, near],
@@ -21,8 +29,9 @@ export class Cuttable {
         this.sockets.add(one);
         one.on("error", () => other.destroy());
         one.on("close", () => this.sockets.delete(one));
-        one.pipe(other);
       }
+      far.pipe(near);
+      if (!this.isHeld) near.pipe(far);
     });
   }
 
@@ -38,8 +47,15 @@ export class Cuttable {
     for (const socket of this.sockets) socket.destroy();
   }
 
+  hold(): void {
+    this.isHeld = true;
+    for (const [near, far] of this.ways) near.unpipe(far);
+  }
+
   mend(): void {
     this.isCut = false;
+    if (this.isHeld) for (const [near, far] of this.ways) near.pipe(far);
+    this.isHeld = false;
   }
 
   close(): void {

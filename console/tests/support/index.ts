@@ -7,6 +7,7 @@ import { Server, type ServerOptions } from "./server";
 
 export { faults } from "./axe";
 export { Complaints, launch, openContext, type Browser, type BrowserContext, type Page } from "./browser";
+export { drawn, longestFrame } from "./frames";
 export { NARROW, tooWide } from "./narrow";
 export { bounded, GRAPHS, Server } from "./server";
 export { expect };

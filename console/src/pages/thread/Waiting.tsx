@@ -55,7 +55,9 @@ function Questions({ threadId, pending, assistantId }: QuestionsProps) {
           title={
             <span className={styles.waitingTitle}>
               <Icon name="pause" size={14} />
-              <strong>{each.node}</strong> waits for you
+              <span>
+                <strong>{each.node}</strong> waits for you
+              </span>
             </span>
           }
         >
