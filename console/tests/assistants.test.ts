@@ -36,6 +36,7 @@ test("a run is started from the form, on a new thread, and watched as it streams
   await page.getByRole("textbox", { name: "Tags" }).fill("weekly, looms");
   await page.getByRole("textbox", { name: "Recursion limit" }).fill("40");
   await page.getByText("checkpoints", { exact: true }).click();
+  await page.getByLabel("model").selectOption("scripted-small");
   await start(page).click();
   await page.waitForURL(/\/threads\/[0-9a-f-]+\/runs\/[0-9a-f-]+/);
   await page.getByText("with pedals the feet", { exact: false }).first().waitFor({ timeout: 20_000 });
@@ -50,6 +51,7 @@ test("a run is started from the form, on a new thread, and watched as it streams
     },
     stream_mode: ["values", "updates", "messages-tuple", "tasks", "checkpoints", "custom"],
     subgraphs: true,
+    context: { model: "scripted-small" },
   });
   expect(request.config).toMatchObject({ recursion_limit: 40, tags: ["weekly", "looms"] });
 });

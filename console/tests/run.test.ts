@@ -91,6 +91,7 @@ test("an agent's messages and tool calls stream in", async ({ api, open, page })
   await messages.getByText(/3\.7 million people, and it is 18 degrees/).waitFor();
   await spans(page).filter({ hasText: "weather" }).first().waitFor();
   await status(page, "success");
+  await page.getByRole("group", { name: "Graph of the run" }).getByText("×2", { exact: true }).waitFor();
 });
 
 test("the server is killed in mid-run: the page says so, and the run goes on without loss", async ({
@@ -192,6 +193,14 @@ test("10,000 events are all counted, few are in the document, and filters find w
     .last()
     .click();
   await page.getByRole("listitem").getByText("9876", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "All modes" }).click();
+  await page.getByRole("option", { name: /^values/ }).click();
+  await page.keyboard.press("Escape");
+  await page.getByTestId("matches").getByText(/^0 of/).waitFor();
+  await page.getByRole("searchbox", { name: "Text" }).fill("");
+  await page.getByTestId("matches").getByText(/^2 of/).waitFor();
+  await page.getByRole("searchbox", { name: "Text" }).fill('"done":10000');
+  await page.waitForURL(/mode=values/);
   await page.reload();
   await page
     .getByTestId("matches")

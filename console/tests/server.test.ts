@@ -81,6 +81,12 @@ it("what runs and what waits is counted, and the worker with its lease is named"
     page.getByRole("list", { name: "Figures" }).getByRole("listitem").filter({ hasText: name });
   await figure("Running").getByText("1", { exact: true }).waitFor();
   await figure("Waiting").getByText("1", { exact: true }).waitFor();
+  await figure("Oldest due")
+    .getByText(/^[\d.]+ m?s$/)
+    .waitFor();
+  await figure("Database")
+    .getByText(/^[\d.]+ [kM]B$/)
+    .waitFor();
   await page.getByText("another run of its thread").waitFor();
   await tab(page, "Workers").click();
   await page.getByText(/ left$/).waitFor();

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -51,6 +52,15 @@ def test_the_console(file: str, tmp_path: Path, subtests: pytest.Subtests) -> No
 @WITH_NODE
 def test_the_parts_that_need_no_browser(tmp_path: Path, subtests: pytest.Subtests) -> None:
     _passes(tmp_path, subtests)
+
+
+def test_every_page_has_its_picture_in_light_and_dark_and_every_picture_is_shown() -> None:
+    docs = CONSOLE.parent / "docs"
+    drawn = {path.stem for path in (docs / "console").glob("*.png")}
+    shown = set(re.findall(r'"console/([a-z-]+)\.png"', (docs / "console.md").read_text("utf-8")))
+    pages = set(re.findall(r'take\(page, "([a-z]+)"\)', (CONSOLE / "tests/pictures/draw.ts").read_text("utf-8")))
+    assert pages >= {"runs", "run", "threads", "thread", "assistants", "start", "server"}
+    assert drawn == shown == {f"{page}-{theme}" for page in pages for theme in ("light", "dark")}
 
 
 def _passes(directory: Path, subtests: pytest.Subtests, *arguments: str) -> None:

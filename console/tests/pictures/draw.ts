@@ -44,6 +44,14 @@ test("the pictures of the console", { timeout: 240_000 }, async ({ api, open, pa
   await page.getByText("running").first().waitFor();
   await take(page, "runs");
 
+  await open("/threads");
+  await page.getByText("The breast beam").waitFor();
+  await take(page, "threads");
+
+  await open("/assistants");
+  await page.getByRole("link", { name: "weekly looms" }).waitFor();
+  await take(page, "assistants");
+
   await open(`/threads/${made.talk.threadId}`);
   await page.getByRole("group", { name: "refund", exact: true }).waitFor();
   await take(page, "thread");
@@ -51,6 +59,7 @@ test("the pictures of the console", { timeout: 240_000 }, async ({ api, open, pa
   await open(`/threads/${made.revised.threadId}?tab=history`);
   const rows = page.getByRole("tabpanel").getByText("review");
   await rows.first().waitFor();
+  await page.getByText("2 branches").waitFor();
   const history = await api.threads.getHistory(made.revised.threadId, { limit: 20 });
   const [at, , other] = history.map((state) => state.checkpoint.checkpoint_id ?? "");
   await open(`/threads/${made.revised.threadId}?tab=history&at=${at ?? ""}&with=${other ?? ""}`);

@@ -26,7 +26,7 @@ export async function furnish(
   const finished = await begin(api, "briefing", { topic: "the treadle loom" });
   await nights(api, `${hooks.url}/hook`);
   await joined(api, talk, revised, finished);
-  const again = await answer(api, revised, weekly.assistant_id, "revise: shorter");
+  const again = await revise(api, revised, weekly.assistant_id);
   const published = await answer(api, finished, "briefing", "publish");
   await joined(api, again, published);
   await api.crons.create("intake", { schedule: "30 2 * * *", input: { file: "orders.csv" } });
@@ -52,6 +52,18 @@ function question(content: string): Record<string, unknown> {
 
 async function answer(api: Client, { threadId }: Begun, graph: string, resume: string): Promise<Begun> {
   const run = await api.runs.create(threadId, graph, { command: { resume }, ...WATCHED });
+  return { threadId, runId: run.run_id };
+}
+
+/** Somebody drops the briefing, thinks better of it, and goes back to where it was asked: a branch of the history ends. */
+async function revise(api: Client, { threadId }: Begun, graph: string): Promise<Begun> {
+  const { checkpoint } = await api.threads.getState(threadId);
+  await api.threads.updateState(threadId, { values: { verdict: "drop" }, asNode: "review" });
+  const run = await api.runs.create(threadId, graph, {
+    command: { resume: "revise: shorter" },
+    checkpoint,
+    ...WATCHED,
+  });
   return { threadId, runId: run.run_id };
 }
 
