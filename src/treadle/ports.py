@@ -144,11 +144,13 @@ class Outcome(Struct, kw_only=True, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """What is left of a run's ending: ``interrupts`` is what ``__interrupt__`` of its wait body holds."""
+    """What is left of a run's ending: ``output`` is the final state as JSON, ``interrupts`` what ``__interrupt__`` of
+    its wait body holds."""
 
     status: RunStatus
     error: JSON | None
     interrupts: list[JSON] | None
+    output: bytes | None
 
 
 class Chunk(Struct):
@@ -295,11 +297,7 @@ class Transaction(Protocol):
         """Removes a run that is not active, with its events; the thread keeps its history."""
         ...
 
-    def output(self, run_id: str) -> bytes | None:
-        """The final state of an ended run as JSON bytes."""
-        ...
-
-    def outcome(self, run_id: str) -> Ended | None:
+    def ended(self, run_id: str) -> Ended | None:
         """How a run ended, or None if there is no such run."""
         ...
 
@@ -354,6 +352,10 @@ class Records(Protocol):
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Runs ``work`` on a consistent snapshot, off the calling loop. It must not write."""
+        ...
+
+    def glance(self, work: Callable[[Transaction], T]) -> Awaitable[T]:
+        """``read`` for one look-up by key, wherever that is cheapest."""
         ...
 
 
@@ -427,8 +429,12 @@ class Follower(Protocol):
         Sets ``ended`` when the terminal event of its run is among them, or when the run is gone."""
         ...
 
+    async def end(self, timeout: float | None = None) -> None:
+        """``read`` for who wants to know of the end only: what comes before it is passed over. Not for threads."""
+        ...
+
     def wake(self) -> None:
-        """Makes a waiting ``read`` return at once. Call it from the reader's own loop."""
+        """Makes a waiting ``read`` or ``end`` return at once. Call it from the reader's own loop."""
         ...
 
     def close(self) -> None: ...

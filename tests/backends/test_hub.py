@@ -39,8 +39,8 @@ class Log:
         self.reach = 0
         self.reads = 0
 
-    def commit(self, count: int) -> Chunk:
-        made = chunk(self.reach + 1, count)
+    def commit(self, count: int, mode: str = "custom") -> Chunk:
+        made = chunk(self.reach + 1, count, mode)
         self.chunks.append(made)
         self.reach = made.last
         return made
@@ -61,6 +61,7 @@ class Hinted(RuleBasedStateMachine):
         self.log = Log()
         self.sent: list[Chunk] = []
         self.readers: list[tuple[TailFollower, int, list[int]]] = []
+        self.waiting: list[TailFollower] = []
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asyncio.wait_for(work, 10))
@@ -117,6 +118,20 @@ class Hinted(RuleBasedStateMachine):
 
         self.do(read())
 
+    @rule(back=st.integers(0, 10))
+    def wait_for_the_end(self, back: int) -> None:
+        async def begin() -> None:
+            self.waiting.append(self.hub.follow("r", max(0, self.log.reach - back), self.log.read, NEVER))
+
+        self.do(begin())
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data())
+    def wait(self, data: st.DataObject) -> None:
+        follower = data.draw(st.sampled_from(self.waiting))
+        self.do(follower.end(0.0))
+        assert not follower.ended
+
     @invariant()
     def dense(self) -> None:
         for _, after, seen in self.readers:
@@ -129,8 +144,21 @@ class Hinted(RuleBasedStateMachine):
                 hint(self.log.commit(2))
                 for reader in self.readers:
                     self.do(self.catch_up(*reader))
+            self.end()
         finally:
             self.loop.close()
+
+    def end(self) -> None:
+        """The end is heard of by whatever hint comes after it."""
+        hints = (self.publish, lambda last: self.behind(last.last), lambda _: self.hub.interrupted())
+        hints[self.log.reach % len(hints)](self.log.commit(1, "end"))
+        for follower in self.waiting:
+            self.do(self.until_the_end(follower))
+
+    async def until_the_end(self, follower: TailFollower) -> None:
+        while not follower.ended:
+            await follower.end(9.0)
+        assert follower.cursor == self.log.reach
 
     async def catch_up(self, follower: TailFollower, after: int, seen: list[int]) -> None:
         while follower.cursor < self.log.reach:
@@ -165,6 +193,11 @@ class HintedThread(Hinted):
             assert {seq for seq in there if after < seq <= follower.cursor} <= set(seen)
 
     dense = invariant()(dense)
+
+    def wait_for_the_end(self) -> None:
+        """A thread has none."""
+
+    def end(self) -> None: ...
 
 
 TestHinted = Hinted.TestCase
@@ -223,6 +256,41 @@ def test_word_of_what_is_known_wakes_nobody() -> None:
         follower.close()
 
     asyncio.run(main())
+
+
+def test_who_waits_for_the_end_is_woken_by_nothing_before_it_and_reads_nothing() -> None:
+    async def main() -> None:
+        hub, log = Hub(tail_events=4), Log()
+        hub.created("r")
+        follower = hub.follow("r", 0, log.read, NEVER)
+        waiting = asyncio.ensure_future(follower.end())
+        await asyncio.sleep(0)
+        for _ in range(10):
+            hub.published("r", log.commit(2))
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        hub.published("r", log.commit(1, "end"))
+        await waiting
+        await follower.end()
+        assert (follower.ended, follower.cursor, log.reads) == (True, 21, 0)
+        follower.close()
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+
+
+@pytest.mark.parametrize("joined", [0, 5])
+def test_who_waits_for_an_end_that_came_before_finds_it_in_the_log(joined: int) -> None:
+    async def main() -> None:
+        hub, log = Hub(), Log()
+        log.commit(4)
+        log.commit(1, "end")
+        follower = hub.follow("r", joined and 4, log.read, NEVER)
+        while not follower.ended:
+            await follower.end()
+        assert follower.cursor == 5
+        follower.close()
+
+    asyncio.run(asyncio.wait_for(main(), 10))
 
 
 def test_what_was_told_of_and_then_removed_unheard_is_looked_for_once() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -81,6 +81,9 @@ class SqlRecords:
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         return await self._engine.read(lambda conn: work(self._transaction(conn)))
+
+    def glance(self, work: Callable[[Transaction], T]) -> Awaitable[T]:
+        return self._engine.glance(lambda conn: work(self._transaction(conn)))
 
     def _transaction(self, conn: Connection) -> sql.SqlTransaction:
         return sql.SqlTransaction(conn, now=self._engine.clock.now(), hub=self._hub, tell=self._engine.tell)

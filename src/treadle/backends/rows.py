@@ -49,6 +49,10 @@ def load(text: str | bytes) -> Any:
     return msgspec.json.decode(text)
 
 
+def load_or_none(text: str | bytes | None) -> Any:
+    return None if text is None else load(text)
+
+
 def run(row: tuple[Any, ...]) -> Run:
     run_id, thread_id, assistant_id, created_at, updated_at, status, metadata, kwargs, strategy = row
     request, session = request_of(load(kwargs))
@@ -106,7 +110,7 @@ def thread(row: tuple[Any, ...]) -> Thread:
         ttl=None if minutes is None else _expiry(strategy, minutes, expires_at),
     )
     if settled:
-        result.error = None if error is None else load(error)
+        result.error = load_or_none(error)
         result.interrupts = load(interrupts)
     return result
 

@@ -248,7 +248,7 @@ def _found(row: Sequence[Any], now: int) -> FoundRun:
         trimmed=bool(trimmed),
         stopped_at_interrupt=bool(interrupted),
         tags=[] if tags is None else rows.load(tags),
-        error=None if error is None else rows.load(error),
+        error=rows.load_or_none(error),
         metadata=rows.load(metadata),
     )
     if kwargs is not None:

@@ -329,13 +329,15 @@ class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, 
         delete_run(self._conn, run_id, self._hub, self._tell)
         return True
 
-    def output(self, run_id: str) -> bytes | None:
-        row = self._one("SELECT body FROM runs JOIN outputs USING (output_id) WHERE run_id = ?", run_id)
-        return row[0] if row else None
-
-    def outcome(self, run_id: str) -> Ended | None:
-        row = self._one("SELECT status, error, interrupts FROM runs WHERE run_id = ?", run_id)
-        return Ended(row[0], *(None if text is None else rows.load(text) for text in row[1:])) if row else None
+    def ended(self, run_id: str) -> Ended | None:
+        row = self._one(
+            "SELECT status, error, interrupts, body FROM runs LEFT JOIN outputs USING (output_id) WHERE run_id = ?",
+            run_id,
+        )
+        if row is None:
+            return None
+        status, error, interrupts, output = row
+        return Ended(status, rows.load_or_none(error), rows.load_or_none(interrupts), output)
 
     # idempotency
 

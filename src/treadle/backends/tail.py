@@ -53,6 +53,7 @@ class Tail:
         # Seq up to which the log was seen to be complete while this tail was already listening.
         self._floor: int | None = None
         self._parked: _Parked = {}
+        self._patient: _Parked = {}  # those who wait for the end only
         # What follows a cursor, as it was last asked for: readers that keep up ask for the same.
         self._asked: tuple[int, Chunk] | None = None
 
@@ -73,7 +74,7 @@ class Tail:
         self._count(chunk, size, 1)
         while len(self._chunks) > 1 and (self._events > self._most_events or self._bytes > self._most_bytes):
             self._count(*self._chunks.popleft(), -1)
-        return self._release()
+        return self._release(all=chunk.ends)
 
     def behind(self, last: int) -> None:
         """The log reaches to ``last``: readers that have less, and find no more here, read it."""
@@ -87,9 +88,13 @@ class Tail:
         self._told = last
         return self._release()
 
-    def _release(self) -> _Parked:
-        """The readers that wait, who are to be woken once the lock is free."""
+    def _release(self, *, all: bool = True) -> _Parked:
+        """The readers that wait, who are to be woken once the lock is free; with ``all`` the patient ones too."""
         parked, self._parked = self._parked, {}
+        if all:
+            for fanout, followers in self._patient.items():
+                parked.setdefault(fanout, set()).update(followers)
+            self._patient = {}
         return parked
 
     def _count(self, chunk: Chunk, size: int, sign: int) -> None:
@@ -140,6 +145,19 @@ class Tail:
             found.appendleft(each)
         return found
 
+    def newest(self) -> int | None:
+        """The seq up to which all is known, the end of the run to be pushed if it comes; None when only the log can
+        tell."""
+        with self._lock:
+            if self._told > self._last or not (self._chunks or self._floor is not None):
+                return None
+            return self._last if self._chunks else self._floor
+
+    def over(self) -> int | None:
+        """The seq of the run's end, if that is here."""
+        with self._lock:
+            return self._last if self._chunks and self._chunks[-1][0].ends else None
+
     def ended_by(self, cursor: int) -> bool:
         """Whether the end of the run is here and not after ``cursor``."""
         with self._lock:
@@ -173,9 +191,19 @@ class Tail:
                 self.pages.drop()
             return True
 
+    def park_for_end(self, follower: TailFollower) -> bool:
+        """``park`` for a reader that only the end of the run is to wake, or what sends it to the log."""
+        with self._lock:
+            ended = bool(self._chunks) and self._chunks[-1][0].ends
+            if self.gone or ended or self._told > max(follower.cursor, self._last):
+                return False
+            self._patient.setdefault(follower.fanout, set()).add(follower)
+            return True
+
     def unpark(self, follower: TailFollower) -> None:
         with self._lock:
-            self._parked.get(follower.fanout, set[TailFollower]()).discard(follower)
+            for parked in (self._parked, self._patient):
+                parked.get(follower.fanout, set[TailFollower]()).discard(follower)
 
 
 def _first(chunks: Iterable[tuple[Chunk, int]]) -> Chunk:
@@ -250,7 +278,7 @@ class TailFollower:
         if self.fanout.crowded and tail.readers > FEW and (chunks is None or chunks):
             await self._wait(self.fanout.turn)
             chunks = self._page or tail.since(self.cursor)
-        if chunks is None or (not chunks and self.fanout.loop.time() - self._checked > self._poll_seconds):
+        if chunks is None or (not chunks and self._is_stale()):
             chunks = await self._from_log(tail)
             if not chunks and not self.ended and tail.since(self.cursor) is None:
                 return ()  # what was said meanwhile calls for another reading
@@ -263,6 +291,23 @@ class TailFollower:
             await self._wait(tail.park, timeout)
         chunks = tail.since(self.cursor)
         return self._advance(chunks[0]) if chunks else ()
+
+    async def end(self, timeout: float | None = None) -> None:
+        tail = self._tail
+        assert tail is not None, "the follower is closed"
+        if (last := tail.over()) is not None:
+            self.cursor, self.ended = last, True
+        elif tail.gone:
+            self.ended = True
+        elif (newest := tail.newest()) is None or self._is_stale():
+            await self.read(timeout)  # from the log: what it holds may be the end
+        else:
+            self.cursor = max(self.cursor, newest)
+            await self._wait(tail.park_for_end, timeout)
+
+    def _is_stale(self) -> bool:
+        """Whether it is time to look at the log again: what was told may have been lost."""
+        return self.fanout.loop.time() - self._checked > self._poll_seconds
 
     def _is_over(self, tail: Tail) -> bool:
         return tail.gone or tail.ended_by(self.cursor)

@@ -7,7 +7,7 @@ endless stream needs (STYLE.md, habit 10).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -157,22 +157,13 @@ class Reading:
         while not self.follower.ended:
             if self._left or self._streams.broken:
                 return False
-            for body in self._bodies(await self.follower.read()):
+            for body in await self._more():
                 if not self._left:
                     await send({"type": "http.response.body", "body": body, "more_body": True})
+            if self._due and not self._left:
+                self._due = False
+                await send({"type": "http.response.body", "body": self._beat, "more_body": True})
         return not self._left
-
-    def _bodies(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
-        for chunk in chunks:
-            body = self._encode(chunk)
-            if len(body) <= _PIECE:
-                if body:
-                    yield body
-            else:
-                yield from (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
-        if self._due:
-            self._due = False
-            yield self._beat
 
     def beat(self) -> None:
         """It is time to say that the stream is still alive."""
@@ -189,17 +180,33 @@ class Reading:
 
     _beat: bytes
 
-    def _encode(self, chunk: Chunk) -> bytes:
+    async def _more(self) -> Iterable[bytes]:
+        """What is to be sent now, once there is something, or once ``wake`` was called."""
         raise NotImplementedError
 
     async def _last(self) -> bytes:
         raise NotImplementedError
 
 
-class EventReading(Reading):
-    """Writes server-sent events. ``gap`` is the first seq still kept when the reader asked for older ones."""
+class Following(Reading):
+    """Writes every event that its view shows, as a server-sent event."""
 
     _beat = sse.HEARTBEAT
+
+    async def _more(self) -> Iterable[bytes]:
+        return self._pieces(await self.follower.read())
+
+    def _pieces(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
+        for chunk in chunks:
+            body = self._encode(chunk)
+            yield from (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
+
+    def _encode(self, chunk: Chunk) -> bytes:
+        raise NotImplementedError
+
+
+class EventReading(Following):
+    """The events of a run. ``gap`` is the first seq still kept when the reader asked for older ones."""
 
     def __init__(
         self,
@@ -256,8 +263,9 @@ class ResultReading(Reading):
         super().__init__(follower, streams, terms)
         self._result = result
 
-    def _encode(self, chunk: Chunk) -> bytes:
-        return b""
+    async def _more(self) -> Iterable[bytes]:
+        await self.follower.end()
+        return ()
 
     async def _last(self) -> bytes:
         return await self._result()

@@ -15,7 +15,7 @@ from treadle.errors import UnprocessableError
 from treadle.http import parse
 from treadle.http.access import Access
 from treadle.http.routing import Operation, Parameter, Services
-from treadle.http.sse import STREAM_HEADERS, Reading, Streams, Terms, encoded, started
+from treadle.http.sse import STREAM_HEADERS, Following, Streams, Terms, encoded, started
 from treadle.model import Event
 from treadle.ports import Chunk, Follower
 
@@ -50,10 +50,8 @@ class ThreadView:
         return "run_modes" in self.modes or (mode in ("metadata", "end") and "lifecycle" in self.modes)
 
 
-class ThreadReading(Reading):
-    """Writes the events of a thread until the client leaves or the server drains."""
-
-    _beat = sse.HEARTBEAT
+class ThreadReading(Following):
+    """The events of a thread, until the client leaves or the server drains."""
 
     def __init__(self, follower: Follower, streams: Streams, terms: Terms, *, view: ThreadView) -> None:
         super().__init__(follower, streams, terms)

@@ -131,6 +131,9 @@ class GuardedRecords:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         return await self._records.read(_guarded(work))
 
+    def glance(self, work: Callable[[Transaction], T]) -> Awaitable[T]:
+        return self._records.glance(_guarded(work))
+
 
 def _guarded(work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
     scope = _scope.get()
@@ -324,11 +327,8 @@ class GuardedTransaction:
     def delete_run(self, run_id: str) -> bool:
         return self._sees_run(run_id) and self._tx.delete_run(run_id)
 
-    def output(self, run_id: str) -> bytes | None:
-        return self._tx.output(run_id) if self._sees_run(run_id) else None
-
-    def outcome(self, run_id: str) -> Ended | None:
-        return self._tx.outcome(run_id) if self._sees_run(run_id) else None
+    def ended(self, run_id: str) -> Ended | None:
+        return self._tx.ended(run_id) if self._sees_run(run_id) else None
 
     # crons
 

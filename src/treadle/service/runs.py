@@ -207,7 +207,7 @@ class Runs:
 
     async def result(self, run_id: str) -> bytes:
         """The body that wait and join answer for an ended run: its final values, ``__interrupt__`` or ``__error__``."""
-        return await self._records.read(lambda tx: _result(tx, run_id))
+        return await self._records.glance(lambda tx: _result(tx, run_id))
 
     # ending
 
@@ -269,7 +269,7 @@ class Runs:
         follower = self._log.follow(run_id, last)
         try:
             while not follower.ended and (left := deadline - self._clock.monotonic()) > 0:
-                await follower.read(left)
+                await follower.end(left)
         finally:
             follower.close()
 
@@ -325,13 +325,13 @@ def _chosen(tx: Transaction, request: RunsCancel) -> list[str]:
 
 
 def _result(tx: Transaction, run_id: str) -> bytes:
-    outcome = tx.outcome(run_id)
-    if outcome is None:
+    ended = tx.ended(run_id)
+    if ended is None:
         return _error_envelope({"error": "HTTPException", "message": "404: Run not found"})
-    if outcome.status in ("error", "timeout"):
-        return _error_envelope(outcome.error or {"error": "RunFailed", "message": outcome.status})
-    values = tx.output(run_id) or b"null"
-    return _with_interrupts(values, outcome.interrupts) if outcome.interrupts else values
+    if ended.status in ("error", "timeout"):
+        return _error_envelope(ended.error or {"error": "RunFailed", "message": ended.status})
+    values = ended.output or b"null"
+    return _with_interrupts(values, ended.interrupts) if ended.interrupts else values
 
 
 def _error_envelope(error: JSON) -> bytes:
