@@ -90,6 +90,18 @@ def test_events_reach_the_log_while_a_graph_emits_without_ever_waiting(tmp_path:
     asyncio.run(main())
 
 
+def test_what_was_just_emitted_can_be_waited_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with written(tmp_path) as run:
+            await run.emit(1)
+            await run.appender.told()
+            assert await run.last() == 2
+            await run.appender.told()
+            assert numbers(await run.finish()) == [0]
+
+    asyncio.run(main())
+
+
 def test_what_is_emitted_in_one_turn_of_the_loop_is_one_chunk(tmp_path: Path) -> None:
     async def main() -> None:
         async with written(tmp_path) as run:

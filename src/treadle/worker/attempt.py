@@ -99,6 +99,12 @@ class Appender:
         if self.lost is not None:
             raise self.lost
 
+    async def told(self) -> None:
+        """Waits for the append of what was added in this turn of the loop."""
+        await asyncio.sleep(0)
+        if self._flight is not None:
+            await asyncio.wait([self._flight])
+
     async def close(self) -> Sequence[Event]:
         """Ends the appending and returns the events that are not in the log yet; they belong to the final write."""
         self._scheduled = True

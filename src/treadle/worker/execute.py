@@ -185,8 +185,14 @@ async def perform(run: Execution, graph: AnyGraph, ask: Ask) -> Ending:
     timeout = asyncio.timeout(limit)
     try:
         async with timeout, aclosing(stream(graph, ask, saver=run.saver, store=store, ending=ending)) as chunks:
+            begun = False
             async for parts in chunks:
                 run.appender.add(parts)
+                if not begun:
+                    # Who waits for the first event gets it now: a graph that goes on would fight for the interpreter
+                    # with those who write it and send it.
+                    begun = True
+                    await run.appender.told()
                 if run.appender.crowded:
                     await run.appender.room()
     except TimeoutError as error:
