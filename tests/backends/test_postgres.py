@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 import pytest
-
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 

@@ -1,8 +1,9 @@
 """The SQLite engine: one writer thread that commits jobs in groups, and a read connection for every reading thread.
 
-A job is a plain function over the connection. The writer takes whatever jobs are waiting, runs each in a savepoint of
-its own inside one transaction, commits once, tells (``tell``) and only then resolves the futures: so a single fsync
-serves every run of the moment, and nothing is told that is not durable. Jobs run in the order they were given.
+A job is a plain function over the connection. The writer takes whatever jobs are waiting, runs them inside one
+transaction, commits once, tells (``tell``) and only then resolves the futures: so a single fsync serves every run of
+the moment, and nothing is told that is not durable. Jobs run in the order they were given. When one raises that has
+changed something, all are undone and run again, each in a savepoint of its own.
 
 While the disk takes no writes, jobs with a key (those of runs) wait for it; the others fail with DatabaseUnavailable.
 """
@@ -195,8 +196,12 @@ class SqliteEngine(Submitting):
         self._told.clear()
         try:
             conn.execute("BEGIN IMMEDIATE")
-            for job in group:
-                self._run(job)
+            if not all(map(self._run, group)):
+                conn.execute("ROLLBACK")
+                self._told.clear()
+                conn.execute("BEGIN IMMEDIATE")
+                for job in group:
+                    self._run_apart(job)
             conn.execute("COMMIT")
             self.commits += 1
             self.jobs += len(group)
@@ -210,20 +215,26 @@ class SqliteEngine(Submitting):
         deliver(group)
         return held
 
-    def _run(self, job: Job[Any]) -> None:
-        """Runs one job in its savepoint. Raises only if the whole transaction is lost."""
-        conn, mark = self._writer, len(self._told)
+    def _run(self, job: Job[Any]) -> bool:
+        """Runs one job. False if it raised and left changes behind. Raises only if the whole transaction is lost."""
+        changes, mark = self._writer.total_changes, len(self._told)
         job.error = None
-        conn.execute("SAVEPOINT job")
         try:
-            job.result = job.work(conn)
+            job.result = job.work(self._writer)
         except BaseException as error:  # it belongs to whoever gave the job
-            if not conn.in_transaction or _is_of_disk(error):
+            if not self._writer.in_transaction or _is_of_disk(error):
                 raise
             job.error = error
             del self._told[mark:]
-            conn.execute("ROLLBACK TO job")
-        conn.execute("RELEASE job")
+            return self._writer.total_changes == changes
+        return True
+
+    def _run_apart(self, job: Job[Any]) -> None:
+        """``_run``, and what it left behind is undone."""
+        self._writer.execute("SAVEPOINT job")
+        if not self._run(job):
+            self._writer.execute("ROLLBACK TO job")
+        self._writer.execute("RELEASE job")
 
 
 def _is_of_disk(error: BaseException) -> bool:

@@ -120,6 +120,9 @@ class _Encoded(Route):
         if b"%" in raw:
             segments = (quote(unquote(segment), safe="|:@!$&'()*+,;=") for segment in raw.decode("latin-1").split("/"))
             scope = {**scope, "path": "/".join(segments)}
+        elif not scope.get("root_path") and scope["path"].count("/") != self.path.count("/"):
+            # Most of the table differs in that already, and it is quicker seen than what a pattern says.
+            return Match.NONE, {}
         return super().matches(scope)
 
 
