@@ -39,7 +39,9 @@ test("a run is started from the form, on a new thread, and watched as it streams
   await page.getByLabel("model").selectOption("scripted-small");
   await start(page).click();
   await page.waitForURL(/\/threads\/[0-9a-f-]+\/runs\/[0-9a-f-]+/);
-  await page.getByText("with pedals the feet", { exact: false }).first().waitFor({ timeout: 20_000 });
+  // It says 70 words, eight in a second.
+  await page.getByText("Before the treadle", { exact: false }).first().waitFor({ timeout: 20_000 });
+  expect(await page.getByTestId("status").innerText()).toContain("running");
   const request = await asked(api, server, "briefing");
   expect(request).toMatchObject({
     input: {

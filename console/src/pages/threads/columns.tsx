@@ -6,7 +6,7 @@ export const COLUMNS: Column<FoundThread>[] = [
   {
     key: "status",
     header: "Status",
-    width: "minmax(110px, 170px)",
+    width: "minmax(122px, 1.2fr)",
     sort: "status",
     cell: (thread) => <Status thread={thread} />,
   },
