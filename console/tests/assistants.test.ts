@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Client } from "@langchain/langgraph-sdk";
 
 import { expect, faults, NARROW, testOn, tooWide, type Page, type Server } from "./support";
+import { Cuttable } from "./support/cuttable";
 
 /** Over the project of the pictures: its graphs have schemas with something in them. */
 const test = testOn({ config: path.join(import.meta.dirname, "pictures/langgraph.json") });
@@ -180,7 +181,7 @@ test("sub-graphs open and close in the drawing, nodes are buttons, and the URL k
 test("an assistant is made, changed, compared, put back, copied and deleted", async ({ api, open, page }) => {
   await open("/assistants");
   await page.getByRole("button", { name: "New assistant" }).click();
-  await page.getByRole("button", { name: /Graph/ }).last().click();
+  await page.getByRole("dialog").getByRole("button", { name: /Graph/ }).click();
   await page.getByRole("option", { name: "briefing" }).click();
   await page.getByRole("textbox", { name: "Name", exact: true }).fill("weekly");
   const context = page.getByRole("textbox", { name: "context" });
@@ -214,6 +215,23 @@ test("an assistant is made, changed, compared, put back, copied and deleted", as
   await page.waitForURL(/\/assistants$/);
   await page.getByRole("link", { name: "weekly", exact: true }).waitFor();
   expect(await page.getByRole("link", { name: "weekly (copy)" }).count()).toBe(0);
+});
+
+test("a list of choices that is opened before they are known gets them when they come", async ({ page, server }) => {
+  const way = await Cuttable.to(server.url);
+  await page.goto(`${way.url}/console/assistants`);
+  await page.getByRole("link", { name: "briefing" }).waitFor();
+  way.hold();
+  await page.getByRole("button", { name: "New assistant" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: /Graph/ }).click();
+  await page.getByText("Nothing here").waitFor();
+  way.mend();
+  await page.getByRole("option", { name: "briefing" }).click();
+  await page
+    .getByRole("dialog")
+    .getByRole("button", { name: /briefing/ })
+    .waitFor();
+  way.close();
 });
 
 test("on a narrow screen every tab of an assistant has room, and no serious fault", async ({ api, open, page }) => {

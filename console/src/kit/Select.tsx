@@ -38,6 +38,8 @@ export function Select<T extends string>(props: SelectProps<T>) {
       onChange={(key) => key !== null && onChange(key as T)}
       placeholder={placeholder}
       isDisabled={disabled}
+      // A press before the options are known opens it all the same: they come into the open list.
+      allowsEmptyCollection
       {...(hideLabel ? { "aria-label": label } : {})}
     >
       {!hideLabel && <Label className={field.label ?? ""}>{label}</Label>}
