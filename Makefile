@@ -7,6 +7,8 @@ BIN  := $(VENV)/bin
 DONE := $(VENV)/.setup-done
 AGAINST_VENV := .venv-langgraph-dev
 AGAINST_DONE := $(AGAINST_VENV)/.setup-done
+# A file at a time on each core, in the order in which tests/conftest.py puts them.
+EACH_CORE := -n auto --dist loadfile --no-loadscope-reorder
 JS   := tests/js/node_modules/.package-lock.json
 
 # The console is built where Node is; without it everything else works.
@@ -58,10 +60,10 @@ pictures: setup $(PACKAGES)  ## docs/console/*.png anew, from a real server in a
 	cd console && npm run --silent pictures
 
 test: setup $(JS)  ## every test, a file at a time on each core; ARGS="-k name" selects
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest $(EACH_CORE) $(ARGS)
 
 shapes: setup $(JS)  ## every test on SQLite, on PostgreSQL, and on PostgreSQL with Redis
-	$(BIN)/python -m pytest -n auto --dist loadfile --shape all $(ARGS)
+	$(BIN)/python -m pytest $(EACH_CORE) --shape all $(ARGS)
 
 check: setup  ## formatting, lint, types, layers, generated files: changes nothing
 	$(BIN)/ruff format --check .

@@ -29,6 +29,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("shape", chosen, indirect=True, scope="session")
 
 
+LONGEST = ("console", "faults/test_crash.py", "faults", "cli", "limits", "lifecycle", "streams", "conformance")
+"""Files and directories that take minutes. They go first: what is left in the end should be short, on every core."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        file = item.path.relative_to(shapes.TESTS)
+        places = {str(file), *map(str, file.parents)}
+        return next((number for number, place in enumerate(LONGEST) if place in places), len(LONGEST))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def shape(request: pytest.FixtureRequest) -> shapes.Shape:
     """What servers of tests are made of from here on."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import forked
 import shapes
 
 READY = "treadle is ready at "
@@ -41,7 +42,7 @@ class Server:
         self.settings = dict(settings)
         self.url = ""
         self._env = dict(env or {})
-        self._process: subprocess.Popen[str] | None = None
+        self._process: forked.Popen | None = None
         self._log = data.parent / f"{data.name}.log"
 
     @property
@@ -63,7 +64,7 @@ class Server:
         flags = [_flag(name.replace("_", "-"), value) for name, value in self.settings.items()]
         command = [sys.executable, "-m", "treadle.cli", "serve", f"--config={self.config}", f"--data={self.data}"]
         with self._log.open("a") as log:
-            self._process = subprocess.Popen(
+            self._process = forked.Popen(
                 [*command, f"--port={self.port}", *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -129,7 +130,7 @@ class Server:
         if kind is not None:
             print(self.log[-8000:], file=sys.stderr)
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _started(self) -> forked.Popen:
         assert self._process is not None, "the server does not run"
         return self._process
 

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
+import forked
 from databases import drop_schema, fresh_schema
 
 TIMEOUT = 60
@@ -89,7 +90,9 @@ class Program:
     """A running ``treadle`` whose output is read line by line as it comes."""
 
     def __init__(self, *arguments: str, cwd: Path, env: Mapping[str, str]) -> None:
-        self.process = subprocess.Popen(
+        # ``dev`` and ``run`` start a server of their own, and as it is started everywhere: that is left as it is.
+        popen = forked.Popen if arguments[0] in ("serve", "worker") else subprocess.Popen
+        self.process = popen(
             [sys.executable, "-m", "treadle.cli", *arguments],
             cwd=cwd,
             env=dict(env),
@@ -164,16 +167,8 @@ class Treadle:
         self, *arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Runs it to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "treadle.cli", *arguments],
-            cwd=self.cwd,
-            env=environment(**(env or {})),
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-        )
+        command = [sys.executable, "-m", "treadle.cli", *arguments]
+        return forked.run(command, cwd=self.cwd, env=environment(**(env or {})), input=stdin, timeout=TIMEOUT)
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Program:
         program = Program(*arguments, cwd=self.cwd, env=environment(**(env or {})))

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import forked
 import shapes
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -36,7 +37,7 @@ class LiveServer:
         environment = {**os.environ, "LANGSMITH_TRACING": "false", "PYTHONUNBUFFERED": "1"}
         environment.update(shapes.environment(self._data))
         with self._log.open("a") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+            self._process = forked.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
         self.url = self._ready_at()
         self._port = int(self.url.rpartition(":")[2])
 

@@ -203,13 +203,15 @@ def test_killed_during_start_up_again_and_again(start: Start, gates: Gates) -> N
     api.server.kill()
     for _ in range(4):
         api.server.spawn()
-        time.sleep(instants.uniform(0.2, 1.0))  # the instant of the kill, not a synchronisation
+        time.sleep(instants.uniform(0.02, 0.6))  # the instant of the kill, not a synchronisation
         api.server.kill()
     gates.release("k", "b")
     api.server.start()
     status = api.ended(thread_id, run_id)
     [(crashes,)] = api.rows("SELECT crashes FROM runs")
-    assert (status, crashes >= 3) in {("success", False), ("error", True)}
+    # Of three attempts the first two may be lost; the third ends the run, one way or the other.
+    assert (status, crashes == 2) in {("success", False), ("success", True), ("error", True)}
+    assert crashes <= 2
     check_log(api.log(thread_id, run_id), status=status)
 
 
