@@ -20,6 +20,9 @@ def test_the_demo_shows_a_run_that_survives_its_server(treadle):
     result = treadle("demo")
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"kill -9 \d+", result.stdout)
+    # Wherever the terminal's width breaks the line.
+    address = re.search(r"http://127\.0\.0\.1:\d+/console", re.sub(r"\s+", "", result.stdout))
+    assert (address is not None) == console.is_built()
     assert "attempt 2 resumed from the last checkpoint" in result.stdout
     assert result.stdout.count("✓") == 6
     assert "✗" not in result.stdout

@@ -33,6 +33,7 @@ from treadle.client.events import (
     UpdatesEvent,
 )
 from treadle.errors import TreadleError
+from treadle.http.console import is_built
 from treadle.model import JSON, StreamMode
 from treadle.sse import Decoder, Frame, parse_event_id
 
@@ -72,7 +73,8 @@ class Show:
     def play(self) -> list[Check]:
         """The whole show. Returns what was to be seen, each with whether it was. The server is left running."""
         self.url = url = self.server.start()
-        self._say(" 1 ", f"A server, process {self.server.pid}, serves an agent at {url}. {_which_model()}")
+        console = f" Its web console: {url}/console" if is_built() else ""
+        self._say(" 1 ", f"A server, process {self.server.pid}, serves an agent at {url}. {_which_model()}{console}")
         with Client(url) as client:
             self._stream(client)
             self._say(" 5 ", "The run is over. What the thread holds now, and what was checked:")
