@@ -14,7 +14,8 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import isolation, langgraph_dev, plot, report
+from benchmarks import isolation, langgraph_dev, report
+from benchmarks.publish import publish
 from benchmarks.rounds import Bench, list_figures
 from benchmarks.rows import results
 from benchmarks.server import serving
@@ -23,7 +24,6 @@ from treadle.bench.take import MeasureFailed
 from treadle.cli.process import ServerDied
 
 RESULTS = Path(__file__).parent / "results"
-PICTURE = Path(__file__).parents[1] / "docs" / "benchmarks.png"
 
 console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
@@ -47,7 +47,9 @@ def main() -> int:
     console.print(f"[dim]{report.busiest(bench.taken)}")
     beside["seconds"] = round(time.monotonic() - began_at)
     document = report.document(found, rounds, bench.taken, load_before, **beside)
-    path = _write(document, report.markdown(found, other), given.plot)
+    path = _write(document)
+    if given.publish:
+        publish(document)
     console.print(f"[dim]{path}; {beside['seconds']} s; load of the machine before: {load_before:.1f}")
     missed = [text for result in found for text, met in result.verdicts() if met is False]
     return 1 if given.check and missed else 0
@@ -59,7 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="each figure is the median of them (default 3)")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each rate is taken in a round (default 2)")
     parser.add_argument("--only", action="append", help="only figures with this text in their names, such as custom")
-    parser.add_argument("--plot", type=Path, nargs="?", const=PICTURE, help=f"draw a picture (default {PICTURE.name})")
+    parser.add_argument("--publish", action="store_true", help="show the result in the README, with a picture")
     parser.add_argument("--check", action="store_true", help="exit code 1 if a target is missed")
     parser.add_argument(
         "--trust", action="store_true", help="let the other server have the network, where it cannot be cut off"
@@ -117,12 +119,10 @@ def _told(text: str) -> None:
     console.print(f"[dim]  {text}")
 
 
-def _write(document: dict[str, Any], markdown: str, picture: Path | None) -> Path:
+def _write(document: dict[str, Any]) -> Path:
     path = RESULTS / time.strftime("%Y%m%d-%H%M%S.json")
     path.write_text(json.dumps(document, indent=2) + "\n")
-    path.with_suffix(".md").write_text(markdown)
-    if picture:
-        plot.draw(document, picture)
+    path.with_suffix(".md").write_text(document["table"])
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 

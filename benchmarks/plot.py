@@ -1,9 +1,7 @@
-"""The picture of a result: ``python -m benchmarks.plot RESULT.json PICTURE.png`` draws one again."""
+"""The picture of a result."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +13,8 @@ mpl.use("agg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+
+from benchmarks import report
 
 # A card of its own light ground, so that it reads the same on a light and on a dark page.
 GROUND, INK, FAINT, GRID = "#fbfaf7", "#22262b", "#6b7280", "#e3e0d8"
@@ -65,7 +65,7 @@ def draw(document: Mapping[str, Any], picture: Path) -> None:
         if bar.other is not None:
             _bar(axes, place + (_THICK / 2 if both else 0), bar.other, OTHER)
     _legend(axes, compared)
-    figure.text(0.985, 0.012, _made_on(document), ha="right", va="bottom", color=FAINT, fontsize=8)
+    figure.text(0.985, 0.012, " · ".join(report.made_on(document)), ha="right", va="bottom", color=FAINT, fontsize=8)
     figure.tight_layout(rect=(0, 0.03, 1, 1))
     figure.savefig(picture, facecolor=GROUND, metadata={"Software": None})
     pyplot.close(figure)
@@ -122,22 +122,3 @@ def _legend(axes: Axes, compared: bool) -> None:
         labelcolor=INK,
         handlelength=1.0,
     )
-
-
-def _made_on(document: Mapping[str, Any]) -> str:
-    machine, versions = document["machine"], document["versions"]
-    parts = [
-        f"{machine['cores']} cores",
-        f"Python {versions['python']}",
-        f"langgraph {versions['langgraph']}",
-        *(f"{name} {version}" for name, version in document.get("other_versions", {}).items() if "api" in name),
-        f"medians of {len(document['rounds'])} rounds",
-        str(document["at"])[:10],
-    ]
-    return " · ".join(parts)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    draw(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))

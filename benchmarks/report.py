@@ -73,12 +73,30 @@ def _times(ratio: float | None) -> str:
     return "" if ratio is None else f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2f}"
 
 
+def made_on(document: Mapping[str, Any]) -> list[str]:
+    """What a document says of how it came about."""
+    machine, versions = document["machine"], document["versions"]
+    rounds = len(document["rounds"])
+    return [
+        "one round" if rounds == 1 else f"medians of {rounds} rounds",
+        f"{machine['cores']} cores",
+        machine["processor"],
+        f"Python {versions['python']}",
+        f"langgraph {versions['langgraph']}",
+        *(f"{name} {version}" for name, version in document.get("other_versions", {}).items() if "api" in name),
+        str(document["at"])[:10],
+    ]
+
+
 def document(
     found: Sequence[Result], rounds: Sequence[Round], taken: Sequence[Taken], load_before: float, **beside: Any
 ) -> dict[str, Any]:
-    """Everything that was measured, and on what."""
+    """Everything that was measured, on what, and by which command."""
+    other = beside.get("other")
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": f"make bench{' AGAINST=langgraph-dev' if other else ''}",
+        "table": markdown(found, other),
         "machine": {**_machine(), "load_before": load_before},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         **beside,

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from benchmarks import plot, report
+from benchmarks import plot, publish, report
 from benchmarks.rows import ROWS, Result, results
 from rich.console import Console
 
@@ -116,6 +116,26 @@ def test_a_document_and_its_picture(tmp_path: Path):
     assert {"cores", "system", "load_before"} <= again["machine"].keys()
     plot.draw(again, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_result_is_put_between_the_marks_of_a_page():
+    document = report.document(results([ROUND]), [ROUND], [], 0.5, other="langgraph dev")
+    page = "before\n<!-- make bench -->\nold\n<!-- end of make bench -->\nafter\n"
+    again = publish.with_table(page, document)
+    assert (again[:7], again[-6:]) == ("before\n", "after\n")
+    assert "old" not in again
+    assert document["table"] in again
+    assert "`make bench AGAINST=langgraph-dev`" in again
+    assert publish.with_table(again, document) == again
+    with pytest.raises(ValueError, match="must have"):
+        publish.with_table("no marks", document)
+
+
+def test_the_readme_shows_the_result_that_is_kept():
+    document = json.loads(publish.RESULT.read_text())
+    assert document["other"] == "langgraph dev"
+    assert publish.with_table(publish.README.read_text(), document) == publish.README.read_text()
+    assert publish.RESULT.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_load_generator_is_shown_where_it_took_the_most():
