@@ -6,7 +6,7 @@ Times inside a backend are integers: unix microseconds, from the Clock that the 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.store.base import BaseStore
@@ -29,6 +29,7 @@ from treadle.model import (
 )
 from treadle.outbox import DeliveryQuery, DeliveryQueue
 from treadle.queries import AssistantQuery, CronQuery, FoundRuns, RunQuery, RunsQuery, ThreadQuery
+from treadle.reading import Follower
 from treadle.usage import Statistics, ThreadStorage
 
 T = TypeVar("T")
@@ -151,29 +152,6 @@ class Ended(Struct, frozen=True):
     error: JSON | None
     interrupts: list[JSON] | None
     output: bytes | None
-
-
-class Chunk(Struct):
-    """Events ``first … last`` of one run, as they were committed together, or the ``parts`` of which it was made.
-    ``frames`` caches their wire bytes."""
-
-    first: int
-    events: Sequence[Event]
-    frames: dict[Any, bytes] = {}
-    parts: Sequence[Chunk] = ()
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.events) - 1
-
-    @property
-    def size(self) -> int:
-        """Bytes of data in it."""
-        return sum(len(event.data) for event in self.events)
-
-    @property
-    def ends(self) -> bool:
-        return self.events[-1].mode == "end"
 
 
 # --- the ports --------------------------------------------------------------------------------------------------------
@@ -415,29 +393,6 @@ class Queue(Protocol):
     async def expire_threads(self, limit: int = 100) -> int:
         """Does what their ttl says to idle threads that have not changed for so long; returns to how many."""
         ...
-
-
-class Follower(Protocol):
-    """One reader of a run or thread. ``cursor`` is the seq of the last event returned, ``ended`` if it was the end."""
-
-    cursor: int
-    ended: bool
-
-    async def read(self, timeout: float | None = None) -> Sequence[Chunk]:
-        """The next events in order, waiting up to ``timeout`` seconds, or for ``wake``; empty when nothing came.
-
-        Sets ``ended`` when the terminal event of its run is among them, or when the run is gone."""
-        ...
-
-    async def end(self, timeout: float | None = None) -> None:
-        """``read`` for who wants to know of the end only: what comes before it is passed over. Not for threads."""
-        ...
-
-    def wake(self) -> None:
-        """Makes a waiting ``read`` or ``end`` return at once. Call it from the reader's own loop."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class EventLog(Protocol):

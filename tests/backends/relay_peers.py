@@ -14,7 +14,7 @@ from treadle.backends.relay_postgres import PostgresRelay
 from treadle.backends.relay_redis import RedisRelay
 from treadle.backends.tail import TailFollower
 from treadle.model import Event
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 
 SECONDS = 20.0
 NEVER = 1e9

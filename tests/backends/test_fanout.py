@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from backends.relay_peers import NEVER, Log
 from treadle.backends.fanout import FEW, Fanout
 from treadle.backends.hub import Hub
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 
 
 class Pages(Log):

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from treadle.backends.hub import Hub
 from treadle.backends.tail import Tail, TailFollower
 from treadle.model import Event
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 
 T = TypeVar("T")
 NEVER = 1e9

@@ -21,7 +21,7 @@ from treadle.backends.relay import ClusterHub
 from treadle.backends.relay_link import Link, delay
 from treadle.backends.relay_postgres import PostgresRelay
 from treadle.backends.relay_redis import RedisRelay
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 
 NAMES = iter(range(1_000_000))
 

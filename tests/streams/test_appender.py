@@ -11,7 +11,8 @@ import shapes
 from treadle.backends.clock import SystemClock
 from treadle.backends.hub import Hub
 from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
-from treadle.ports import Chunk, Lease, NewRun, Outcome, Transaction
+from treadle.ports import Lease, NewRun, Outcome, Transaction
+from treadle.reading import Chunk
 from treadle.worker.attempt import Appender
 
 MIB = 1024 * 1024

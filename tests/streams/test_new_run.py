@@ -10,7 +10,7 @@ import pytest
 
 from treadle.backends.hub import Hub
 from treadle.model import Event
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 
 
 def chunk(first: int, *modes: str) -> Chunk:

@@ -20,7 +20,8 @@ from treadle.backends.hub import Hub
 from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
 from treadle.backends.tail import ThreadFollower
 from treadle.model import Event
-from treadle.ports import Chunk, Lease, NewRun, Outcome, Transaction
+from treadle.ports import Lease, NewRun, Outcome, Transaction
+from treadle.reading import Chunk
 
 T = TypeVar("T")
 THREAD = "t"

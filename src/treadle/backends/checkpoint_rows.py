@@ -174,14 +174,12 @@ _READ_BY_POSITION = _READ.format(head=_BY_POSITION)
 
 def read(conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None = None) -> Stored | None:
     """The checkpoint with that id, or the latest (the greatest id) of the namespace."""
-    if checkpoint_id is None:
-        # Most runs begin on a thread that has nothing yet: the whole statement costs several times this one.
-        if conn.execute(_LATEST, (thread_id, checkpoint_ns)).fetchone() is None:
-            return None
-        rows = conn.execute(_READ_LATEST, (thread_id, checkpoint_ns)).fetchall()
-    else:
-        rows = conn.execute(_READ_BY_ID, (thread_id, checkpoint_ns, checkpoint_id)).fetchall()
-    return next(iter(_assemble(rows).values()), None)
+    key = (thread_id, checkpoint_ns)
+    # Most runs begin on a thread that has nothing yet, and the whole statement costs several times this one.
+    if checkpoint_id is None and conn.execute(_LATEST, key).fetchone() is None:
+        return None
+    whole = (_READ_LATEST, key) if checkpoint_id is None else (_READ_BY_ID, (*key, checkpoint_id))
+    return next(iter(_assemble(conn.execute(*whole).fetchall()).values()), None)
 
 
 def read_page(conn: Connection, positions: Sequence[int]) -> list[Stored]:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from treadle.backends.fanout import Fanout
 from treadle.backends.tail import ReadLog, Tail, TailFollower, ThreadFollower
 from treadle.model import CancelAction
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 
 _TAIL_EVENTS = 4096
 _TAIL_BYTES = 16 * 1024 * 1024

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 
 _KEPT = 2
 """Pages that are kept for readers to come: a page may have some MiB."""

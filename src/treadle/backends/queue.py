@@ -16,7 +16,8 @@ from treadle.backends.limits import Candidate, Turns, leave, wake_behind, wake_l
 from treadle.backends.tail import TailFollower, ThreadFollower
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction, Event
-from treadle.ports import DEFAULT_LIMITS, Chunk, Claim, Claimed, Lease, Limits, Outcome, Transaction, WorkerInfo
+from treadle.ports import DEFAULT_LIMITS, Claim, Claimed, Lease, Limits, Outcome, Transaction, WorkerInfo
+from treadle.reading import Chunk
 
 T = TypeVar("T")
 

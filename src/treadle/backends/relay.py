@@ -27,7 +27,7 @@ from treadle.backends.hints import (
 )
 from treadle.backends.hub import Hub
 from treadle.model import CancelAction
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 
 _UNHELD = 4096
 """Of how many runs it is remembered that their first events went by before anybody wanted them."""

@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from treadle.model import JSON, Assistant, Event, Run, Thread, ThreadExpiry
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _events = msgspec.msgpack.Decoder(list[Event])

@@ -19,8 +19,9 @@ from treadle.backends.thread_rows import ThreadVerbs
 from treadle.backends.thread_search import ThreadSearchVerbs
 from treadle.errors import LeaseLost
 from treadle.model import ACTIVE, JSON, Assistant, CancelAction, Event, Run, Thread, ThreadStatus, ThreadTTL
-from treadle.ports import ActiveRun, Chunk, Ended, NewRun, Outcome
+from treadle.ports import ActiveRun, Ended, NewRun, Outcome
 from treadle.queries import AssistantQuery, RunQuery
+from treadle.reading import Chunk
 
 Tell = Callable[[Callable[[], None]], None]
 

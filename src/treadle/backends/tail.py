@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from treadle.backends.fanout import FEW, Fanout
 from treadle.backends.pages import NOTHING, Heard, Page, Pages
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 
 _TOGETHER_BYTES = 64 * 1024
 """How much of what a reader has yet to read it gets as one."""

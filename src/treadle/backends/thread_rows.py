@@ -14,7 +14,7 @@ from treadle.backends.engine import Connection
 from treadle.backends.hub import Hub
 from treadle.backends.limits import wake_thread
 from treadle.model import Event, ThreadTTL
-from treadle.ports import Chunk
+from treadle.reading import Chunk
 from treadle.usage import ChannelsUsage, ChannelUsage, ThreadStorage, Usage
 
 Typed = tuple[str, bytes]

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from treadle import sse
 from treadle.http.beats import Beats
 from treadle.model import Event
-from treadle.ports import Chunk, Follower
+from treadle.reading import Chunk, Follower
 
 STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",

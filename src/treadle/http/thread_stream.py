@@ -17,7 +17,7 @@ from treadle.http.access import Access
 from treadle.http.routing import Operation, Parameter, Services
 from treadle.http.sse import STREAM_HEADERS, Following, Streams, Terms, encoded, started
 from treadle.model import Event
-from treadle.ports import Chunk, Follower
+from treadle.reading import Chunk, Follower
 
 ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
 MODES: tuple[ThreadStreamMode, ...] = ("run_modes", "lifecycle", "state_update")
