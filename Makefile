@@ -1,6 +1,6 @@
 # One word each: `make demo` and `make test` are all a newcomer needs; both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev console pictures test shapes check fix docs bench chaos soak clean
+.PHONY: help setup system demo dev console pictures test shapes check fix docs bench chaos soak clean
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -47,6 +47,9 @@ $(PACKAGES) $(JS): %/node_modules/.package-lock.json: %/package.json
 	cd $* && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	@touch $@
 
+system:  ## what tests use of the system (databases, proxies, chromium), where apt is and we are root; else what is missing
+	@bash scripts/system.sh
+
 demo: setup  ## an agent's run survives the SIGKILL of its server, before your eyes
 	$(BIN)/treadle demo
 
@@ -59,10 +62,10 @@ console: setup $(PACKAGES)  ## the console's sources at 127.0.0.1:5173/console/,
 pictures: setup $(PACKAGES)  ## docs/console/*.png anew, from a real server in a real browser
 	cd console && npm run --silent pictures
 
-test: setup $(JS)  ## every test, a file at a time on each core; ARGS="-k name" selects
+test: setup system $(JS)  ## every test, a file at a time on each core; ARGS="-k name" selects
 	$(BIN)/python -m pytest $(EACH_CORE) $(ARGS)
 
-shapes: setup $(JS)  ## every test on SQLite, on PostgreSQL, and on PostgreSQL with Redis
+shapes: setup system $(JS)  ## every test on SQLite, on PostgreSQL, and on PostgreSQL with Redis
 	$(BIN)/python -m pytest $(EACH_CORE) --shape all $(ARGS)
 
 check: setup  ## formatting, lint, types, layers, generated files: changes nothing

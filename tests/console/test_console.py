@@ -37,7 +37,7 @@ WITH_NODE = pytest.mark.skipif(
     reason="the console's tests need Node 20.19 or newer, and `make setup`",
 )
 WITH_BROWSER = pytest.mark.skipif(
-    not Path(CHROMIUM).exists(), reason=f"the console's tests need {CHROMIUM}: apt install chromium"
+    not Path(CHROMIUM).exists(), reason=f"the console's tests need {CHROMIUM}: `make system`"
 )
 
 
