@@ -17,6 +17,7 @@ from langgraph.checkpoint.base.id import uuid6
 from backends.leases import begin, tables
 from databases import drop_schema, fresh_schema
 from services import PostgresServer
+from treadle.backends import postgres
 from treadle.backends.checkpoints import SqlCheckpointer
 from treadle.backends.engine import Connection
 from treadle.backends.postgres import PostgresEngine
@@ -164,6 +165,30 @@ def test_what_a_run_saves_while_its_thread_is_locked_waits_and_nothing_fails() -
     finally:
         engine.close()
         drop_schema(url)
+
+
+def test_who_is_stopped_in_the_middle_of_a_transaction_loses_its_locks(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres._SETTINGS, "idle_in_transaction_session_timeout", "200ms")
+    engines = [PostgresEngine(url, name=f"treadle {number}") for number in range(2)]
+    for engine in engines:
+        engine.start()
+    locked, go_on = threading.Event(), threading.Event()
+
+    def stopping(conn: Connection) -> int:
+        conn.execute(_COUNT, ("a",)).fetchone()
+        locked.set()
+        go_on.wait(SECONDS)
+        return conn.execute(_COUNT, ("a",)).fetchone()[0]
+
+    stopped = engines[0].submit(stopping, key="thread a")
+    assert locked.wait(SECONDS)
+    assert engines[1].submit(lambda conn: conn.execute(_COUNT, ("a",)).fetchone()[0]).result(SECONDS) == 1
+    go_on.set()
+    assert stopped.result(SECONDS) == 3, "what it had begun is gone, and done again"
+    for engine in engines:
+        engine.close()
 
 
 def test_jobs_that_lock_in_opposite_orders_are_both_done(url: str) -> None:

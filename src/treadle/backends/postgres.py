@@ -40,8 +40,13 @@ _TRIES = 5
 _PATIENCE_SECONDS = 15.0
 """How long a job that belongs to no run waits for a database that cannot be reached; those of runs wait on."""
 _CLOSE_SECONDS = 10.0
-_LOCKED = (errors.LockNotAvailable, errors.DeadlockDetected)
-_RACED = (*_LOCKED, errors.SerializationFailure, errors.UniqueViolation, errors.ForeignKeyViolation)
+_LOCKED = errors.LockNotAvailable
+_RACED = (
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.UniqueViolation,
+    errors.ForeignKeyViolation,
+)
 
 _SETTINGS = {
     "statement_timeout": "20s",

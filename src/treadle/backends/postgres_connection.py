@@ -244,7 +244,10 @@ class PostgresConnection:
     def answer(self, cursor: PostgresCursor) -> pq.abc.PGresult:
         """Waits for it. Raises what the database says against this statement or one before it."""
         if cursor.result is None:
-            self._pgconn.send_flush_request()
+            # Not a mere flush: after that the session is not counted as idle however long nothing comes, and a process
+            # that was stopped in the middle of a transaction would keep its locks.
+            self._pgconn.pipeline_sync()
+            self._answers.append(None)
             while cursor.result is None and self._answers:
                 self._take()
         assert cursor.result is not None, "the statement was not sent on this connection"
