@@ -7,8 +7,8 @@ BIN  := $(VENV)/bin
 DONE := $(VENV)/.setup-done
 AGAINST_VENV := .venv-langgraph-dev
 AGAINST_DONE := $(AGAINST_VENV)/.setup-done
-# A file at a time on each core, in the order in which tests/conftest.py puts them.
-EACH_CORE := -n auto --dist loadfile --no-loadscope-reorder
+# A file at a time in each of two processes a core, since much of a test is waiting, in the order of tests/conftest.py.
+SPREAD := -n $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN)) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 JS   := tests/js/node_modules/.package-lock.json
 
 # The console is built where Node is; without it everything else works.
@@ -62,11 +62,11 @@ console: setup $(PACKAGES)  ## the console's sources at 127.0.0.1:5173/console/,
 pictures: setup $(PACKAGES)  ## docs/console/*.png anew, from a real server in a real browser
 	cd console && npm run --silent pictures
 
-test: setup system $(JS)  ## every test, a file at a time on each core; ARGS="-k name" selects
-	$(BIN)/python -m pytest $(EACH_CORE) $(ARGS)
+test: setup system $(JS)  ## every test; ARGS="-k name" selects
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 shapes: setup system $(JS)  ## every test on SQLite, on PostgreSQL, and on PostgreSQL with Redis
-	$(BIN)/python -m pytest $(EACH_CORE) --shape all $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) --shape all $(ARGS)
 
 check: setup  ## formatting, lint, types, layers, generated files: changes nothing
 	$(BIN)/ruff format --check .

@@ -113,7 +113,7 @@ def _machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "processor": found[1] if found else platform.processor(),
         "memory_gib": round(int(memory[1]) / 1024**2) if memory else None,
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
     }
 
 

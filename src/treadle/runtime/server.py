@@ -173,6 +173,8 @@ class Runtime:
             self._side.stop_firing()
         if self.working is not None:
             await self.working.drain()
+        if self._side is not None:
+            await self._side.fired()
         self.services.streams.break_all()
 
     async def stop(self) -> None:

@@ -12,7 +12,7 @@ _STOP_SECONDS = 5.0
 
 
 class Side:
-    """``start``, then ``stop_firing`` when the server begins to drain, and ``stop`` once its runs have ended.
+    """``start``, then ``stop_firing`` and ``fired`` when the server drains, and ``stop`` once its runs have ended.
 
     Their last webhooks are still sent. Each may be called again."""
 
@@ -31,6 +31,11 @@ class Side:
 
     def stop_firing(self) -> None:
         self._schedule.stop()
+
+    async def fired(self) -> None:
+        """Returns when nothing is being fired any more."""
+        if self._lives:
+            await asyncio.wait(self._lives[1:], timeout=_STOP_SECONDS)
 
     async def stop(self) -> None:
         self._schedule.stop()
