@@ -28,7 +28,8 @@ def publish(document: Mapping[str, Any]) -> None:
 
 def with_table(page: str, document: Mapping[str, Any]) -> str:
     """The page with the result between its marks. Raises ValueError if it has none."""
-    shown = f"{_BEGIN}{document['table']}\n{', '.join(report.made_on(document))}. `{document['command']}`\n{_END}"
+    made_on = ", ".join(report.made_on(document))
+    shown = f"{_BEGIN}{document['table']}\n{made_on[0].upper()}{made_on[1:]}: `{document['command']}`\n{_END}"
     found, count = re.subn(f"{_BEGIN}.*?{_END}", lambda _: shown, page, flags=re.DOTALL)
     if count != 1:
         raise ValueError(f"the page must have {_BEGIN.strip()} and {_END.strip()} once")
