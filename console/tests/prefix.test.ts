@@ -32,7 +32,8 @@ async function strippingProxy(upstream: string): Promise<http.Server> {
       return;
     }
     const { hostname, port } = new URL(upstream);
-    const target = { hostname, port, method: request.method, headers: request.headers };
+    // A connection for each: one that is kept may be closed by the server just as it is used again.
+    const target = { hostname, port, method: request.method, headers: request.headers, agent: false };
     const passed = http.request({ ...target, path: request.url?.slice("/tools/treadle".length) }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
@@ -63,12 +64,18 @@ async function walk(page: Page, console: string): Promise<void> {
   expect(page.url()).toBe(`${console}/server`);
 }
 
+/** Nothing is on its way any more that the end of a server would cut off. */
+async function leave(page: Page): Promise<void> {
+  await page.goto("about:blank");
+}
+
 test("everything works under the prefix of the project", async ({ page }) => {
   const config = await project({ mount_prefix: "/agents/api" });
   const server = await Server.start({ config });
   try {
     await walk(page, `${server.url}/agents/api/console`);
   } finally {
+    await leave(page);
     await server.remove();
     await rm(path.dirname(config), { recursive: true });
   }
@@ -85,6 +92,7 @@ test("everything works behind a proxy that takes a prefix off", async ({ page, s
     await page.getByRole("tab", { name: "Overview" }).waitFor();
     expect(page.url()).toBe(`${console}/server`);
   } finally {
+    await leave(page);
     proxy.closeAllConnections();
     proxy.close();
   }
