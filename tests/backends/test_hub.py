@@ -293,6 +293,27 @@ def test_who_waits_for_an_end_that_came_before_finds_it_in_the_log(joined: int) 
     asyncio.run(asyncio.wait_for(main(), 10))
 
 
+def test_who_waits_for_the_end_passes_over_nothing_that_it_has_read_and_not_looked_at() -> None:
+    async def main() -> None:
+        hub, log = Hub(), Log()
+        log.chunks = [Chunk(seq, [Event(1, "custom", "", b"." * 50_000)]) for seq in (1, 2, 3)]
+        log.reach = 3
+        follower = hub.follow("r", 0, log.read, NEVER)
+        await follower.end(0.0)
+        hub.published("r", log.commit(1))
+        for _ in range(4):
+            await follower.end(0.0)
+        assert follower.cursor == 4
+        hub.interrupted()
+        log.commit(1, "end")
+        while not follower.ended:
+            await follower.end(0.0)
+        assert follower.cursor == 5
+        follower.close()
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+
+
 def test_what_was_told_of_and_then_removed_unheard_is_looked_for_once() -> None:
     async def main() -> None:
         hub, log = Hub(), Log()

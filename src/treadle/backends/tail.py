@@ -295,11 +295,12 @@ class TailFollower:
     async def end(self, timeout: float | None = None) -> None:
         tail = self._tail
         assert tail is not None, "the follower is closed"
+        newest = None if self._page or self._is_stale() else tail.newest()
         if (last := tail.over()) is not None:
             self.cursor, self.ended = last, True
         elif tail.gone:
             self.ended = True
-        elif (newest := tail.newest()) is None or self._is_stale():
+        elif newest is None:
             await self.read(timeout)  # from the log: what it holds may be the end
         else:
             self.cursor = max(self.cursor, newest)
