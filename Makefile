@@ -7,8 +7,8 @@ BIN  := $(VENV)/bin
 DONE := $(VENV)/.setup-done
 AGAINST_VENV := .venv-langgraph-dev
 AGAINST_DONE := $(AGAINST_VENV)/.setup-done
-# A file at a time in each of two processes a core, since much of a test is waiting, in the order of tests/conftest.py.
-SPREAD := -n $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN)) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# A file at a time in each of three processes for two cores, since much of a test is waiting, in the order of tests/conftest.py.
+SPREAD := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) '*' 3 / 2 '|' 1) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 JS   := tests/js/node_modules/.package-lock.json
 
 # The console is built where Node is; without it everything else works.
