@@ -131,11 +131,18 @@ def test_a_result_is_put_between_the_marks_of_a_page():
         publish.with_table("no marks", document)
 
 
-def test_the_readme_shows_the_result_that_is_kept():
+def test_the_pages_show_the_published_result():
     document = json.loads(publish.RESULT.read_text())
     assert document["other"] == "langgraph dev"
-    assert publish.with_table(publish.README.read_text(), document) == publish.README.read_text()
+    page, readme = publish.PAGE.read_text(), publish.README.read_text()
+    assert publish.with_table(page, document) == page
+    assert publish.with_highlights(readme, document) == readme
     assert publish.RESULT.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_readme_shows_each_highlighted_row_once():
+    readme = publish.README.read_text()
+    assert [readme.count(f"| {title} |") for title in publish.HIGHLIGHTS] == [1] * len(publish.HIGHLIGHTS)
 
 
 def test_the_load_generator_is_shown_where_it_took_the_most():
