@@ -25,10 +25,11 @@ SETTINGS = """\
 
 # Settings
 
-Set each one as a flag of `treadle serve` and `treadle dev`, or as an environment variable; the flag wins. `treadle worker`
-accepts the settings that apply to a worker. Secrets have no flag, because other users of the machine can read a command line;
-for the same reason, put a URL that contains a password in the environment. Secrets and such URLs are never shown or logged.
-A value of the wrong type or out of range stops the server at once with the name of the setting.
+Set each one as a flag of `treadle serve` and `treadle dev`, or as an environment variable; the flag wins.
+`treadle worker` accepts the settings that apply to a worker. Secrets have no flag, because other users of the machine
+can read a command line; for the same reason, put a URL that contains a password in the environment. Secrets and such
+URLs are never shown or logged. A value of the wrong type or out of range stops the server at once with the name of the
+setting.
 
 | setting | flag | environment variable | default | description |
 |---|---|---|---|---|
@@ -40,8 +41,8 @@ ERRORS = """\
 
 # Errors
 
-Every error response is one JSON object: `detail` for people, `code` for programs, and data such as the `field` that is wrong.
-The Python client raises one exception class per kind of error, all importable from `treadle`.
+Every error response is one JSON object: `detail` for people, `code` for programs, and data such as the `field` that is
+wrong. The Python client raises one exception class per kind of error, all importable from `treadle`.
 
 | status | code | exception |
 |---|---|---|
@@ -59,9 +60,9 @@ METRICS = """\
 
 # Metrics
 
-`GET /metrics` answers in the Prometheus text format; `GET /metrics?format=json` answers one JSON object with the names of the
-official server. Counters (`_total`) start at 0 with the process; gauges show the current content of the database. Scraping is
-cheap: rows are counted at most once a minute, and recording an event costs nothing extra.
+`GET /metrics` answers in the Prometheus text format; `GET /metrics?format=json` answers one JSON object with the names
+of the official server. Counters (`_total`) start at 0 with the process; gauges show the current content of the
+database. Scraping is cheap: rows are counted at most once a minute, and recording an event costs nothing extra.
 
 | metric | type | labels | description |
 |---|---|---|---|
