@@ -12,8 +12,8 @@ from typing import LiteralString
 import psycopg
 
 from treadle.backends import open_backend
-from treadle.backends.postgres_schema import migrate
-from treadle.ports import Backend
+from treadle.backends.engine.postgres_schema import migrate
+from treadle.ports.backend import Backend
 
 SCHEMA: LiteralString = "treadle_costs_claims"
 DEPTHS = (1_000, 10_000, 100_000)

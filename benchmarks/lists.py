@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.server import Serving, serving
 from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.engine.sqlite import SqliteEngine
 
 SIZES = ((100, 1_000), (100_000, 1_000_000))
 """Threads and runs: the size that is compared with, and the one that is measured."""

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from address import address
 
-from treadle import (
-    Client,
-    DebugEvent,
-    MessagesEvent,
-    MetadataEvent,
-    StreamEvent,
-    UpdatesEvent,
-    ValuesEvent,
-)
+from treadle import Client, DebugEvent, MessagesEvent, MetadataEvent, StreamEvent, UpdatesEvent, ValuesEvent
 
 
 def main(url: str) -> None:

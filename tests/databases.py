@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from services import PostgresServer, RedisServer, ServiceMissing
-from treadle.backends.postgres_schema import migrate
+from treadle.backends.engine.postgres_schema import migrate
 
 _KEPT = 4
 # What refers to others was made after them, and goes first.

@@ -28,7 +28,7 @@ PROGRAM = (sys.executable, "-m", "treadle.cli")
 _START_SECONDS = 60.0
 _LARGEST = 1024 * 1024
 _IMPORTED = (
-    *("treadle.runtime", "treadle.backends.postgres", "treadle.backends.relay_redis", "redis.asyncio"),
+    *("treadle.runtime", "treadle.backends.engine.postgres", "treadle.backends.live.relay_redis", "redis.asyncio"),
     *("langgraph.graph", "langchain_core.language_models", "uvloop", "uvicorn.protocols.http.httptools_impl"),
 )
 """What programs come to import sooner or later, beside what each of them imports at once."""

@@ -14,8 +14,8 @@ import httpx
 import shapes
 from running import GOLDEN, QUICK, Running
 from transport import StreamingTransport
-from treadle.graph.load import load_config, load_graphs
-from treadle.graph.storage import storage_config
+from treadle.project.load import load_config, load_graphs
+from treadle.project.storage import storage_config
 from treadle.runtime import Runtime
 
 

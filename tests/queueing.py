@@ -7,12 +7,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from treadle.backends.engine import Engine
-from treadle.backends.hub import Hub
-from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
+from treadle.backends.engine.jobs import Engine
+from treadle.backends.live.hub import Hub
+from treadle.backends.tables.log import SqlEventLog
+from treadle.backends.tables.queue import SqlQueue
+from treadle.backends.tables.transaction import SqlRecords
 from treadle.errors import LeaseLost
 from treadle.model import RunStatus
-from treadle.ports import DEFAULT_LIMITS, Lease, Limits, NewRun, Outcome, Transaction
+from treadle.ports.queue import DEFAULT_LIMITS, Lease, Limits, Outcome
+from treadle.ports.records import NewRun, Transaction
 
 T = TypeVar("T")
 SECOND = 1_000_000

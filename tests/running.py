@@ -18,7 +18,8 @@ import uvicorn
 
 import shapes
 from transport import StreamingTransport
-from treadle.graph.load import Graphs, load_config, load_graphs
+from treadle.graph.graphs import Graphs
+from treadle.project.load import load_config, load_graphs
 from treadle.runtime import Runtime, listen
 
 GOLDEN = Path(__file__).parent / "graphs"

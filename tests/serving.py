@@ -13,7 +13,8 @@ import httpx
 
 import shapes
 from transport import StreamingTransport
-from treadle.graph.load import Graphs, load_config, load_graphs
+from treadle.graph.graphs import Graphs
+from treadle.project.load import load_config, load_graphs
 from treadle.runtime import Runtime
 
 GRAPHS = Path(__file__).parent / "graphs"

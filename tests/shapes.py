@@ -20,11 +20,12 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from databases import give_back, lend_schema, redis_url
 from treadle.backends.clock import SystemClock
-from treadle.backends.dialect import postgres
-from treadle.backends.engine import Engine, Work
-from treadle.backends.postgres import PostgresEngine
-from treadle.backends.sqlite import SqliteEngine
-from treadle.ports import Clock
+from treadle.backends.engine.connection import Work
+from treadle.backends.engine.dialect import postgres
+from treadle.backends.engine.jobs import Engine
+from treadle.backends.engine.postgres import PostgresEngine
+from treadle.backends.engine.sqlite import SqliteEngine
+from treadle.ports.clock import Clock
 from treadle.settings import Settings
 
 T = TypeVar("T")

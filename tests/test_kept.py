@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from treadle.backends.conversations import Conversations
+from treadle.backends.checkpoints.messages import Conversations
 from treadle.graph.encode import Encoder
-from treadle.kept import Kept
+from treadle.message_cache import Kept
 
 
 class Making:

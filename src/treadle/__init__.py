@@ -37,7 +37,8 @@ from treadle.model import (
     ThreadState,
     ThreadStatus,
 )
-from treadle.overview import FoundRun, Page, ServerState
+from treadle.run_search import FoundRun, Page
+from treadle.server_state import ServerState
 
 if TYPE_CHECKING:
     from treadle.client import (

@@ -14,9 +14,9 @@ import httpx
 
 import shapes
 from transport import StreamingTransport
-from treadle.graph.auth import auth_config
-from treadle.graph.load import load_config, load_graphs
-from treadle.ports import Clock
+from treadle.ports.clock import Clock
+from treadle.project.auth import auth_config
+from treadle.project.load import load_config, load_graphs
 from treadle.runtime import Runtime
 
 PROJECT = Path(__file__).parent / "project"

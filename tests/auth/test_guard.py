@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth.serving_users import Users, ok, serving_users
+from treadle.auth.filters import checked, equalities, permits
+from treadle.auth.guard import GuardedRecords, GuardedTransaction, Scope, internally, within
 from treadle.backends import open_sqlite
 from treadle.backends.clock import SystemClock
-from treadle.filters import checked, equalities, permits
-from treadle.graph.auth import User
-from treadle.ports import Transaction
-from treadle.queries import AssistantQuery, CronQuery, ThreadQuery
-from treadle.service.access import GuardedRecords, GuardedTransaction, Scope, internally, within
+from treadle.graph.user import User
+from treadle.ports.queries import AssistantQuery, CronQuery, ThreadQuery
+from treadle.ports.records import Transaction
 
 
 def verbs(cls: type) -> set[str]:

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from auth.serving_users import Users, ok, running, serving_users, until
-from treadle.http.access import PUBLIC
 from treadle.http.app import operations
+from treadle.http.gate import PUBLIC
 
 UNKNOWN = "01890a5d-ac96-774b-bcce-b302099a8057"
 

@@ -15,8 +15,8 @@ from crons.serving import SetClock
 from server import Server
 from transport import StreamingTransport
 from treadle.errors import ConfigError
-from treadle.graph.auth import auth_config
-from treadle.graph.load import load_config, load_graphs
+from treadle.project.auth import auth_config
+from treadle.project.load import load_config, load_graphs
 
 OPEN = """
 @auth.authenticate

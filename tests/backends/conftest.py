@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import shapes
-from treadle.backends.engine import Engine
+from treadle.backends.engine.jobs import Engine
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from treadle.backends.engine import Engine
-from treadle.ports import Lease
+from treadle.backends.engine.jobs import Engine
+from treadle.ports.queue import Lease
 
 _THREAD = """
 INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata) VALUES (?, 0, 0, 0, '{}')

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from server import until
-from treadle.backends.relay import ClusterHub, FallbackRelay, Relay
-from treadle.backends.relay_postgres import PostgresRelay
-from treadle.backends.relay_redis import RedisRelay
-from treadle.backends.tail import TailFollower
+from treadle.backends.live.relay import ClusterHub, FallbackRelay, Relay
+from treadle.backends.live.relay_postgres import PostgresRelay
+from treadle.backends.live.relay_redis import RedisRelay
+from treadle.backends.live.tail import TailFollower
 from treadle.model import Event
-from treadle.reading import Chunk
+from treadle.ports.log import Chunk
 
 SECONDS = 20.0
 NEVER = 1e9

@@ -12,15 +12,15 @@ import pytest
 
 from databases import give_back, lend_schema
 from treadle.backends.clock import SystemClock
-from treadle.backends.engine import Engine
-from treadle.backends.hub import Hub
-from treadle.backends.postgres import PostgresEngine
-from treadle.backends.queue import SqlRecords
-from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.engine.jobs import Engine
+from treadle.backends.engine.postgres import PostgresEngine
+from treadle.backends.engine.sqlite import SqliteEngine
+from treadle.backends.live.hub import Hub
+from treadle.backends.tables.transaction import SqlRecords
 from treadle.errors import TreadleError
 from treadle.model import Assistant
-from treadle.ports import Transaction
-from treadle.queries import AssistantQuery, RunQuery, ThreadQuery
+from treadle.ports.queries import AssistantQuery, RunQuery, ThreadQuery
+from treadle.ports.records import Transaction
 
 NAMES = ["a", "B", "ä", "Ä", "z", "Z", "_", "ß", "ẞ", "İ", "i", "I", "é", "e\u0301", "日本", "😀", "", "%", "a_b", "ﬀ"]
 MANY: list[Any] = [

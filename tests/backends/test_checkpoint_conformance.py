@@ -10,8 +10,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.conformance.capabilities import Capability
 
-from treadle.backends.checkpoints import SqlCheckpointer
-from treadle.backends.engine import Engine
+from treadle.backends.checkpoints.saver import SqlCheckpointer
+from treadle.backends.engine.jobs import Engine
 
 
 @pytest.mark.parametrize("eager", [False, True], ids=["waiting", "eager"])

@@ -16,8 +16,8 @@ from langgraph.graph.message import add_messages
 from langgraph.types import Command, Send, interrupt
 
 from backends.leases import begin, tables
-from treadle.backends.checkpoints import SqlCheckpointer, delete_runs_checkpoints
-from treadle.backends.engine import Engine
+from treadle.backends.checkpoints.saver import SqlCheckpointer, delete_runs_checkpoints
+from treadle.backends.engine.jobs import Engine
 
 DURABILITIES = ["sync", "async", "exit"]
 LARGE = "x" * 1000

@@ -14,8 +14,8 @@ from langgraph.checkpoint.serde.types import ERROR, INTERRUPT, RESUME, SCHEDULED
 
 import shapes
 from backends.leases import begin, tables
-from treadle.backends.checkpoints import SqlCheckpointer, delete_runs_checkpoints
-from treadle.ports import Lease
+from treadle.backends.checkpoints.saver import SqlCheckpointer, delete_runs_checkpoints
+from treadle.ports.queue import Lease
 
 THREADS, NAMESPACES, CHANNELS = ("t1", "t2"), ("", "sub:1"), ("a", "b", "c")
 values = st.one_of(

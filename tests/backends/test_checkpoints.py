@@ -20,7 +20,7 @@ from langgraph.checkpoint.serde.types import INTERRUPT, RESUME
 
 import shapes
 from backends.leases import begin, tables, take_over
-from treadle.backends.checkpoints import (
+from treadle.backends.checkpoints.saver import (
     SqlCheckpointer,
     copy_thread_checkpoints,
     delete_loose_writes,
@@ -28,8 +28,8 @@ from treadle.backends.checkpoints import (
     delete_thread_checkpoints,
     has_checkpoints,
 )
-from treadle.backends.engine import Engine
-from treadle.backends.postgres import PostgresEngine
+from treadle.backends.engine.jobs import Engine
+from treadle.backends.engine.postgres import PostgresEngine
 from treadle.errors import LeaseLost, UnprocessableError
 
 LARGE = "x" * 2000
@@ -484,10 +484,10 @@ _CHILD = """
 import itertools, sys
 from pathlib import Path
 from backends.test_checkpoints import LARGE, at, checkpoint
-from treadle.backends.checkpoints import SqlCheckpointer
+from treadle.backends.checkpoints.saver import SqlCheckpointer
 from treadle.backends.clock import SystemClock
-from treadle.backends.postgres import PostgresEngine
-from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.engine.postgres import PostgresEngine
+from treadle.backends.engine.sqlite import SqliteEngine
 
 _, path, url = sys.argv
 engine = PostgresEngine(url) if url else SqliteEngine(Path(path), clock=SystemClock())

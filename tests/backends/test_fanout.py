@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from backends.relay_peers import NEVER, Log
-from treadle.backends.fanout import FEW, Fanout
-from treadle.backends.hub import Hub
-from treadle.reading import Chunk
+from treadle.backends.live.fanout import FEW, Fanout
+from treadle.backends.live.hub import Hub
+from treadle.ports.log import Chunk
 
 
 class Pages(Log):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from treadle.backends.hints import (
+from treadle.backends.live.hints import (
     Appended,
     Cancel,
     Cut,
@@ -23,7 +23,7 @@ from treadle.backends.hints import (
     size,
     without_events,
 )
-from treadle.backends.relay_postgres import channel, payloads
+from treadle.backends.live.relay_postgres import channel, payloads
 
 ids = st.sampled_from(["a", "b", "c"])
 hints = st.lists(

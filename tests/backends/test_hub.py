@@ -12,10 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from treadle.backends.hub import Hub
-from treadle.backends.tail import Tail, TailFollower
+from treadle.backends.live.hub import Hub
+from treadle.backends.live.tail import Tail, TailFollower
 from treadle.model import Event
-from treadle.reading import Chunk
+from treadle.ports.log import Chunk
 
 T = TypeVar("T")
 NEVER = 1e9

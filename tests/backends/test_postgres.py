@@ -17,11 +17,11 @@ from langgraph.checkpoint.base.id import uuid6
 from backends.leases import begin, tables
 from databases import drop_schema, fresh_schema
 from services import PostgresServer
-from treadle.backends import postgres
-from treadle.backends.checkpoints import SqlCheckpointer
-from treadle.backends.engine import Connection
-from treadle.backends.postgres import PostgresEngine
-from treadle.backends.postgres_connection import PostgresConnection
+from treadle.backends.checkpoints.saver import SqlCheckpointer
+from treadle.backends.engine import postgres
+from treadle.backends.engine.connection import Connection
+from treadle.backends.engine.postgres import PostgresEngine
+from treadle.backends.engine.postgres_connection import PostgresConnection
 from treadle.errors import ConflictError, UnprocessableError
 
 SECONDS = 30

@@ -17,11 +17,11 @@ import redis
 from backends import relay_peers
 from backends.relay_peers import NEVER, RELAYS, SECONDS, Both, Log, Peer, read_all
 from services import PostgresServer, RedisServer, free_port
-from treadle.backends.relay import ClusterHub
-from treadle.backends.relay_link import Link, delay
-from treadle.backends.relay_postgres import PostgresRelay
-from treadle.backends.relay_redis import RedisRelay
-from treadle.reading import Chunk
+from treadle.backends.live.relay import ClusterHub
+from treadle.backends.live.relay_link import Link, delay
+from treadle.backends.live.relay_postgres import PostgresRelay
+from treadle.backends.live.relay_redis import RedisRelay
+from treadle.ports.log import Chunk
 
 NAMES = iter(range(1_000_000))
 

@@ -12,16 +12,19 @@ from hypothesis import settings as chosen
 from hypothesis import strategies as st
 
 import shapes
-from treadle import filters
-from treadle.backends import rows, run_rows
+from treadle.auth import filters
 from treadle.backends.clock import SystemClock
-from treadle.backends.engine import Connection, Engine
-from treadle.backends.hub import Hub
-from treadle.backends.sql import SqlTransaction
-from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.engine.connection import Connection
+from treadle.backends.engine.jobs import Engine
+from treadle.backends.engine.sqlite import SqliteEngine
+from treadle.backends.live.hub import Hub
+from treadle.backends.tables import rows
+from treadle.backends.tables import run_search as run_rows
+from treadle.backends.tables.transaction import SqlTransaction
 from treadle.model import ACTIVE, RUN_STATUSES
-from treadle.overview import FoundRun
-from treadle.queries import RunsQuery
+from treadle.ports.queries import RunsQuery
+from treadle.run_search import FoundRun
+from treadle.times import from_microseconds
 
 NOW = 2_000_000_000
 ASSISTANTS = ("a", "b", "never")
@@ -127,7 +130,7 @@ def expected(made: list[dict[str, Any]], query: RunsQuery) -> list[str]:
 
 
 def matches(run_id: str, run: dict[str, Any], query: RunsQuery) -> bool:
-    at = rows.moment(run["created_at"])
+    at = from_microseconds(run["created_at"])
     thread = of_thread(run["thread_id"])
     return (
         not (run["temporary"] and run["status"] not in ACTIVE)
@@ -207,7 +210,7 @@ def test_what_a_run_says(engine: Engine) -> None:
     pending, running, ended, never_started = engine.snapshot(work)
     assert (pending.duration_seconds, pending.blocked_by) == (None, "key")
     assert (running.duration_seconds, running.worker_id, running.finished_at) == (10.0, "w", None)
-    assert (ended.duration_seconds, ended.finished_at) == (2.5, rows.moment(3_500_000))
+    assert (ended.duration_seconds, ended.finished_at) == (2.5, from_microseconds(3_500_000))
     assert (never_started.duration_seconds, never_started.started_at) == (None, None)
 
 
@@ -217,7 +220,7 @@ PLAIN: list[dict[str, Any]] = [
     {"statuses": ["error", "timeout"], "ascending": True},
     {"assistant_id": "a"},
     {"assistant_id": "a", "statuses": ["success"], "after": (5, 5)},
-    {"created_after": rows.moment(1), "created_before": rows.moment(9), "after": (5, 5)},
+    {"created_after": from_microseconds(1), "created_before": from_microseconds(9), "after": (5, 5)},
 ]
 
 

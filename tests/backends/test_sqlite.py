@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treadle.backends.clock import SystemClock
-from treadle.backends.engine import Connection, Work
-from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.engine.connection import Connection, Work
+from treadle.backends.engine.sqlite import SqliteEngine
 
 SECONDS = 20
 Kind = Literal["writes", "refuses", "fails"]

@@ -22,8 +22,8 @@ from langgraph.store.base import (
 from langgraph.store.memory import InMemoryStore
 
 import shapes
-from treadle.backends.engine import Engine
-from treadle.backends.store import SqlStore
+from treadle.backends.engine.jobs import Engine
+from treadle.backends.store.store import SqlStore
 
 MINUTE = 60_000_000
 

@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import shapes
-from treadle import filters
+from treadle.auth import filters
 from treadle.backends.clock import SystemClock
-from treadle.backends.engine import Engine
-from treadle.backends.hub import Hub
-from treadle.backends.queue import SqlRecords
-from treadle.backends.sqlite import SqliteEngine, contains
-from treadle.backends.thread_search import _FEW  # pyright: ignore[reportPrivateUsage]
-from treadle.ports import Transaction
-from treadle.queries import ThreadQuery
+from treadle.backends.engine.jobs import Engine
+from treadle.backends.engine.sqlite import SqliteEngine, contains
+from treadle.backends.live.hub import Hub
+from treadle.backends.tables.thread_search import _FEW  # pyright: ignore[reportPrivateUsage]
+from treadle.backends.tables.transaction import SqlRecords
+from treadle.ports.queries import ThreadQuery
+from treadle.ports.records import Transaction
 
 SORTS = ("created_at", "updated_at", "state_updated_at", "status", "thread_id")
 VALUES: list[Any] = [
@@ -159,7 +159,7 @@ class Explaining:
 @pytest.mark.parametrize("many", [False, True])
 def test_every_search_goes_through_an_index(many: bool, tmp_path: Path) -> None:
     """No search reads rows of threads that it does not show, unless few are sorted or what it asks is in no index."""
-    from treadle.backends.thread_search import ThreadSearchVerbs
+    from treadle.backends.tables.thread_search import ThreadSearchVerbs
 
     engine = SqliteEngine(tmp_path / "db", clock=SystemClock())
     searches = itertools.product(SORTS, (None, "idle"), ({}, {"graph_id": "g"}, {"graph_id": "g", "owner": "ann"}))

@@ -13,10 +13,11 @@ import httpx
 import shapes
 from running import GOLDEN, QUICK, Running, graphs_of
 from transport import StreamingTransport
-from treadle.graph.storage import StorageConfig
-from treadle.ports import Backend, Clock
+from treadle.ports.backend import Backend
+from treadle.ports.clock import Clock
+from treadle.project.storage import StorageConfig
 from treadle.runtime import Runtime, WorkerRuntime
-from treadle.runtime.storage import open_storage
+from treadle.runtime.backend import open_storage
 
 Use = Callable[["Cluster"], Awaitable[None]]
 

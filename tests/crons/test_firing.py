@@ -11,8 +11,8 @@ import pytest
 import shapes
 from crons.serving import SetClock, eventually, fired, running, runs_of, serve
 from running import Running
-from treadle.backends.hub import Hub
-from treadle.backends.queue import SqlRecords
+from treadle.backends.live.hub import Hub
+from treadle.backends.tables.transaction import SqlRecords
 from treadle.service.crons import Crons
 from treadle.service.runs import Runs
 from webhooks.receiver import Receiver

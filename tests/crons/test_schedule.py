@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from treadle.errors import UnprocessableError
-from treadle.service.schedule import next_run
+from treadle.service.cron_times import next_run
 
 BERLIN = "Europe/Berlin"
 NEW_YORK = "America/New_York"

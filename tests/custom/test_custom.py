@@ -19,9 +19,9 @@ from auth.serving_users import PROJECT
 from server import Server
 from transport import StreamingTransport
 from treadle.errors import ConfigError
-from treadle.graph.auth import auth_config
-from treadle.graph.load import load_config, load_graphs
-from treadle.http.custom import http_config
+from treadle.project.auth import auth_config
+from treadle.project.http import http_config
+from treadle.project.load import load_config, load_graphs
 from treadle.runtime import Runtime
 
 STARLETTE = """

@@ -15,8 +15,8 @@ import shapes
 from faults.api import Api, Listener, attempts, check_log, rows, without_rows_of
 from faults.gates import Gates
 from server import Server, ServerDied, until
-from treadle.backends.hub import Hub
-from treadle.backends.queue import SqlQueue
+from treadle.backends.live.hub import Hub
+from treadle.backends.tables.queue import SqlQueue
 from treadle.sse import Frame
 
 Start = Callable[..., Api]

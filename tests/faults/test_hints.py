@@ -15,10 +15,10 @@ import pytest
 import shapes
 from faults.api import Api, check_log, without_rows_of
 from faults.gates import Gates
-from treadle.backends.hub import Hub
-from treadle.backends.queue import SqlRecords
+from treadle.backends.live.hub import Hub
+from treadle.backends.tables.transaction import SqlRecords
 from treadle.model import CancelAction
-from treadle.ports import NewRun, Transaction
+from treadle.ports.records import NewRun, Transaction
 
 Start = Callable[..., Api]
 

@@ -18,11 +18,12 @@ import shapes
 from faults.api import Api, Listener, attempts, check_log
 from faults.gates import Gates
 from server import until
-from treadle.backends.engine import Engine
-from treadle.backends.hub import Hub
-from treadle.backends.queue import SqlEventLog, SqlQueue
+from treadle.backends.engine.jobs import Engine
+from treadle.backends.live.hub import Hub
+from treadle.backends.tables.log import SqlEventLog
+from treadle.backends.tables.queue import SqlQueue
 from treadle.model import Event
-from treadle.ports import Claim, Outcome
+from treadle.ports.queue import Claim, Outcome
 
 Start = Callable[..., Api]
 

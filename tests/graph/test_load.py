@@ -13,7 +13,8 @@ import pytest
 from langgraph.pregel import Pregel
 
 from treadle.errors import ConfigError
-from treadle.graph.load import GraphImportError, LoadedGraph, load_config, load_graphs
+from treadle.graph.graphs import LoadedGraph
+from treadle.project.load import GraphImportError, load_config, load_graphs
 
 GRAPH = """
 from typing import TypedDict

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from treadle.graph.loop import GraphThread, SameLoop, blocked_on
+from treadle.loops import GraphThread, SameLoop, blocked_on
 
 
 async def _where() -> tuple[int, asyncio.AbstractEventLoop]:

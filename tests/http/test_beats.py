@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from treadle.http.beats import Beats
+from treadle.http.heartbeats import Beats
 
 EVERY = 0.08
 

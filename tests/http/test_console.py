@@ -18,8 +18,8 @@ from auth.serving_users import Users, serving_users
 from serving import Served, serving
 from transport import StreamingTransport
 from treadle.http import console
-from treadle.http.custom import Prefixed
 from treadle.http.routing import on_http_error
+from treadle.http.user_app import Prefixed
 
 INDEX = """<!doctype html><base href="/console/" /><meta property="csp-nonce" nonce="" />
 <script src="./assets/a-1.js"></script>"""

@@ -14,7 +14,7 @@ import pytest
 import shapes
 from keeping import Ahead, keeping
 from running import Running, serve_for
-from treadle.http.server import shown
+from treadle.http.routes.server import shown
 from treadle.settings import Settings
 
 KEYS = [

@@ -17,7 +17,7 @@ import uvicorn
 from serving import Served, served, serving
 from treadle.http import openapi
 from treadle.http.app import operations
-from treadle.http.system import SHOWN_SETTINGS
+from treadle.http.routes.system import SHOWN_SETTINGS
 from treadle.settings import Settings
 
 TABLE = operations()

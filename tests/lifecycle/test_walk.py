@@ -23,12 +23,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from langgraph.checkpoint.base import Checkpoint, empty_checkpoint
 
 import shapes
-from treadle.backends.checkpoints import SqlCheckpointer
-from treadle.backends.hub import Hub
-from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
+from treadle.backends.checkpoints.saver import SqlCheckpointer
+from treadle.backends.live.hub import Hub
+from treadle.backends.tables.log import SqlEventLog
+from treadle.backends.tables.queue import SqlQueue
+from treadle.backends.tables.transaction import SqlRecords
 from treadle.errors import LeaseLost
 from treadle.model import ACTIVE, RUN_ARROWS, CancelAction, Event, RunStatus, ThreadStatus
-from treadle.ports import Claim, Lease, NewRun, Outcome, Transaction
+from treadle.ports.queue import Claim, Lease, Outcome
+from treadle.ports.records import NewRun, Transaction
 
 T = TypeVar("T")
 

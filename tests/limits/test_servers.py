@@ -13,7 +13,7 @@ import shapes
 from keeping import Ahead, keeping, project_with
 from running import Running, frames
 from treadle.errors import ConfigError
-from treadle.graph.load import load_config
+from treadle.project.load import load_config
 
 SLEEPER = {"assistant_id": "sleeper", "input": {"delay": 30}}
 

@@ -10,7 +10,7 @@ import pytest
 
 import shapes
 from queueing import Clock, Queueing
-from treadle.ports import Limits, Outcome
+from treadle.ports.queue import Limits, Outcome
 
 _RUNNING = """
 SELECT (SELECT count(*) FROM runs WHERE status = 'running' AND graph_id = 'slow'),

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import shapes
 from queueing import SECOND, Clock, Queueing
-from treadle.ports import Lease, Limits
+from treadle.ports.queue import Lease, Limits
 
 ENDINGS = ("finish", "finish", "finish", "roll back", "release")
 picks = st.integers(0, 1000)

@@ -11,9 +11,9 @@ import pytest
 
 from keeping import keeping, project_with
 from treadle.errors import ConfigError
-from treadle.graph.load import GraphImportError, load_config, load_graphs
-from treadle.graph.storage import StorageConfig, storage_config
 from treadle.model import ThreadTTL
+from treadle.project.load import GraphImportError, load_config, load_graphs
+from treadle.project.storage import StorageConfig, storage_config
 
 PROJECT = Path(__file__).parent / "project"
 

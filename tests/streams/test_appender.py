@@ -9,10 +9,13 @@ from pathlib import Path
 
 import shapes
 from treadle.backends.clock import SystemClock
-from treadle.backends.hub import Hub
-from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
-from treadle.ports import Lease, NewRun, Outcome, Transaction
-from treadle.reading import Chunk
+from treadle.backends.live.hub import Hub
+from treadle.backends.tables.log import SqlEventLog
+from treadle.backends.tables.queue import SqlQueue
+from treadle.backends.tables.transaction import SqlRecords
+from treadle.ports.log import Chunk
+from treadle.ports.queue import Lease, Outcome
+from treadle.ports.records import NewRun, Transaction
 from treadle.worker.attempt import Appender
 
 MIB = 1024 * 1024

@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
 import shapes
-from treadle.backends.hub import Hub
-from treadle.backends.queue import SqlEventLog, SqlQueue, SqlRecords
-from treadle.backends.tail import Tail, TailFollower
+from treadle.backends.live.hub import Hub
+from treadle.backends.live.tail import Tail, TailFollower
+from treadle.backends.tables.log import SqlEventLog
+from treadle.backends.tables.queue import SqlQueue
+from treadle.backends.tables.transaction import SqlRecords
 from treadle.model import Event
-from treadle.ports import Lease, NewRun, Outcome, Transaction
-from treadle.reading import Chunk
+from treadle.ports.log import Chunk
+from treadle.ports.queue import Lease, Outcome
+from treadle.ports.records import NewRun, Transaction
 
 T = TypeVar("T")
 

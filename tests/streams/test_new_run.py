@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from treadle.backends.hub import Hub
+from treadle.backends.live.hub import Hub
 from treadle.model import Event
-from treadle.reading import Chunk
+from treadle.ports.log import Chunk
 
 
 def chunk(first: int, *modes: str) -> Chunk:

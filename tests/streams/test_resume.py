@@ -10,7 +10,7 @@ import pytest
 
 import shapes
 from running import Frame, Running, frames, running, serve_for
-from treadle.backends.engine import Connection
+from treadle.backends.engine.connection import Connection
 
 PROJECT = Path(__file__).parent / "project"
 MODES = ["custom", "values"]

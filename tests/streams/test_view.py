@@ -10,7 +10,7 @@ import pytest
 
 from treadle.http.sse import EventReading, Streams, Terms, View
 from treadle.model import Event
-from treadle.reading import Chunk
+from treadle.ports.log import Chunk
 
 EVENTS = (
     Event(1000, "metadata", "", b'{"run_id":"r","attempt":2,"tags":["a"]}'),

@@ -15,9 +15,9 @@ import pytest
 
 from databases import drop_schema, fresh_schema
 from running import Running, running, serve_for
-from treadle.backends import postgres_schema
 from treadle.backends.clock import SystemClock
-from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.engine import postgres_schema
+from treadle.backends.engine.sqlite import SqliteEngine
 from treadle.errors import TreadleError
 
 RELEASES = Path(__file__).parent / "releases"

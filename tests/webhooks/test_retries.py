@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from running import Running, serve_for
 from treadle.errors import ConfigError
-from treadle.outbox import Delivery
+from treadle.ports.deliveries import Delivery
 from treadle.settings import Settings
-from treadle.worker.post import Answer, TargetRefused
-from treadle.worker.webhook import Signer, judge, pause
+from treadle.webhooks.courier import Signer, judge, pause
+from treadle.webhooks.post import Answer, TargetRefused
 from webhooks.receiver import Received, Receiver, in_turn
 
 QUICK = {"webhook_allow_private": True, "webhook_backoff_seconds": 0.02, "poll_seconds": 0.05}

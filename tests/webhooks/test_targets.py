@@ -21,10 +21,10 @@ from starlette.routing import Route
 
 from running import Running, serve_for
 from treadle.errors import ConfigError
-from treadle.graph.load import load_config
-from treadle.graph.webhooks import WebhookConfig, webhook_config
-from treadle.service.webhooks import Targets, address_of
-from treadle.worker.post import Address, Answer, LocalPost, NetworkPost, TargetRefused
+from treadle.project.load import load_config
+from treadle.project.webhooks import WebhookConfig, webhook_config
+from treadle.webhooks.post import Address, Answer, LocalPost, NetworkPost, TargetRefused
+from treadle.webhooks.targets import Targets, address_of
 from webhooks.receiver import Receiver
 
 LOOPBACK = "Webhook host blocked: loopback IP range"

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from treadle.model import Assistant, RunCreate, Thread
-from treadle.ports import NewRun
+from treadle.ports.records import NewRun
 from treadle.service.request import Requested, assemble
 
 NOW = 1_700_000_000_000_000

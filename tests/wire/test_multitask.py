@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from treadle.model import MultitaskStrategy
-from treadle.ports import ActiveRun
+from treadle.ports.records import ActiveRun
 from treadle.service.multitask import Decision, decide
 
 RUNNING = ActiveRun("r", "running", None)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from langgraph.store.base import IndexConfig, TTLConfig
 
+from treadle.backends.assemble import assemble
 from treadle.backends.clock import SystemClock
-from treadle.backends.hub import Hub
-from treadle.backends.parts import assemble
-from treadle.backends.sqlite import SqliteEngine
+from treadle.backends.engine.sqlite import SqliteEngine
+from treadle.backends.live.hub import Hub
 from treadle.errors import ConfigError
-from treadle.ports import Backend, Clock
+from treadle.ports.backend import Backend
+from treadle.ports.clock import Clock
 
 _POLL_SECONDS = 30.0
 
@@ -36,7 +37,7 @@ def open_backend(
     if not database_url:
         return open_sqlite(data / "treadle.sqlite3", clock=clock or SystemClock(), index=index, ttl=ttl)
     # Loaded where it is used: an embedded server starts sooner without a driver.
-    from treadle.backends.cluster import open_postgres
+    from treadle.backends.open_cluster import open_postgres
 
     return open_postgres(database_url, redis_url=redis_url, clock=clock, index=index, ttl=ttl, serves=serves)
 

@@ -91,8 +91,8 @@ def _tracing(settings: Settings, config: Path) -> Iterator[Finding]:
 
 
 def _project(settings: Settings, config: Path) -> Iterator[Finding]:
-    from treadle.graph.load import load_config, load_graphs
-    from treadle.graph.storage import storage_config
+    from treadle.project.load import load_config, load_graphs
+    from treadle.project.storage import storage_config
 
     try:
         project = load_config(config)

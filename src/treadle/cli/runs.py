@@ -15,7 +15,7 @@ from treadle.cli import app, report
 from treadle.cli.connect import connected
 from treadle.cli.live import LiveView
 from treadle.model import RUN_STATUSES
-from treadle.overview import FoundRun
+from treadle.run_search import FoundRun
 
 if TYPE_CHECKING:
     from treadle.client import Client

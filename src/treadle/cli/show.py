@@ -24,14 +24,7 @@ from treadle.cli.live import LiveView, text_of
 from treadle.cli.process import EMBEDDED, ServerDied, ServerProcess, free_port
 from treadle.client import Client
 from treadle.client.calls import EVENTS_HEADER, FROM_START
-from treadle.client.events import (
-    EndEvent,
-    EventDecoder,
-    MessagesTupleEvent,
-    MetadataEvent,
-    StreamEvent,
-    UpdatesEvent,
-)
+from treadle.client.events import EndEvent, EventDecoder, MessagesTupleEvent, MetadataEvent, StreamEvent, UpdatesEvent
 from treadle.errors import TreadleError
 from treadle.http.console import is_built
 from treadle.model import JSON, StreamMode

@@ -26,7 +26,7 @@ import orjson
 from langchain_core.messages import BaseMessage
 from langgraph.types import Send
 
-from treadle.kept import Kept, is_conversation
+from treadle.message_cache import Kept, is_conversation
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY
 

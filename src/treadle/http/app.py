@@ -11,9 +11,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from treadle.http import (
+from treadle.http import console
+from treadle.http.routes import (
     assistants,
-    console,
     crons,
     metrics,
     run_search,
@@ -25,8 +25,8 @@ from treadle.http import (
     threads,
     webhooks,
 )
-from treadle.http.custom import Prefixed, cors, has_cors, joined
 from treadle.http.routing import Operation, Services, on_http_error, routes
+from treadle.http.user_app import Prefixed, cors, has_cors, joined
 from treadle.settings import Settings
 
 __all__ = ["Services", "build", "operations"]
@@ -47,7 +47,7 @@ def operations() -> list[Operation]:
 def build(services: Services, settings: Settings) -> ASGIApp:
     """The application over ``services``. It starts and stops nothing: the composition root does."""
     http = services.http
-    table = [operation for operation in operations() if http.serves(operation)]
+    table = [operation for operation in operations() if http.serves(tag=operation.tag, path=operation.path)]
     ours = [*routes(table, services), *(console.routes() if settings.console else ())]
     if http.app is None:
         app = _plain(table, ours)

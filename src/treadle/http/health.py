@@ -12,11 +12,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from treadle.errors import APIError
-from treadle.http import metrics
 from treadle.http.responses import json_response
+from treadle.http.routes import metrics
+from treadle.http.routes.system import Ok
 from treadle.http.routing import on_http_error
-from treadle.http.system import Ok
-from treadle.usage import Statistics
+from treadle.ports.statistics import Statistics
 
 
 def build(statistics: Statistics, *, slots: int) -> ASGIApp:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from treadle.http.access import PUBLIC
+from treadle.http.gate import PUBLIC
 from treadle.http.routing import Operation, Parameter
 from treadle.model import JSON
 

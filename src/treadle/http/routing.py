@@ -15,21 +15,22 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from treadle.http.access import PUBLIC, Access, Gate
-from treadle.http.custom import HttpConfig
+from treadle.auth.guard import within
+from treadle.http.gate import PUBLIC, Access, Gate
 from treadle.http.responses import error_response
 from treadle.http.sse import Streams
-from treadle.ports import Clock, EventLog
-from treadle.service.access import within
+from treadle.ports.clock import Clock
+from treadle.ports.log import EventLog
+from treadle.ports.statistics import Statistics
+from treadle.project.http import HttpConfig
 from treadle.service.assistants import Assistants
 from treadle.service.crons import Crons
 from treadle.service.run_search import RunSearches
 from treadle.service.runs import Runs
 from treadle.service.store import Store
 from treadle.service.threads import Threads
-from treadle.service.webhooks import Webhooks
 from treadle.settings import Settings
-from treadle.usage import Statistics
+from treadle.webhooks.deliveries import Webhooks
 
 Requests = Counter[tuple[str, str, int]]
 """How many requests were answered, by method, path of the route table and status."""

@@ -15,9 +15,9 @@ from msgspec import structs
 from starlette.types import Receive, Scope, Send
 
 from treadle import sse
-from treadle.http.beats import Beats
+from treadle.http.heartbeats import Beats
 from treadle.model import Event
-from treadle.reading import Chunk, Follower
+from treadle.ports.log import Chunk, Follower
 
 STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",

@@ -12,7 +12,7 @@ from typing import TypeVar
 import psycopg
 import structlog
 
-from treadle.backends import postgres_schema as schema
+from treadle.backends.engine import postgres_schema as schema
 from treadle.errors import TreadleError
 from treadle.settings import Settings
 

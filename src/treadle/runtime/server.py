@@ -10,22 +10,25 @@ from pathlib import Path
 import structlog
 from starlette.types import ASGIApp
 
-from treadle.graph.auth import AuthConfig, UserAuth, auth_config
-from treadle.graph.calls import GraphCalls
-from treadle.graph.load import Graphs, load_config, load_graphs
-from treadle.graph.loop import GraphThread, SameLoop
-from treadle.graph.storage import StorageConfig, storage_config
-from treadle.graph.webhooks import WebhookConfig, webhook_config
+from treadle.auth.guard import GuardedRecords, internally
+from treadle.auth.handlers import UserAuth
+from treadle.graph.api import GraphCalls
+from treadle.graph.graphs import Graphs
 from treadle.http import console
-from treadle.http.access import Gate
 from treadle.http.app import Services, build
-from treadle.http.custom import HttpConfig, Lifespan, http_config
+from treadle.http.gate import Gate
 from treadle.http.sse import Streams
-from treadle.ports import Clock
+from treadle.http.user_app import Lifespan
+from treadle.loops import GraphThread, SameLoop
+from treadle.ports.clock import Clock
+from treadle.project.auth import AuthConfig, auth_config
+from treadle.project.http import HttpConfig, http_config
+from treadle.project.load import load_config, load_graphs
+from treadle.project.storage import StorageConfig, storage_config
+from treadle.project.webhooks import WebhookConfig, webhook_config
+from treadle.runtime.backend import chores, open_storage
+from treadle.runtime.executor import Working
 from treadle.runtime.process import Web, configure_logging, listen, live
-from treadle.runtime.storage import chores, open_storage
-from treadle.runtime.working import Working
-from treadle.service.access import GuardedRecords, internally
 from treadle.service.admission import Admission
 from treadle.service.assistants import Assistants
 from treadle.service.crons import Crons
@@ -33,13 +36,14 @@ from treadle.service.run_search import RunSearches
 from treadle.service.runs import Runs
 from treadle.service.store import Store
 from treadle.service.threads import Threads
-from treadle.service.webhooks import Targets, Webhooks
 from treadle.settings import Settings
-from treadle.worker.post import LocalPost, NetworkPost, Resolver
-from treadle.worker.schedule import Schedule
-from treadle.worker.side import Side
+from treadle.webhooks.courier import Courier, Means, Signer
+from treadle.webhooks.deliveries import Webhooks
+from treadle.webhooks.post import LocalPost, NetworkPost, Resolver
+from treadle.webhooks.targets import Targets
+from treadle.worker.background import Side
+from treadle.worker.cron_loop import Schedule
 from treadle.worker.sweep import Sweeper
-from treadle.worker.webhook import Courier, Means, Signer
 
 logger = structlog.get_logger("treadle")
 

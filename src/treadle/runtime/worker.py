@@ -10,13 +10,14 @@ from pathlib import Path
 import structlog
 
 from treadle.errors import ConfigError
-from treadle.graph.load import Graphs, load_config, load_graphs
-from treadle.graph.loop import GraphThread, SameLoop
-from treadle.graph.storage import StorageConfig, storage_config
+from treadle.graph.graphs import Graphs
 from treadle.http import health
+from treadle.loops import GraphThread, SameLoop
+from treadle.project.load import load_config, load_graphs
+from treadle.project.storage import StorageConfig, storage_config
+from treadle.runtime.backend import chores, open_storage
+from treadle.runtime.executor import Working
 from treadle.runtime.process import Web, configure_logging, listen, live
-from treadle.runtime.storage import chores, open_storage
-from treadle.runtime.working import Working
 from treadle.settings import Settings
 from treadle.worker.sweep import Sweeper
 

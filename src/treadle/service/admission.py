@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from treadle.errors import RateLimitError
-from treadle.ports import Transaction
+from treadle.ports.records import Transaction
 
 _RECOUNT_SECONDS = 1.0
 _LONGEST_SECONDS = 30

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from treadle.errors import BadRequestError, ConflictError, NotFoundError
+from treadle.ids import system_id
 from treadle.model import (
     JSON,
     Assistant,
@@ -18,24 +19,19 @@ from treadle.model import (
     AssistantVersions,
     RunConfig,
 )
-from treadle.ports import Clock, Records, Transaction
-from treadle.queries import AssistantQuery, ThreadQuery
-from treadle.service.bounds import limit_of, offset_of
+from treadle.ports.clock import Clock
+from treadle.ports.queries import AssistantQuery, ThreadQuery
+from treadle.ports.records import Records, Transaction
 from treadle.service.graphs import GraphCalls, invalid_assistant, require
-from treadle.service.times import moment
+from treadle.service.paging import limit_of, offset_of
+from treadle.times import from_microseconds
 
-SYSTEM_NAMESPACE = uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 UNTITLED = "Untitled"
 
 _BOTH = (
     "Cannot specify both configurable and context: they mirror each other."
     " Give context alone, or config.configurable alone."
 )
-
-
-def system_id(graph_id: str) -> str:
-    """The id of the assistant that every graph has."""
-    return str(uuid.uuid5(SYSTEM_NAMESPACE, graph_id))
 
 
 def mirrored(config: RunConfig | None, context: JSON | None) -> tuple[JSON, JSON]:
@@ -139,7 +135,7 @@ class Assistants:
         def work(tx: Transaction) -> Assistant:
             if old := tx.assistant(new_id):
                 return _kept(old, request)
-            created = moment(tx.now)
+            created = from_microseconds(tx.now)
             new = Assistant(
                 assistant_id=new_id,
                 graph_id=graph_id,
@@ -167,7 +163,9 @@ class Assistants:
             tx.lock_assistant(assistant_id)
             current = _existing(tx, assistant_id)
             version = max(v.version for v in [current, *tx.assistant_versions(assistant_id)]) + 1
-            new = msgspec.structs.replace(_patched(current, request), version=version, updated_at=moment(tx.now))
+            new = msgspec.structs.replace(
+                _patched(current, request), version=version, updated_at=from_microseconds(tx.now)
+            )
             tx.put_assistant(new)
             return new
 
@@ -213,7 +211,9 @@ class Assistants:
             current = _existing(tx, assistant_id)
             for old in tx.assistant_versions(assistant_id):
                 if old.version == version:
-                    new = msgspec.structs.replace(old, created_at=current.created_at, updated_at=moment(tx.now))
+                    new = msgspec.structs.replace(
+                        old, created_at=current.created_at, updated_at=from_microseconds(tx.now)
+                    )
                     tx.put_assistant(new)
                     return new
             raise NotFoundError(f"Version {version} not found for assistant {assistant_id}")
@@ -254,8 +254,8 @@ def _system(graph_id: str, now: int) -> Assistant:
         context={},
         metadata={"created_by": "system"},
         name=graph_id,
-        created_at=moment(now),
-        updated_at=moment(now),
+        created_at=from_microseconds(now),
+        updated_at=from_microseconds(now),
         version=1,
     )
 

@@ -10,18 +10,19 @@ import msgspec
 import structlog
 from msgspec import UNSET, to_builtins
 
+from treadle.auth.guard import Requester, requester
 from treadle.errors import APIError, BadRequestError, NotFoundError, UnprocessableError
+from treadle.ids import uuid7
 from treadle.model import JSON, Cron, CronCreate, CronPatch, CronSearch, RunCreate
-from treadle.ports import Clock, Records, Transaction
-from treadle.queries import CronQuery
-from treadle.service.access import Requester, requester
+from treadle.ports.clock import Clock
+from treadle.ports.queries import CronQuery
+from treadle.ports.records import Records, Transaction
 from treadle.service.assistants import Assistants
-from treadle.service.bounds import limit_of, offset_of
-from treadle.service.identifiers import uuid7
+from treadle.service.cron_times import next_run
+from treadle.service.paging import limit_of, offset_of
 from treadle.service.request import Requested
 from treadle.service.runs import Runs
-from treadle.service.schedule import next_run
-from treadle.service.times import moment
+from treadle.times import from_microseconds
 
 logger = structlog.get_logger("treadle.crons")
 
@@ -59,7 +60,7 @@ class Crons:
             cron_id = uuid7(tx.now)
             if thread_id is not None and tx.thread(thread_id, values=False) is None:
                 raise NotFoundError(_THREAD_GONE.format(thread_id), thread_id=thread_id)
-            created = moment(tx.now)
+            created = from_microseconds(tx.now)
             cron = Cron(
                 cron_id=cron_id,
                 assistant_id=self._assistants.resolve(tx, request.assistant_id).assistant_id,
@@ -103,7 +104,7 @@ class Crons:
             old = tx.cron(cron_id)
             if old is None:
                 raise NotFoundError(f"Cron '{cron_id}' not found", cron_id=cron_id)
-            now = moment(tx.now)
+            now = from_microseconds(tx.now)
             new = _patched(old, request, given, now)
             self._runs.check(_request(new))
             # A change that has nothing to do with time must not lose a run that is due at this very moment.
@@ -165,7 +166,7 @@ class Crons:
         return await self._records.transact(work)
 
     def _fire(self, tx: Transaction, cron: Cron) -> None:
-        now = moment(tx.now)
+        now = from_microseconds(tx.now)
         if cron.end_time is None or now <= cron.end_time:
             try:
                 run = self._runs.insert(tx, cron.thread_id, _request(cron), _by(cron, tx.cron_requester(cron.cron_id)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from treadle.model import CancelAction, MultitaskStrategy
-from treadle.ports import ActiveRun
+from treadle.ports.records import ActiveRun
 
 
 class Decision(Struct, frozen=True):

@@ -9,11 +9,11 @@ import uuid
 
 from msgspec import Struct, structs, to_builtins
 
+from treadle.auth.guard import Requester
 from treadle.errors import BadRequestError, UnprocessableError
 from treadle.model import JSON, Assistant, Run, RunConfig, RunCreate, Thread
-from treadle.overview import FoundRun
-from treadle.ports import NewRun
-from treadle.service.access import Requester
+from treadle.ports.records import NewRun
+from treadle.run_search import FoundRun
 
 _FORK = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 

@@ -11,11 +11,11 @@ import msgspec
 
 from treadle.errors import UnprocessableError
 from treadle.model import RunStatus
-from treadle.overview import FoundRun, Page, RunFilter, RunSearch, RunSort
-from treadle.ports import Records
-from treadle.queries import RunsQuery
+from treadle.ports.queries import RunsQuery
+from treadle.ports.records import Records
+from treadle.run_search import FoundRun, Page, RunFilter, RunSearch, RunSort
 from treadle.service.assistants import Assistants
-from treadle.service.bounds import limit_of
+from treadle.service.paging import limit_of
 
 _FURTHEST = 2**63 - 1
 

@@ -10,25 +10,18 @@ import orjson
 from msgspec import structs, to_builtins
 
 from treadle.errors import ConflictError, NotFoundError, UnprocessableError
-from treadle.model import (
-    ACTIVE,
-    JSON,
-    CancelAction,
-    MultitaskStrategy,
-    Run,
-    RunCreate,
-    RunsCancel,
-    Thread,
-    ThreadTTL,
-)
-from treadle.ports import Clock, EventLog, Outcome, Records, Transaction
-from treadle.queries import RunQuery, RunsQuery
+from treadle.ids import uuid7
+from treadle.model import ACTIVE, JSON, CancelAction, MultitaskStrategy, Run, RunCreate, RunsCancel, Thread, ThreadTTL
+from treadle.ports.clock import Clock
+from treadle.ports.log import EventLog
+from treadle.ports.queries import RunQuery, RunsQuery
+from treadle.ports.queue import Outcome
+from treadle.ports.records import Records, Transaction
 from treadle.service.admission import Admission
 from treadle.service.assistants import Assistants
-from treadle.service.identifiers import uuid7
 from treadle.service.multitask import decide
 from treadle.service.request import Requested, again, assemble, check, thread_config
-from treadle.service.webhooks import Targets
+from treadle.webhooks.targets import Targets
 
 _BUSY = "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
 _OVER = "No matching runs to cancel. Please verify the thread ID and run IDs are correct, and the runs are not over."

@@ -9,8 +9,8 @@ from langgraph.store.base import NOT_PROVIDED, BaseStore, Item, SearchItem
 
 from treadle.errors import BadRequestError, UnprocessableError
 from treadle.model import JSON
-from treadle.ports import GraphLoop
-from treadle.service.bounds import limit_of, offset_of
+from treadle.ports.backend import GraphLoop
+from treadle.service.paging import limit_of, offset_of
 
 T = TypeVar("T")
 

@@ -11,6 +11,7 @@ import orjson
 from msgspec import structs
 
 from treadle.errors import BadRequestError, ConflictError, NotFoundError, UnavailableError, UnprocessableError
+from treadle.ids import uuid7
 from treadle.model import (
     JSON,
     CheckpointRef,
@@ -27,12 +28,12 @@ from treadle.model import (
     ThreadStateUpdate,
     ThreadTTL,
 )
-from treadle.ports import Clock, Records, Transaction
-from treadle.queries import ThreadQuery
-from treadle.service.bounds import limit_of, offset_of
+from treadle.ports.clock import Clock
+from treadle.ports.queries import ThreadQuery
+from treadle.ports.records import Records, Transaction
+from treadle.ports.statistics import ThreadStorage
 from treadle.service.graphs import GraphCalls
-from treadle.service.identifiers import uuid7
-from treadle.usage import ThreadStorage
+from treadle.service.paging import limit_of, offset_of
 
 _NO_GRAPH = (
     "Thread {thread_id!r} has no graph yet: no run was made on it."

@@ -10,7 +10,9 @@ import structlog
 
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction, Event
-from treadle.ports import Claim, Clock, EventLog, Lease
+from treadle.ports.clock import Clock
+from treadle.ports.log import EventLog
+from treadle.ports.queue import Claim, Lease
 
 logger = structlog.get_logger("treadle.worker")
 

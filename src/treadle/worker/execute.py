@@ -15,14 +15,17 @@ from langchain_core.runnables import RunnableConfig
 from msgspec import Struct
 
 from treadle.errors import DatabaseUnavailable, LeaseLost, TreadleError
-from treadle.graph.auth import USER, with_user
 from treadle.graph.encode import describe_error
+from treadle.graph.graphs import Graphs
 from treadle.graph.internals import AnyGraph
-from treadle.graph.load import Graphs
 from treadle.graph.repair import answer_cut_calls
 from treadle.graph.stream import Ask, Ending, settle_state, stream
+from treadle.graph.user import USER, with_user
 from treadle.model import JSON, Command
-from treadle.ports import Checkpoints, Clock, EventLog, Outcome, Queue, RunSaver
+from treadle.ports.backend import Checkpoints, RunSaver
+from treadle.ports.clock import Clock
+from treadle.ports.log import EventLog
+from treadle.ports.queue import Outcome, Queue
 from treadle.settings import Settings
 from treadle.worker.attempt import Appender, Attempt
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 import structlog
 
 from treadle.errors import LeaseLost
-from treadle.ports import Outcome
+from treadle.ports.queue import Outcome
 from treadle.worker.attempt import Attempt
 from treadle.worker.execute import Tools
 from treadle.worker.loop import Worker

@@ -10,7 +10,7 @@ import structlog
 
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction
-from treadle.ports import Wakeup, WorkerInfo
+from treadle.ports.queue import Wakeup, WorkerInfo
 from treadle.worker.attempt import Attempt
 from treadle.worker.execute import Tools, execute
 

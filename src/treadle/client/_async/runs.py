@@ -30,7 +30,7 @@ from treadle.client.events import C, EventDecoder, S, U
 from treadle.client.options import BatchItem, CallOptions, RunCreated, RunFilters, RunOptions
 from treadle.client.shapes import shape
 from treadle.model import JSON, CancelAction, Run, RunStatus, StreamMode
-from treadle.overview import FoundRun, Page, RunSort
+from treadle.run_search import FoundRun, Page, RunSort
 
 from .stream import AsyncEventStream
 from .transport import AsyncTransport, OnCreated

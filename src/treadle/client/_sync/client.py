@@ -12,7 +12,7 @@ import httpx
 from treadle.client.calls import call, decoded
 from treadle.client.options import CallOptions
 from treadle.client.retry import Retry
-from treadle.overview import ServerState
+from treadle.server_state import ServerState
 
 from .assistants import AssistantsClient
 from .runs import RunsClient

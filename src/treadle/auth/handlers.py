@@ -1,0 +1,159 @@
+"""The user's ``Auth`` object (langgraph_sdk.Auth): loaded from langgraph.json, and run on a loop of its own.
+
+Authentication names who asks. Authorization picks the most specific handler: resource and action, then the resource,
+then the action of any resource, then the global one; where none matches the request is accepted, as langgraph_sdk
+documents. A handler accepts (None, True), refuses (False) or gives a filter (treadle.filters).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar, cast
+
+import structlog
+from langgraph_sdk.auth.types import AuthContext
+
+from treadle.auth import filters
+from treadle.graph.user import User
+from treadle.loops import GraphThread, SameLoop, blocked_on
+from treadle.model import JSON
+from treadle.project.auth import PARAMETERS, AuthConfig, parameter_names
+
+T = TypeVar("T")
+
+logger = structlog.get_logger("treadle.auth")
+_OWN = ("identity", "display_name", "is_authenticated", "permissions")
+
+
+class Refused(Exception):
+    """The user's code refused a request, or could not answer: the status, detail and headers to answer with."""
+
+    def __init__(self, status: int, detail: Any, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{status}: {detail}")
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+class UserAuth:
+    """Asks the user's handlers, on a loop of their own, within ``seconds`` each. Start it, stop it; call it from the
+    serving loop. Raises Refused, and nothing else: what a handler gets wrong refuses the request."""
+
+    def __init__(self, config: AuthConfig, *, seconds: float, same_loop: bool = False) -> None:
+        self.openapi = config.openapi
+        self._auth = config.auth
+        self._seconds = seconds
+        self._loop = SameLoop() if same_loop else GraphThread("treadle-auth")
+        self._authenticate = cast("Callable[..., Any]", config.auth._authenticate_handler)  # pyright: ignore[reportPrivateUsage]
+        self.wants = frozenset(parameter_names(self._authenticate)) & PARAMETERS
+
+    def start(self) -> None:
+        self._loop.start()
+
+    def stop(self, timeout: float = 1.0) -> None:
+        self._loop.stop(timeout)
+
+    async def authenticate(self, given: Mapping[str, Any]) -> User:
+        """Who asks. ``given`` holds the PARAMETERS that the handler ``wants``."""
+        arguments = {name: given[name] for name in self.wants}
+        found = await self._bounded(_called(self._authenticate, arguments), "authenticate")
+        return _user_of(found)
+
+    async def authorize(self, user: User, resource: str, action: str, value: JSON) -> JSON | None:
+        """The filter to apply, None for no filter. The handler may change ``value``."""
+        handler = self._handler(resource, action)
+        if handler is None:
+            return None
+        context = AuthContext(
+            permissions=user.permissions,
+            user=cast("Any", user),
+            resource=cast("Any", resource),
+            action=cast("Any", action),
+        )
+        result = await self._bounded(handler(ctx=context, value=value), f"on.{resource}.{action}")
+        if result is None or result is True:
+            return None
+        if result is False:
+            raise Refused(403, "Forbidden")
+        try:
+            return filters.checked(result)
+        except ValueError as error:
+            logger.error("an auth handler gave something that is no filter", resource=resource, action=action)
+            raise Refused(500, "Internal server error") from error
+
+    def _handler(self, resource: str, action: str) -> Callable[..., Awaitable[Any]] | None:
+        handlers = self._auth._handlers  # pyright: ignore[reportPrivateUsage]
+        for key in ((resource, action), (resource, "*"), ("*", action)):
+            if found := handlers.get(key):
+                return found[-1]
+        found = self._auth._global_handlers  # pyright: ignore[reportPrivateUsage]
+        return found[-1] if found else None
+
+    async def _bounded(self, work: Awaitable[T], name: str) -> T:
+        timeout = asyncio.timeout(self._seconds)
+        try:
+            async with timeout:
+                return await self._loop.submit(work)
+        except Exception as error:
+            if isinstance(error, TimeoutError) and timeout.expired():
+                logger.error("an auth handler took too long", handler=name, at=blocked_on(self._loop.thread_id))
+                raise Refused(503, f"Authentication took longer than {self._seconds:g} seconds") from None
+            raise _refusal(error, name) from error
+
+
+async def _called(handler: Callable[..., Any], arguments: JSON) -> Any:
+    """A plain function may block: it gets a thread, so that others are not kept waiting."""
+    target = handler if inspect.isroutine(handler) else cast("Any", type(handler)).__call__
+    if inspect.iscoroutinefunction(target):
+        return await handler(**arguments)
+    result = await asyncio.to_thread(handler, **arguments)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _refusal(error: Exception, name: str) -> Refused:
+    """What the user's code raised, as an answer: an exception with a status says it, a failed assertion forbids."""
+    if isinstance(error, Refused):
+        return error
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int) and 300 <= status <= 599:
+        return Refused(status, getattr(error, "detail", None) or _phrase(status), getattr(error, "headers", None))
+    if isinstance(error, AssertionError):
+        return Refused(403, str(error) or "Forbidden")
+    logger.error("an auth handler failed", handler=name, exc_info=error)
+    return Refused(500, "Internal server error")
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "Refused"
+
+
+def _user_of(found: Any) -> User:
+    """A user from any form that a handler may give: text, a mapping, or an object with an identity."""
+    fields: JSON = {"identity": found} if isinstance(found, str) else {}
+    if isinstance(found, Mapping):
+        fields = dict(cast("Mapping[str, Any]", found))
+    elif not isinstance(found, str) and found is not None:
+        fields = _fields(found)
+    identity = fields.get("identity")
+    if found is None or identity == "" or fields.get("is_authenticated") is False:
+        raise Refused(401, "Unauthorized")
+    if not isinstance(identity, str):
+        logger.error("the authenticate handler gave no identity", user=type(found).__name__)
+        raise Refused(500, "Internal server error")
+    permissions = list(cast("Iterable[str]", fields.get("permissions") or ()))
+    defaults = {"display_name": identity, "is_authenticated": True}
+    return User({**defaults, **fields, "permissions": permissions})
+
+
+def _fields(found: Any) -> JSON:
+    """What an object says of itself: as a mapping, as a model, in its attributes."""
+    fields: JSON = dict(getattr(found, "__dict__", {}))
+    if hasattr(found, "model_dump"):
+        fields |= found.model_dump()
+    elif hasattr(found, "__iter__") and hasattr(found, "__getitem__"):
+        fields |= {key: found[key] for key in found}
+    fields |= {name: getattr(found, name) for name in _OWN if hasattr(found, name)}
+    return {key: value for key, value in fields.items() if not key.startswith("_")}

@@ -1,0 +1,57 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from treadle.errors import LeaseLost
+from treadle.ports.queue import Lease
+
+T = TypeVar("T")
+
+
+Row = tuple[Any, ...]
+
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+class Cursor(Protocol):
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchmany(self, size: int, /) -> list[Any]: ...
+    def fetchall(self) -> list[Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def close(self) -> None: ...
+
+
+class Connection(Protocol):
+    """A connection inside a transaction. Parameters are ``?``, ``?1`` or ``:name``. ``finds_metadata``: whether threads
+    are found by what their metadata contain without a look at each.
+
+    ``lock_*`` in a transaction that writes: from here to its end no other one changes the thread (its runs, their
+    events and checkpoints included) or the assistant. In one that reads they do nothing."""
+
+    finds_metadata: bool
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Cursor: ...
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> object: ...
+    def lock_thread(self, thread_id: str) -> None: ...
+    def lock_thread_of(self, run_id: str) -> None: ...
+    def lock_assistant(self, assistant_id: str) -> None: ...
+
+
+Work = Callable[[Connection], T]
+
+
+# A run that has a worker is running. Said so, no index of running runs tempts a planner away from the one row.
+_HOLD = "SELECT 1 FROM runs WHERE run_id = ? AND attempt = ? AND worker_id IS NOT NULL"
+
+
+def hold(conn: Connection, lease: Lease) -> None:
+    """Raises LeaseLost unless ``lease`` is the current attempt of a running run. The fence of every write of a run."""
+    conn.lock_thread(lease.thread_id)
+    if conn.execute(_HOLD, (lease.run_id, lease.attempt)).fetchone() is None:
+        raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")

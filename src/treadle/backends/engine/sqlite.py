@@ -1,0 +1,322 @@
+"""The SQLite engine: one writer thread that commits jobs in groups, and a read connection for every reading thread.
+
+A job is a plain function over the connection. The writer takes whatever jobs are waiting, runs them inside one
+transaction, commits once, tells (``tell``) and only then resolves the futures: so a single fsync serves every run of
+the moment, and nothing is told that is not durable. Jobs run in the order they were given. When one raises that has
+changed something, all are undone and run again, each in a savepoint of its own.
+
+While the disk takes no writes, jobs with a key (those of runs) wait for it; the others fail with DatabaseUnavailable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from treadle.auth import filters
+from treadle.backends.engine.connection import Connection, Work
+from treadle.backends.engine.jobs import EngineClosed, Job, Submitting, deliver
+from treadle.errors import DatabaseUnavailable, TreadleError
+from treadle.ports.clock import Clock
+
+T = TypeVar("T")
+
+_GROUP = 256
+_READERS = 4
+_PAUSE_SECONDS = 0.2
+"""Between two tries to write what waits for a disk that takes no writes."""
+_DISK = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+}
+"""What may pass without anybody changing the statement; the low byte of SQLite's extended codes."""
+
+
+class SqliteConnection(sqlite3.Connection):
+    """Of the one writer, whose transactions are serial: whatever it touches is locked."""
+
+    finds_metadata = False
+
+    def lock_thread(self, thread_id: str) -> None: ...
+    def lock_thread_of(self, run_id: str) -> None: ...
+    def lock_assistant(self, assistant_id: str) -> None: ...
+
+
+class SqliteEngine(Submitting):
+    """Opens (and migrates) the file at once; ``start`` starts the writer, ``close`` commits what is queued and ends.
+
+    ``commits`` and ``jobs`` count what the writer has done."""
+
+    kind: Literal["sqlite", "postgres"] = "sqlite"
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        self.path = path
+        self.clock = clock
+        self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._told: list[Callable[[], None]] = []
+        self._local = threading.local()
+        self._connections: list[SqliteConnection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self.commits = 0
+        self.jobs = 0
+        self._writer = self._connect()
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        self._writer.execute("PRAGMA synchronous = FULL")
+        self._writer.execute("PRAGMA foreign_keys = ON")
+        self._writer.execute("PRAGMA wal_autocheckpoint = 4000")
+        self._writer.execute("PRAGMA journal_size_limit = 67108864")
+        migrate(self._writer)
+        self._thread = threading.Thread(target=self._write_jobs, name="treadle-writer", daemon=True)
+        self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="treadle-reader")
+
+    def start(self) -> None:
+        if not self._thread.is_alive() and not self._closed:
+            self._thread.start()
+
+    def close(self) -> None:
+        """Idempotent. Jobs given before are committed; later ones are refused."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._jobs.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+        self._pool.shutdown()
+        for connection in self._connections:
+            connection.close()
+
+    def tell(self, callback: Callable[[], None]) -> None:
+        self._told.append(callback)
+
+    # reading
+
+    def reader(self) -> SqliteConnection:
+        """This thread's own read connection; outside ``read`` each statement sees what is committed."""
+        connection: SqliteConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    async def read(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.snapshot, work)
+
+    async def _here(self, work: Work[T]) -> T:
+        return work(self.reader())
+
+    def glance(self, work: Work[T]) -> Awaitable[T]:
+        # A statement by an index is cheaper here than the hop to another thread.
+        return self._here(work)
+
+    def snapshot(self, work: Work[T]) -> T:
+        connection = self.reader()
+        with _disk_told():
+            connection.execute("BEGIN")
+            try:
+                return work(connection)
+            finally:
+                connection.execute("COMMIT")
+
+    def steady_seconds(self) -> float:
+        return float("inf")
+
+    def sizes(self, conn: Connection) -> dict[str, int]:
+        files = {"database": self.path, "wal": self.path.with_name(f"{self.path.name}-wal")}
+        return {name: file.stat().st_size if file.exists() else 0 for name, file in files.items()}
+
+    def rows(self, conn: Connection, table: str) -> int:
+        return conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+    def version(self, conn: Connection) -> str:
+        return sqlite3.sqlite_version
+
+    # inside
+
+    def _connect(self) -> SqliteConnection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=10.0,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+            factory=SqliteConnection,
+        )
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cache_size = -16384")
+        connection.create_function("greatest", 2, max, deterministic=True)
+        connection.create_function("json_contains", 2, _json_contains, deterministic=True)
+        connection.create_function("json_permits", 2, _json_permits, deterministic=True)
+        with self._lock:
+            self._connections.append(connection)
+        return connection
+
+    def _put(self, job: Job[Any]) -> None:
+        with self._lock:
+            if self._closed:
+                raise EngineClosed("the database is closed")
+            self._jobs.put(job)
+
+    def _write_jobs(self) -> None:
+        held: list[Job[Any]] = []
+        ending = False
+        while not ending:
+            group, ending = self._gather(held)
+            held = self._commit(group) if group else []
+        _refuse(held, EngineClosed("the database was closed before its disk took writes again"))
+
+    def _gather(self, held: list[Job[Any]]) -> tuple[list[Job[Any]], bool]:
+        """What is to be written next: what is still held, and what waits. The second value: no more will come."""
+        group = list(held)
+        try:
+            job = self._jobs.get(timeout=_PAUSE_SECONDS if held else None)
+            while job is not None:
+                group.append(job)
+                if len(group) >= _GROUP + len(held):
+                    return group, False
+                job = self._jobs.get_nowait()
+        except queue.Empty:
+            return group, False
+        return group, True
+
+    def _commit(self, group: list[Job[Any]]) -> list[Job[Any]]:
+        """Returns the jobs that wait for the disk: those of runs, when it took nothing."""
+        conn, held = self._writer, list[Job[Any]]()
+        self._told.clear()
+        try:
+            conn.execute("BEGIN IMMEDIATE")
+            if not all(map(self._run, group)):
+                conn.execute("ROLLBACK")
+                self._told.clear()
+                conn.execute("BEGIN IMMEDIATE")
+                for job in group:
+                    self._run_apart(job)
+            conn.execute("COMMIT")
+            self.commits += 1
+            self.jobs += len(group)
+        except BaseException as error:  # the whole group failed, and each waiter hears it, or waits on
+            with contextlib.suppress(sqlite3.Error):
+                conn.execute("ROLLBACK")
+            self._told.clear()
+            group, held = _sorted_out(group, error)
+        for callback in self._told:
+            callback()
+        deliver(group)
+        return held
+
+    def _run(self, job: Job[Any]) -> bool:
+        """Runs one job. False if it raised and left changes behind. Raises only if the whole transaction is lost."""
+        changes, mark = self._writer.total_changes, len(self._told)
+        job.error = None
+        try:
+            job.result = job.work(self._writer)
+        except BaseException as error:  # it belongs to whoever gave the job
+            if not self._writer.in_transaction or _is_of_disk(error):
+                raise
+            job.error = error
+            del self._told[mark:]
+            return self._writer.total_changes == changes
+        return True
+
+    def _run_apart(self, job: Job[Any]) -> None:
+        """``_run``, and what it left behind is undone."""
+        self._writer.execute("SAVEPOINT job")
+        if not self._run(job):
+            self._writer.execute("ROLLBACK TO job")
+        self._writer.execute("RELEASE job")
+
+
+def _is_of_disk(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK
+
+
+@contextlib.contextmanager
+def _disk_told() -> Generator[None]:
+    """Raises DatabaseUnavailable for what may pass."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if not _is_of_disk(error):
+            raise
+        raise DatabaseUnavailable(f"the database cannot be read now: {error}") from error
+
+
+def _sorted_out(group: list[Job[Any]], error: BaseException) -> tuple[list[Job[Any]], list[Job[Any]]]:
+    """Of a group that came to nothing: the jobs that have failed, and those that are to be run again."""
+    if not _is_of_disk(error):
+        _fail(group, error)
+        return group, []
+    failed = [job for job in group if job.key is None]
+    _fail(failed, DatabaseUnavailable(f"the database cannot be written now: {error}"))
+    return failed, [job for job in group if job.key is not None]
+
+
+def _fail(jobs: list[Job[Any]], error: BaseException) -> None:
+    for job in jobs:
+        job.error = job.error or error
+
+
+def _refuse(jobs: list[Job[Any]], error: BaseException) -> None:
+    _fail(jobs, error)
+    deliver(jobs)
+
+
+def migrate(conn: SqliteConnection) -> None:
+    """Brings the file to the newest schema; each migration is one transaction and is recorded in user_version."""
+    (version,) = conn.execute("PRAGMA user_version").fetchone()
+    scripts = sorted(
+        (item for item in resources.files("treadle.backends.migrations").iterdir() if item.name.endswith(".sql")),
+        key=lambda item: item.name,
+    )
+    if version > len(scripts):
+        raise TreadleError(f"the database has schema {version}, this treadle knows {len(scripts)}: upgrade treadle")
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        conn.executescript(f"BEGIN IMMEDIATE;\n{script.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _json_contains(document: str | None, part: str) -> bool:
+    """Containment as PostgreSQL's ``@>`` has it. What SQLite lacks."""
+    import msgspec
+
+    return document is not None and contains(msgspec.json.decode(document), msgspec.json.decode(part))
+
+
+def _json_permits(metadata: str | None, filters_json: str) -> bool:
+    """Whether the metadata passes all filters of a JSON array."""
+    import msgspec
+
+    return metadata is not None and filters.permits(msgspec.json.decode(filters_json), msgspec.json.decode(metadata))
+
+
+def contains(document: Any, part: Any) -> bool:
+    """Whether every key and element of ``part`` is found in ``document``, at every depth."""
+    if isinstance(part, dict):
+        return isinstance(document, dict) and all(
+            key in document and contains(document[key], value) for key, value in part.items()
+        )
+    if isinstance(part, list):
+        return isinstance(document, list) and all(any(contains(have, want) for have in document) for want in part)
+    return (type(document) is type(part) and document == part) or _same_number(document, part)
+
+
+def _same_number(left: Any, right: Any) -> bool:
+    numbers = (int, float)
+    return (
+        isinstance(left, numbers)
+        and isinstance(right, numbers)
+        and not isinstance(left, bool)
+        and not isinstance(right, bool)
+        and left == right
+    )

@@ -1,0 +1,210 @@
+"""What every relay over a server does: a thread that sends, a thread that listens, each with a connection of its own
+that is made again whenever it is lost."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+import structlog
+
+from treadle.backends.live.hints import Hint, Waiting
+from treadle.backends.live.relay import Ear
+
+logger = structlog.get_logger("treadle.relay")
+
+ANSWER_SECONDS = 3.0
+"""How long a server may take to answer before the connection counts as lost."""
+
+_TICK_SECONDS = 0.2
+_PING_SECONDS = 1.5
+_CLOSE_SECONDS = 4.0
+_BACKOFF_SECONDS = (0.05, 2.0)
+_STEADY_SECONDS = 1.0
+
+
+class Lost(Exception):
+    """The server did not answer, or not in time."""
+
+
+class Speaker(Protocol):
+    """A connection that sends. Its methods raise whatever its driver raises."""
+
+    def say(self, hints: Sequence[Hint]) -> None:
+        """Returns when the server has them."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Listener(Protocol):
+    """A connection whose subscription is live."""
+
+    def hear(self, seconds: float) -> Sequence[bytes] | None:
+        """The messages that came, waiting up to ``seconds`` for the first; None if the server gave no sign of life."""
+        ...
+
+    def ping(self) -> None:
+        """Asks for a sign of life, without waiting for it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Link(ABC):
+    """A relay over one server (relay.Relay). The codec is the subclass's: messages begin with ``name``."""
+
+    carries_events: ClassVar[bool]
+    server: ClassVar[str]
+
+    def __init__(self, decoder: msgspec.json.Decoder[list[Hint]] | msgspec.msgpack.Decoder[list[Hint]]) -> None:
+        self.name = secrets.token_hex(8).encode()
+        self.speaking = False
+        self._decoder = decoder
+        self._waiting = Waiting()
+        self._sending: list[Hint] = []
+        self._live = threading.Event()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    @abstractmethod
+    def _speaker(self) -> Speaker: ...
+
+    @abstractmethod
+    def _listener(self) -> Listener: ...
+
+    @property
+    def listening(self) -> bool:
+        return self._live.is_set()
+
+    def await_listening(self, seconds: float) -> bool:
+        return self._live.wait(seconds)
+
+    def start(self, ear: Ear) -> None:
+        if self._threads or self._stopping.is_set():
+            return
+        for work in (self._speak, self._listen):
+            name = f"treadle-{self.server}-{work.__name__[1:]}"
+            self._threads.append(threading.Thread(target=work, args=(ear,), name=name, daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._waiting.close()
+        for thread in self._threads:
+            thread.join(_CLOSE_SECONDS)
+
+    def send(self, hints: Iterable[Hint]) -> None:
+        self._waiting.put(hints)
+
+    # speaking
+
+    def _speak(self, ear: Ear) -> None:
+        attempts = _Attempts(f"{self.server} speaks", self._stopping)
+        while not self._stopping.is_set():
+            try:
+                with closing(self._speaker()) as speaker:
+                    self.speaking = True
+                    attempts.succeeded()
+                    self._say_all(speaker)
+            except Exception as error:  # any driver's, at any step: the thread must outlive it
+                self.speaking = False
+                self._divert(ear)
+                attempts.failed(error)
+        self.speaking = False
+        self._divert(ear)
+
+    def _say_all(self, speaker: Speaker) -> None:
+        while hints := self._waiting.take():
+            self._sending = hints
+            speaker.say(hints)
+            self._sending = []
+
+    def _divert(self, ear: Ear) -> None:
+        unsent, self._sending = [*self._sending, *self._waiting.drain()], []
+        if unsent and not ear.unsent(unsent):
+            self._waiting.put_back(unsent)
+
+    # listening
+
+    def _listen(self, ear: Ear) -> None:
+        attempts = _Attempts(f"{self.server} listens", self._stopping)
+        while not self._stopping.is_set():
+            try:
+                with closing(self._listener()) as listener:
+                    self._live.set()
+                    attempts.succeeded()
+                    self._supervised(ear.missed)
+                    self._hear_all(listener, ear)
+            except Exception as error:  # as above
+                was_live = self._live.is_set()
+                self._live.clear()
+                self._supervised(ear.lost, was_live)
+                attempts.failed(error)
+        self._live.clear()
+
+    def _hear_all(self, listener: Listener, ear: Ear) -> None:
+        heard_at, asked = time.monotonic(), False
+        while not self._stopping.is_set():
+            messages = listener.hear(_TICK_SECONDS)
+            silent = time.monotonic() - heard_at
+            if messages is not None:
+                heard_at, asked = time.monotonic(), False
+                self._pass_on(messages, ear)
+            elif silent > _PING_SECONDS + ANSWER_SECONDS:
+                raise Lost(f"nothing was heard for {silent:.1f} s")
+            elif silent > _PING_SECONDS and not asked:
+                listener.ping()
+                asked = True
+
+    def _pass_on(self, messages: Sequence[bytes], ear: Ear) -> None:
+        for message in messages:
+            if not message.startswith(self.name):
+                self._supervised(self._decode_for, ear, message)
+
+    def _decode_for(self, ear: Ear, message: bytes) -> None:
+        ear.heard(self._decoder.decode(memoryview(message)[len(self.name) :]))
+
+    def _supervised(self, work: Any, *arguments: Any) -> None:
+        try:
+            work(*arguments)
+        except Exception as error:  # a listener's own, or a message of a newer release's: the next may do
+            logger.warning("a hint was not taken", relay=self.server, error=repr(error))
+
+
+class _Attempts:
+    """Tells of the first failure after a success, and waits longer from one to the next."""
+
+    def __init__(self, what: str, stopping: threading.Event) -> None:
+        self._what = what
+        self._stopping = stopping
+        self._failures = 0
+        self._since = 0.0
+
+    def succeeded(self) -> None:
+        if self._failures:
+            logger.info("the relay is back", relay=self._what)
+        self._since = time.monotonic()
+
+    def failed(self, error: Exception) -> None:
+        if self._since and time.monotonic() - self._since > _STEADY_SECONDS:
+            self._failures = 0
+        if not self._failures:
+            logger.warning("the relay has lost its server", relay=self._what, error=str(error))
+        self._since = 0.0
+        self._stopping.wait(delay(self._failures) * random.uniform(0.5, 1.0))
+        self._failures += 1
+
+
+def delay(failures: int) -> float:
+    """Seconds to wait before the next attempt, at most."""
+    first, most = _BACKOFF_SECONDS
+    return min(most, first * 2 ** min(failures, 10))

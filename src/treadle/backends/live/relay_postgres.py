@@ -1,0 +1,158 @@
+"""Hints by PostgreSQL's LISTEN and NOTIFY: no more than its payloads hold, so events are told of and not carried.
+
+A notification is a small transaction of its own, after the commit it tells of: NOTIFY holds a lock of the whole server
+to the end of its transaction, and this one has nothing to write to disk.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import pq, sql
+
+from treadle.backends.live.hints import Hint, gathered, messages, of_logs, without_events
+from treadle.backends.live.relay_link import ANSWER_SECONDS, Link, Lost
+
+_PAYLOAD_BYTES = 7900
+_CHANNEL_BYTES = 63
+_STATEMENT_PAYLOADS = 64
+
+_CONNECT: dict[str, Any] = {
+    "autocommit": True,
+    "application_name": "treadle relay",
+    "connect_timeout": 3,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": int(ANSWER_SECONDS * 1000),
+}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class PostgresRelay(Link):
+    """``url`` must lead to a server or to a pool that keeps sessions. ``readers``: whether to hear of events."""
+
+    server = "postgres"
+    carries_events = False
+
+    def __init__(self, url: str, *, namespace: str, readers: bool = True) -> None:
+        super().__init__(msgspec.json.Decoder(list[Hint]))
+        self._url = url
+        self._control, self._logs = channel(namespace, "control"), channel(namespace, "logs")
+        self._heard = (self._control, self._logs) if readers else (self._control,)
+
+    def send(self, hints: Iterable[Hint]) -> None:
+        super().send(without_events(hints))
+
+    def _speaker(self) -> _Speaker:
+        return _Speaker(self._url, self.name, self._control, self._logs)
+
+    def _listener(self) -> _Listener:
+        return _Listener(self._url, self._heard)
+
+
+def channel(namespace: str, kind: str) -> str:
+    """A channel's name; of a long one its digest, as PostgreSQL takes 63 bytes."""
+    name = f"treadle:{namespace}:{kind}"
+    if len(name.encode()) <= _CHANNEL_BYTES:
+        return name
+    return "treadle:" + blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+def payloads(hints: Sequence[Hint], name: bytes) -> list[bytes]:
+    """The hints as JSON, after the name of who says them."""
+    groups = messages(hints, _PAYLOAD_BYTES - len(name), lambda hint: len(_encode(hint)) + 1)
+    return [name + _encode(group) for group in groups]
+
+
+class _Connection:
+    """A connection that nothing waits for without a bound: a server that is stopped, or cut off, would never answer."""
+
+    def __init__(self, url: str) -> None:
+        self._conn = psycopg.connect(url, **_CONNECT)
+        self._pgconn = self._conn.pgconn
+        self._readable = select.poll()
+        self._readable.register(self._pgconn.socket, select.POLLIN)
+
+    def close(self) -> None:
+        self._conn.close()
+
+    def _send(self, command: bytes, parameters: Sequence[bytes] = ()) -> None:
+        self._pgconn.send_query_params(command, parameters)
+        while self._pgconn.flush():
+            self._take_in(0.01)
+
+    def _take_in(self, seconds: float) -> bool:
+        """Reads what the server has sent, waiting up to ``seconds`` for it; whether there was anything."""
+        if not self._readable.poll(seconds * 1000):
+            return False
+        self._pgconn.consume_input()
+        return True
+
+    def _await_result(self) -> None:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while self._pgconn.is_busy():
+            if not self._take_in(ANSWER_SECONDS) and time.monotonic() > deadline:
+                raise Lost("the server does not answer")
+        self._take_results()
+
+    def _take_results(self) -> None:
+        while result := self._pgconn.get_result():
+            if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+                raise Lost(result.error_message.decode(errors="replace"))
+
+
+class _Speaker(_Connection):
+    def __init__(self, url: str, name: bytes, control: str, logs: str) -> None:
+        super().__init__(url)
+        self._name = name
+        self._control = control.encode()
+        self._logs = logs.encode()
+
+    def say(self, hints: Sequence[Hint]) -> None:
+        told = list(self._told(gathered(hints)))
+        for start in range(0, len(told), _STATEMENT_PAYLOADS):
+            self._notify(told[start : start + _STATEMENT_PAYLOADS])
+
+    def _told(self, hints: Sequence[Hint]) -> Iterator[tuple[bytes, bytes]]:
+        """``(channel, payload)``."""
+        for name, of_channel in ((self._control, False), (self._logs, True)):
+            for payload in payloads([hint for hint in hints if of_logs(hint) is of_channel], self._name):
+                yield name, payload
+
+    def _notify(self, told: Sequence[tuple[bytes, bytes]]) -> None:
+        calls = ", ".join(f"pg_notify(${2 * n + 1}, ${2 * n + 2})" for n in range(len(told)))
+        self._send(f"SELECT {calls}".encode(), [value for pair in told for value in pair])
+        self._await_result()
+
+
+class _Listener(_Connection):
+    def __init__(self, url: str, channels: Sequence[str]) -> None:
+        super().__init__(url)
+        self._asked = False
+        for name in channels:
+            self._conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(name)))
+
+    def hear(self, seconds: float) -> Sequence[bytes] | None:
+        if not self._take_in(seconds):
+            return None
+        if self._asked and not self._pgconn.is_busy():
+            self._asked = False
+            self._take_results()
+        return list(self._notified())
+
+    def _notified(self) -> Iterator[bytes]:
+        while notice := self._pgconn.notifies():
+            yield notice.extra
+
+    def ping(self) -> None:
+        self._asked = True
+        self._send(b"SELECT")

@@ -1,0 +1,401 @@
+"""The live tail of a run or thread, and its readers.
+
+Writers publish what they have just committed; a reader takes it from memory while it keeps up, and from the log when
+it does not. A lock guards the few fields that both touch. A tail never passes on what does not connect to what it has:
+it sends its readers to the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import TypeAlias
+
+from treadle.backends.live.fanout import FEW, Fanout
+from treadle.backends.live.shared_reads import NOTHING, Heard, Page, Pages
+from treadle.ports.log import Chunk
+
+_TOGETHER_BYTES = 64 * 1024
+"""How much of what a reader has yet to read it gets as one."""
+
+ReadLog = Callable[[str, int], Awaitable[tuple[Sequence[Chunk], bool]]]
+"""``(run id, after seq) -> (chunks, whether the run still exists)``; of a thread, whether its numbers reach as far as
+the reader's: if not, it is one made anew under the id."""
+
+_Parked: TypeAlias = "dict[Fanout, set[TailFollower]]"
+
+
+class Tail:
+    """The newest chunks of one run or thread that has readers: as many as fit into ``most_events`` and ``most_bytes``,
+    and one. ``leave`` takes a reader off; ``life`` tells a thread from an earlier one of its id.
+
+    What it holds is dense: a chunk that it has is ignored, one behind a gap makes it forget what came before."""
+
+    def __init__(self, most_events: int, most_bytes: int, *, leave: Callable[[], None] = lambda: None) -> None:
+        self._most_events = most_events
+        self._most_bytes = most_bytes
+        self.leave = leave
+        self.readers = 0
+        self.life = 0
+        self.gone = False
+        self.pages = Pages()
+        self._lock = threading.Lock()
+        self._chunks: deque[tuple[Chunk, int]] = deque()  # with their sizes
+        self._events = 0
+        self._bytes = 0
+        self._last = 0  # of the newest chunk it holds
+        self._told = 0  # seq up to which the log is said to reach
+        self._cleared = 0
+        # Seq up to which the log was seen to be complete while this tail was already listening.
+        self._floor: int | None = None
+        self._parked: _Parked = {}
+        self._patient: _Parked = {}  # those who wait for the end only
+        # What follows a cursor, as it was last asked for: readers that keep up ask for the same.
+        self._asked: tuple[int, Chunk] | None = None
+
+    def push(self, chunk: Chunk) -> None:
+        with self._lock:
+            parked = self._take(chunk)
+        _wake(parked)
+
+    def _take(self, chunk: Chunk) -> _Parked:
+        if self._chunks and chunk.first != self._last + 1:
+            if chunk.first <= self._last:
+                return self._hear_of(chunk.last)
+            self._forget()
+        size = chunk.size
+        self._chunks.append((chunk, size))
+        self._asked = None
+        self._last = chunk.last
+        self._count(chunk, size, 1)
+        while len(self._chunks) > 1 and (self._events > self._most_events or self._bytes > self._most_bytes):
+            self._count(*self._chunks.popleft(), -1)
+        return self._release(all=chunk.ends)
+
+    def behind(self, last: int) -> None:
+        """The log reaches to ``last``: readers that have less, and find no more here, read it."""
+        with self._lock:
+            parked = self._hear_of(last)
+        _wake(parked)
+
+    def _hear_of(self, last: int) -> _Parked:
+        if last <= self._reach():
+            return {}
+        self._told = last
+        return self._release()
+
+    def _release(self, *, all: bool = True) -> _Parked:
+        """The readers that wait, who are to be woken once the lock is free; with ``all`` the patient ones too."""
+        parked, self._parked = self._parked, {}
+        if all:
+            for fanout, followers in self._patient.items():
+                parked.setdefault(fanout, set()).update(followers)
+            self._patient = {}
+        return parked
+
+    def _count(self, chunk: Chunk, size: int, sign: int) -> None:
+        self._events += sign * len(chunk.events)
+        self._bytes += sign * size
+
+    def _forget(self) -> None:
+        self._chunks.clear()
+        self._asked = None
+        self._events = self._bytes = 0
+
+    def clear(self, *, new_life: bool) -> None:
+        """Forgets what it holds: it may not be in the log any more. Readers go on from the log."""
+        with self._lock:
+            self._forget()
+            self._told = 0
+            self._floor = None
+            self._cleared += 1
+            self.pages = Pages()
+            self.life += new_life
+            parked = self._release()
+        _wake(parked)
+
+    def finish(self) -> None:
+        with self._lock:
+            self.gone = True
+            parked = self._release()
+        _wake(parked)
+
+    def since(self, cursor: int) -> Sequence[Chunk] | None:
+        """What follows ``cursor``, or the first of it if it is much; None when only the log can tell."""
+        with self._lock:
+            if self._chunks and self._last > cursor:
+                if self._asked is None or self._asked[0] != cursor:
+                    if self._chunks[0][0].first > cursor + 1:
+                        return None
+                    self._asked = (cursor, _first(self._after(cursor)))
+                return (self._asked[1],)
+            newest = bool(self._chunks) and cursor == self._last
+            complete = newest or (self._floor is not None and cursor >= self._floor)
+            return () if complete and cursor >= self._told else None
+
+    def _after(self, cursor: int) -> deque[tuple[Chunk, int]]:
+        found: deque[tuple[Chunk, int]] = deque()
+        for each in reversed(self._chunks):
+            if each[0].last <= cursor:
+                break
+            found.appendleft(each)
+        return found
+
+    def newest(self) -> int | None:
+        """The seq up to which all is known, the end of the run to be pushed if it comes; None when only the log can
+        tell."""
+        with self._lock:
+            if self._told > self._last or not (self._chunks or self._floor is not None):
+                return None
+            return self._last if self._chunks else self._floor
+
+    def over(self) -> int | None:
+        """The seq of the run's end, if that is here."""
+        with self._lock:
+            return self._last if self._chunks and self._chunks[-1][0].ends else None
+
+    def ended_by(self, cursor: int) -> bool:
+        """Whether the end of the run is here and not after ``cursor``."""
+        with self._lock:
+            return bool(self._chunks) and self._last <= cursor and self._chunks[-1][0].ends
+
+    def heard(self) -> Heard:
+        """What is known as a reading of the log begins, for ``caught_up``."""
+        with self._lock:
+            return Heard(self._reach(), self._cleared)
+
+    def _reach(self) -> int:
+        return max(self._told, self._last) if self._chunks else self._told
+
+    def caught_up(self, cursor: int, heard: Heard = NOTHING) -> None:
+        """The log held nothing after ``cursor`` when it was read, ``heard`` known already; what comes now is pushed."""
+        with self._lock:
+            if heard.cleared != self._cleared:  # what came after the reading may have been among what was cleared
+                return
+            self._floor = cursor if self._floor is None else min(self._floor, cursor)
+            if cursor < self._reach() <= heard.reach:  # what was told of has been removed since
+                self._forget()
+                self._told = 0
+
+    def park(self, follower: TailFollower) -> bool:
+        """Registers a reader to be woken by the next push; False if there is something for it already."""
+        with self._lock:
+            if self.gone or self._reach() > follower.cursor:
+                return False
+            self._parked.setdefault(follower.fanout, set()).add(follower)
+            if sum(map(len, self._parked.values())) >= self.readers:
+                self.pages.drop()
+            return True
+
+    def park_for_end(self, follower: TailFollower) -> bool:
+        """``park`` for a reader that only the end of the run is to wake, or what sends it to the log."""
+        with self._lock:
+            ended = bool(self._chunks) and self._chunks[-1][0].ends
+            if self.gone or ended or self._told > max(follower.cursor, self._last):
+                return False
+            self._patient.setdefault(follower.fanout, set()).add(follower)
+            return True
+
+    def unpark(self, follower: TailFollower) -> None:
+        with self._lock:
+            for parked in (self._parked, self._patient):
+                parked.get(follower.fanout, set[TailFollower]()).discard(follower)
+
+
+def _first(chunks: Iterable[tuple[Chunk, int]]) -> Chunk:
+    """What comes first, with as much of what follows as goes together."""
+    return next(_together(chunks))
+
+
+def _together(chunks: Iterable[tuple[Chunk, int]]) -> Iterator[Chunk]:
+    """The same in fewer chunks: the wire bytes of each are made once, and sent at once. Gaps stay gaps."""
+    parts, total = list[Chunk](), 0
+    for chunk, size in chunks:
+        total += size
+        if parts and (total > _TOGETHER_BYTES or chunk.first != parts[-1].last + 1):
+            yield _joined(parts)
+            parts, total = [], size
+        parts.append(chunk)
+    if parts:
+        yield _joined(parts)
+
+
+def _joined(parts: list[Chunk]) -> Chunk:
+    if len(parts) == 1:
+        return parts[0]
+    return Chunk(parts[0].first, tuple(chain.from_iterable(part.events for part in parts)), {}, parts)
+
+
+def _wake(parked: _Parked) -> None:
+    for fanout, followers in parked.items():
+        with contextlib.suppress(RuntimeError):  # that loop has been closed: its readers are gone
+            fanout.wake(followers)
+
+
+class TailFollower:
+    """A reader: from the log until it has caught up, then from the tail (ports.Follower).
+
+    It is registered with the tail before it first reads the log, so what is committed in between is in one of them.
+    """
+
+    __slots__ = (
+        "_checked",
+        "_future",
+        "_key",
+        "_page",
+        "_poll_seconds",
+        "_read_log",
+        "_tail",
+        "_woken",
+        "cursor",
+        "ended",
+        "fanout",
+    )
+
+    def __init__(
+        self, tail: Tail, fanout: Fanout, key: str, after: int, read_log: ReadLog, poll_seconds: float
+    ) -> None:
+        self.cursor = after
+        self.ended = False
+        self.fanout = fanout
+        self._key = key
+        self._tail: Tail | None = tail
+        self._read_log = read_log
+        self._page: Sequence[Chunk] = ()  # read from the log, and yet to be returned
+        self._poll_seconds = poll_seconds
+        self._checked = fanout.loop.time()
+        self._future: asyncio.Future[None] | None = None
+        self._woken = False
+
+    async def read(self, timeout: float | None = None) -> Sequence[Chunk]:
+        tail = self._tail
+        assert tail is not None, "the follower is closed"
+        chunks = self._page or tail.since(self.cursor)
+        if self.fanout.crowded and tail.readers > FEW and (chunks is None or chunks):
+            await self._wait(self.fanout.turn)
+            chunks = self._page or tail.since(self.cursor)
+        if chunks is None or (not chunks and self._is_stale()):
+            chunks = await self._from_log(tail)
+            if not chunks and not self.ended and tail.since(self.cursor) is None:
+                return ()  # what was said meanwhile calls for another reading
+        if chunks:
+            self._page = chunks[1:]
+            return self._advance(chunks[0])
+        if self._is_over(tail):
+            self.ended = True
+        if not self.ended:
+            await self._wait(tail.park, timeout)
+        chunks = tail.since(self.cursor)
+        return self._advance(chunks[0]) if chunks else ()
+
+    async def end(self, timeout: float | None = None) -> None:
+        tail = self._tail
+        assert tail is not None, "the follower is closed"
+        newest = None if self._page or self._is_stale() else tail.newest()
+        if (last := tail.over()) is not None:
+            self.cursor, self.ended = last, True
+        elif tail.gone:
+            self.ended = True
+        elif newest is None:
+            await self.read(timeout)  # from the log: what it holds may be the end
+        else:
+            self.cursor = max(self.cursor, newest)
+            await self._wait(tail.park_for_end, timeout)
+
+    def _is_stale(self) -> bool:
+        """Whether it is time to look at the log again: what was told may have been lost."""
+        return self.fanout.loop.time() - self._checked > self._poll_seconds
+
+    def _is_over(self, tail: Tail) -> bool:
+        return tail.gone or tail.ended_by(self.cursor)
+
+    async def _from_log(self, tail: Tail) -> Sequence[Chunk]:
+        async def read() -> Page:
+            heard = tail.heard()
+            chunks, active = await self._read_log(self._key, cursor)
+            return Page(list(_together((chunk, chunk.size) for chunk in chunks)), active, heard)
+
+        cursor = self.cursor
+        page = await (read() if tail.readers == 1 else tail.pages.read(cursor, read))
+        self._checked = self.fanout.loop.time()
+        if not page.chunks:
+            self.ended = not page.active
+            if page.active:  # nothing will be pushed after the end: every reader that comes to it finds it in the log
+                tail.caught_up(cursor, page.heard)
+        return page.chunks
+
+    def _advance(self, chunk: Chunk) -> Sequence[Chunk]:
+        if chunk.first <= self.cursor:
+            chunk = _after(chunk, self.cursor)
+        self.cursor = chunk.last
+        self.ended = chunk.ends
+        return (chunk,)
+
+    async def _wait(self, register: Callable[[TailFollower], bool], timeout: float | None = None) -> None:
+        """Waits for a push, a wake or the end of the time. A wake that came since the last wait counts."""
+        if self._woken:
+            self._woken = False
+            return
+        self._future = self.fanout.loop.create_future()
+        timer = None if timeout is None else self.fanout.loop.call_later(timeout, self.wake)
+        try:
+            if register(self):
+                await self._future
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._future = None
+
+    def wake(self) -> None:
+        if self._future is None:
+            self._woken = True
+        elif not self._future.done():
+            self._future.set_result(None)
+
+    def close(self) -> None:
+        if self._tail is not None:
+            tail, self._tail = self._tail, None
+            tail.unpark(self)
+            tail.leave()
+
+
+class ThreadFollower(TailFollower):
+    """A reader of a thread: no run's end is its end. Of a thread made anew under the same id it reads everything."""
+
+    __slots__ = ("_life",)
+
+    def __init__(
+        self, tail: Tail, fanout: Fanout, key: str, after: int, read_log: ReadLog, poll_seconds: float
+    ) -> None:
+        super().__init__(tail, fanout, key, after, read_log, poll_seconds)
+        self._life = tail.life
+
+    async def read(self, timeout: float | None = None) -> Sequence[Chunk]:
+        if self._tail is not None and self._tail.life != self._life:
+            self._life, self.cursor, self._page = self._tail.life, 0, ()
+        return await super().read(timeout)
+
+    def _is_over(self, tail: Tail) -> bool:
+        return False
+
+    async def _from_log(self, tail: Tail) -> Sequence[Chunk]:
+        chunks = await super()._from_log(tail)
+        if self.ended:  # made anew, unheard
+            self.ended, self.cursor, tail.pages = False, 0, Pages()
+            chunks = await super()._from_log(tail)
+        return chunks
+
+    def _advance(self, chunk: Chunk) -> Sequence[Chunk]:
+        if self._tail is None or self._tail.life != self._life:
+            return ()
+        chunks = super()._advance(chunk)
+        self.ended = False
+        return chunks
+
+
+def _after(chunk: Chunk, cursor: int) -> Chunk:
+    return Chunk(cursor + 1, chunk.events[cursor + 1 - chunk.first :])

@@ -1,0 +1,54 @@
+"""The cluster shape: PostgreSQL is the truth; hints go by Redis where there is one, else by PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from langgraph.store.base import IndexConfig, TTLConfig
+
+from treadle.backends.assemble import assemble
+from treadle.backends.engine.postgres import PostgresEngine
+from treadle.backends.engine.postgres_schema import namespace, require_current
+from treadle.backends.live.relay import ClusterHub, FallbackRelay, Relay
+from treadle.backends.live.relay_postgres import PostgresRelay
+from treadle.ports.backend import Backend
+from treadle.ports.clock import Clock
+
+_POLL_SECONDS = 2.0
+"""How late a reader notices what no hint told it of."""
+
+
+def open_postgres(
+    url: str,
+    *,
+    redis_url: str = "",
+    clock: Clock | None = None,
+    index: IndexConfig | None = None,
+    ttl: TTLConfig | None = None,
+    serves: bool = True,
+) -> Backend:
+    """One process's part of a cluster; ``serves`` if it has readers. Without ``clock`` time is the database's.
+
+    Raises SchemaMismatch, and psycopg.OperationalError if the database cannot be reached."""
+    require_current(url)
+    hub = ClusterHub(_relay(url, redis_url, readers=serves))
+    engine = PostgresEngine(url, clock=clock, name=f"treadle {socket.gethostname()[:20]} {os.getpid()}")
+    engine.start()
+    hub.start()
+
+    def close() -> None:
+        engine.close()
+        hub.close()
+
+    return assemble(engine, hub, index=index, ttl=ttl, exclusive=False, poll_seconds=_POLL_SECONDS, close=close)
+
+
+def _relay(url: str, redis_url: str, *, readers: bool) -> Relay:
+    space = namespace(url)
+    direct = PostgresRelay(url, namespace=space, readers=readers)
+    if not redis_url:
+        return direct
+    from treadle.backends.live.relay_redis import RedisRelay
+
+    return FallbackRelay(RedisRelay(redis_url, namespace=space, readers=readers), direct)

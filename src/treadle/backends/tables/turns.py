@@ -1,0 +1,274 @@
+"""Which pending run is next, and what the others wait for (docs/limits.md).
+
+A pending run is *ready* (``blocked_by`` is null) or waits in one queue: for its time, behind other runs of its thread,
+for a slot of its graph, or for a slot of its concurrency key. A claim looks at ready runs only, and puts those that
+cannot run into the queue of the first reason it finds. So it never looks twice at a run for the same reason. Whoever
+ends a reason makes the best run of its queue ready again, in the same transaction; that is to say:
+
+- While a graph has a free slot and runs wait for it, some run of that graph is ready.
+- While a key has a free slot and runs wait for it, one of their number is ready, or waits for its graph.
+- The first run of a thread that is neither running nor held does not wait behind its thread: one that had started
+  already and lost its worker, else the oldest due. So what comes due meanwhile never runs between two attempts.
+
+Queues of keys are apart for each limited graph: where a graph is full, one run of the key waits for it and the others
+stay where they are. Over PostgreSQL whoever counts the slots of a graph or key, or looks into its queue, holds its
+lock; a claim that cannot have it leaves the run alone for a moment, and so waits for nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from treadle.backends.engine.connection import Connection
+from treadle.ports.queue import Limits
+
+TIME, THREAD = "time", "thread"
+KIND_OF_BLOCKER = "substr(blocked_by, 1, instr(blocked_by || ':', ':') - 1)"
+"""In SQL, what a run waits for without its name: time, thread, graph or key; null if it waits for nothing."""
+_EXAMINED = 256
+"""How many runs one claim looks at: other writes are not to wait for more."""
+_BATCH = 64
+_SOON = 5_000
+"""Microseconds after which to come back for a slot that somebody else was counting."""
+
+# These ask for the first in an order that an index has, and for no minimum: an old statistic cannot make that a scan.
+_LOOK = """
+SELECT (SELECT available_at FROM runs WHERE status = 'pending' AND blocked_by = 'time' ORDER BY available_at LIMIT 1),
+    (SELECT held_until FROM threads WHERE held_until IS NOT NULL ORDER BY held_until LIMIT 1)
+"""
+_COME_DUE = """
+UPDATE runs SET blocked_by = NULL WHERE run_id IN (
+    SELECT run_id FROM runs WHERE status = 'pending' AND blocked_by = 'time' AND available_at <= ?1
+    ORDER BY available_at LIMIT 256 /*pg: FOR NO KEY UPDATE SKIP LOCKED */)
+"""
+_NEXT_DUE = """
+SELECT (SELECT available_at FROM runs WHERE status = 'pending' AND blocked_by = 'time' ORDER BY available_at LIMIT 1)
+"""
+_HELD_TOO_LONG = """
+SELECT thread_id FROM threads WHERE held_until <= ? ORDER BY held_until LIMIT 64 /*pg: FOR NO KEY UPDATE SKIP LOCKED */
+"""
+_END_HOLD = "UPDATE threads SET held_until = NULL WHERE thread_id = ? AND held_until <= ?"
+_BEHIND = """
+    EXISTS (SELECT 1 FROM runs x WHERE x.thread_id = r.thread_id AND x.status = 'running')
+    OR r.attempt = 0 AND (
+        EXISTS (SELECT 1 FROM runs z WHERE z.thread_id = r.thread_id AND z.status = 'pending' AND z.attempt > 0)
+        OR EXISTS (
+            SELECT 1 FROM runs y WHERE y.thread_id = r.thread_id AND y.status = 'pending'
+            AND y.position < r.position AND (y.available_at <= ?1 OR coalesce(y.blocked_by, '') <> 'time')))
+"""
+# A due run starts when nothing runs on its thread, none waits there that has started or is older and due, and nobody
+# holds the thread. That its time has come is settled when it does: it is not asked again of a clock that may go back.
+_READY = f"""
+SELECT r.run_id, r.thread_id, r.graph_id, r.concurrency_key,
+    CASE WHEN t.held_until > ?1 OR {_BEHIND} THEN 1 ELSE 0 END
+FROM runs r CROSS JOIN threads t ON t.thread_id = r.thread_id
+WHERE r.status = 'pending' AND r.blocked_by IS NULL
+ORDER BY r.priority DESC, r.available_at, r.position LIMIT ?2 /*pg: FOR NO KEY UPDATE OF r, t SKIP LOCKED */
+"""
+# Asked again now that the thread is locked: what it waited for may have ended in the meantime.
+_PARK_BEHIND = f"""
+UPDATE runs AS r SET blocked_by = 'thread' WHERE r.run_id = ?2 AND (
+    EXISTS (SELECT 1 FROM threads t WHERE t.thread_id = r.thread_id AND t.held_until > ?1) OR {_BEHIND})
+"""
+_PARK = "UPDATE runs SET blocked_by = ? WHERE run_id = ?"
+_WAKE = """
+UPDATE runs SET blocked_by = NULL WHERE run_id = (
+    SELECT run_id FROM runs WHERE status = 'pending' AND blocked_by <> 'time' AND blocked_by = ?
+    ORDER BY priority DESC, available_at, position LIMIT 1 /*pg: FOR NO KEY UPDATE SKIP LOCKED */)
+"""
+_WAKE_THREAD = """
+UPDATE runs SET blocked_by = NULL WHERE blocked_by = 'thread' AND run_id = coalesce(
+    (SELECT run_id FROM runs WHERE thread_id = ?1 AND status = 'pending' AND attempt > 0 LIMIT 1),
+    (SELECT run_id FROM runs WHERE thread_id = ?1 AND status = 'pending' AND blocked_by = 'thread'
+    ORDER BY position LIMIT 1))
+"""
+_WAKE_SOME = """
+UPDATE runs SET blocked_by = NULL WHERE run_id IN (
+    SELECT run_id FROM runs WHERE status = 'pending' AND blocked_by <> 'time' AND blocked_by >= ?1 AND blocked_by < ?2
+    ORDER BY blocked_by, priority DESC, available_at, position LIMIT ?3 /*pg: FOR NO KEY UPDATE SKIP LOCKED */)
+"""
+_QUEUE = """
+SELECT blocked_by FROM runs WHERE status = 'pending' AND blocked_by <> 'time' AND blocked_by >= ? AND blocked_by < ?
+ORDER BY blocked_by LIMIT 1
+"""
+_TRY_LOCK = """
+SELECT CASE WHEN ?1 = ?1 /*pg: AND pg_try_advisory_xact_lock(hashtextextended($1, 0)) */ THEN 1 ELSE 0 END
+"""
+_LOCK = "SELECT ?1 /*pg: || pg_advisory_xact_lock(hashtextextended($1, 0))::text */"
+_RUNNING = {
+    "graph": "SELECT count(*) FROM runs WHERE status = 'running' AND limited <> 0 AND graph_id = ?",
+    "key": "SELECT count(*) FROM runs WHERE status = 'running' AND concurrency_key = ?",
+}
+
+
+class Slot(NamedTuple):
+    """What a limited run takes one of: that of a graph or of a key."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+class Candidate(NamedTuple):
+    """A ready run. ``behind``: something else of its thread seems to come first."""
+
+    run_id: str
+    thread_id: str
+    graph_id: str
+    key: str | None
+    behind: int
+
+
+class Turns:
+    """The runs whose turn it is, best first. ``next_due`` is when to look again, None if nothing is delayed.
+
+    ``now`` in unix microseconds; everything happens in the transaction of ``conn``."""
+
+    def __init__(self, conn: Connection, now: int, limits: Limits) -> None:
+        self._conn = conn
+        self._now = now
+        self._limits = limits
+        self._free: dict[Slot, int | None] = {}
+        self._empty: set[str] = set()
+        self._passed: set[str] = set()
+        self._woken = False
+        self.next_due = self._come_due()
+
+    def take(self, count: int) -> Iterator[Candidate]:
+        """Up to ``count`` of them. Each has to be made a running one before the next is asked for."""
+        examined = 0
+        while count > 0:
+            self._woken = False
+            asked = (count if examined == 0 else max(count, _BATCH)) + len(self._passed)
+            found = self._conn.execute(_READY, (self._now, asked)).fetchall()
+            for candidate in map(Candidate._make, found):
+                if count > 0 and candidate.run_id not in self._passed and self._may_run(candidate):
+                    count -= 1
+                    yield candidate
+            if len(found) < asked and not self._woken:
+                return
+            examined += asked
+            if examined > _EXAMINED + count:
+                self.next_due = self._now
+                return
+
+    def is_limited(self, graph_id: str) -> bool:
+        return graph_id in self._limits.graphs
+
+    def _come_due(self) -> int | None:
+        """Makes those ready that have waited for their time, or behind a hold that is over."""
+        due, held = self._conn.execute(_LOOK).fetchone()
+        if due is not None and due <= self._now:
+            self._conn.execute(_COME_DUE, (self._now,))
+            (due,) = self._conn.execute(_NEXT_DUE).fetchone()
+        if held is not None and held <= self._now:
+            for (thread_id,) in self._conn.execute(_HELD_TOO_LONG, (self._now,)).fetchall():
+                self._conn.execute(_END_HOLD, (thread_id, self._now))
+                wake_thread(self._conn, thread_id)
+        return due
+
+    def _may_run(self, candidate: Candidate) -> bool:
+        """Whether its turn has come; if not, it is put where it waits."""
+        slots = self._slots(candidate)
+        free = [self._count(slot) for slot in slots]
+        if None in free:
+            self._passed.add(candidate.run_id)
+            self.next_due = min(self.next_due or self._now + _SOON, self._now + _SOON)
+            return False
+        if candidate.behind and self._is_behind(candidate):
+            self._pass_on(candidate, slots)
+            return False
+        full = next((slot for slot in slots if not self._free[slot]), None)
+        if full is None:
+            for slot in slots:
+                self._free[slot] = (self._free[slot] or 0) - 1
+            self._pass_on(candidate, slots)
+            return True
+        queue = self._queue(full, candidate)
+        self._conn.execute(_PARK, (queue, candidate.run_id))
+        self._empty.discard(queue)
+        if full.kind == "key":
+            # A run that waits for its graph stands for the others of its key there; they need not come too.
+            self._pass_on(candidate, slots)
+        return False
+
+    def _slots(self, candidate: Candidate) -> list[Slot]:
+        slots = [Slot("graph", candidate.graph_id)] if candidate.graph_id in self._limits.graphs else []
+        return slots if candidate.key is None else [*slots, Slot("key", candidate.key)]
+
+    def _queue(self, slot: Slot, candidate: Candidate) -> str:
+        if slot.kind == "graph":
+            return str(slot)
+        return key_queue(slot.name, candidate.graph_id if candidate.graph_id in self._limits.graphs else "")
+
+    def _count(self, slot: Slot) -> int | None:
+        """How many are free, None if somebody else counts them now."""
+        if slot not in self._free:
+            self._free[slot] = self._counted(slot)
+        return self._free[slot]
+
+    def _counted(self, slot: Slot) -> int | None:
+        if not self._conn.execute(_TRY_LOCK, (str(slot),)).fetchone()[0]:
+            return None
+        (running,) = self._conn.execute(_RUNNING[slot.kind], (slot.name,)).fetchone()
+        allowed = self._limits.graphs[slot.name] if slot.kind == "graph" else self._limits.key
+        return max(0, allowed - running)
+
+    def _is_behind(self, candidate: Candidate) -> bool:
+        return self._conn.execute(_PARK_BEHIND, (self._now, candidate.run_id)).rowcount > 0
+
+    def _pass_on(self, candidate: Candidate, slots: list[Slot]) -> None:
+        """The run was looked at on behalf of its slots: what is left of them is the next one's chance."""
+        for slot in slots:
+            queue = self._queue(slot, candidate)
+            if self._free[slot] and queue not in self._empty:
+                if wake(self._conn, queue):
+                    self._woken = True
+                else:
+                    self._empty.add(queue)
+
+
+def key_queue(key: str, graph_id: str) -> str:
+    """Where runs of a key wait; ``graph_id`` is empty for those of all graphs that have no limit. No key has a line
+    break in it."""
+    return f"key:{key}\n{graph_id}"
+
+
+def wake(conn: Connection, queue: str) -> bool:
+    """Makes the best run of the queue ready; False if nothing waits in it."""
+    return conn.execute(_WAKE, (queue,)).rowcount > 0
+
+
+def wake_thread(conn: Connection, thread_id: str) -> None:
+    """Makes the first run ready that waits behind its thread."""
+    conn.execute(_WAKE_THREAD, (thread_id,))
+
+
+def leave(conn: Connection, graph_id: str, key: str | None, limited: bool) -> None:
+    """A run ended, or went back to the queue: its slots are free, or its chance of them is somebody else's.
+
+    ``limited``: its graph may have a limit."""
+    if limited:
+        graph = str(Slot("graph", graph_id))
+        conn.execute(_LOCK, (graph,))
+        conn.execute(_WAKE, (graph,))
+    if key is not None:
+        conn.execute(_LOCK, (str(Slot("key", key)),))
+        queue, last = key_queue(key, ""), f"key:{key}\v"
+        while found := conn.execute(_QUEUE, (queue, last)).fetchone():
+            conn.execute(_WAKE, found)
+            queue = f"{found[0]}\x01"  # the next one after it
+
+
+def wake_limited(conn: Connection, most: int) -> None:
+    """Lets the next claims look again at the first that wait for slots, in case that the limits are others now."""
+    for kind in ("graph", "key"):
+        conn.execute(_WAKE_SOME, (f"{kind}:", f"{kind};", most))
+
+
+def wake_behind(conn: Connection, most: int) -> None:
+    """Lets the next claims look again at the first that wait behind their threads, whoever forgot to."""
+    conn.execute(_WAKE_SOME, (THREAD, THREAD + "\x01", most))

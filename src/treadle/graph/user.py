@@ -1,0 +1,75 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import contextvars
+from typing import Any, cast
+
+import orjson
+
+from treadle.model import JSON
+
+USER = "langgraph_auth_user"
+"""Where a run's configurable holds who made it."""
+
+
+_user: contextvars.ContextVar[User | None] = contextvars.ContextVar("treadle_user", default=None)
+
+
+class User(dict[str, Any]):
+    """Who asks, as the authenticate handler said: a dict whose keys are attributes too (langgraph_sdk's BaseUser)."""
+
+    @property
+    def identity(self) -> str:
+        return self["identity"]
+
+    @property
+    def display_name(self) -> str:
+        return self.get("display_name") or self.identity
+
+    @property
+    def is_authenticated(self) -> bool:
+        return self.get("is_authenticated", True)
+
+    @property
+    def permissions(self) -> list[str]:
+        return list(self.get("permissions") or ())
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the user has no {name!r}") from None
+
+    def stored(self) -> JSON:
+        """What of it JSON can hold: this goes into the run's row."""
+        return {key: value for key, value in self.items() if _is_json(value)}
+
+
+def current_user() -> User | None:
+    """Who made the request that is being served; None where nobody did, or without authentication."""
+    return _user.get()
+
+
+def as_user(user: User | None) -> contextvars.Token[User | None]:
+    """What is done in this context is done for ``user``. Undo it with ``no_longer``."""
+    return _user.set(user)
+
+
+def no_longer(token: contextvars.Token[User | None]) -> None:
+    _user.reset(token)
+
+
+def with_user(config: JSON, stored: Any) -> JSON:
+    """A RunnableConfig whose configurable has the stored user as nodes and factories expect it."""
+    if not isinstance(stored, dict):
+        return config
+    return {**config, "configurable": {**(config.get("configurable") or {}), USER: User(cast("JSON", stored))}}
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True

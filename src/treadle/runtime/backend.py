@@ -1,0 +1,81 @@
+"""Opens the storage that the settings name, and says what has to be swept of it."""
+
+from __future__ import annotations
+
+import structlog
+
+from treadle.backends import open_backend
+from treadle.ports.backend import Backend
+from treadle.ports.clock import Clock
+from treadle.project.storage import StorageConfig
+from treadle.settings import Settings
+from treadle.worker.sweep import Chore
+
+logger = structlog.get_logger("treadle")
+
+
+def open_storage(
+    settings: Settings, storage: StorageConfig, *, clock: Clock | None = None, serves: bool = True
+) -> Backend:
+    """The backend, with a schema that is current. Raises ConfigError and, once it has waited for it,
+    database.DatabaseUnusable."""
+
+    def opening() -> Backend:
+        return open_backend(
+            data=settings.data,
+            database_url=settings.database_url,
+            redis_url=settings.redis_url,
+            clock=clock,
+            index=storage.index,
+            ttl=storage.store_ttl,
+            serves=serves,
+        )
+
+    if not settings.database_url:
+        return opening()
+    from treadle.runtime import database
+
+    return database.opened(settings, opening)
+
+
+def chores(backend: Backend, settings: Settings, storage: StorageConfig, *, rescues: bool = False) -> list[Chore]:
+    """What is swept beside what the keeper of a lease sees to; ``rescues`` where there is no such keeper."""
+    found = [
+        Chore("threads", storage.thread_sweep_seconds, backend.queue.expire_threads),
+        Chore("store", storage.store_sweep_seconds, backend.sweep_store),
+    ]
+    found += _retention(backend, settings)
+    return [*found, *_keepers_chores(backend, settings)] if rescues else found
+
+
+def _retention(backend: Backend, settings: Settings) -> list[Chore]:
+    of_runs, of_events = settings.run_retention_seconds, settings.event_retention_seconds
+    kept = [seconds for seconds in (of_runs, of_events) if seconds > 0]
+    if not kept:
+        return []
+
+    async def sweep() -> int:
+        now = backend.clock.now()
+        trimmed = await backend.queue.trim_runs(now - int(min(kept) * 1e6))
+        return max(trimmed, await backend.queue.expire_runs(now - int(of_runs * 1e6)) if of_runs > 0 else 0)
+
+    return [Chore("retention", min(60.0, max(1.0, min(kept) / 10)), sweep)]
+
+
+def _keepers_chores(backend: Backend, settings: Settings) -> list[Chore]:
+    async def rescue() -> int:
+        taken = await backend.queue.rescue(max_attempts=settings.max_attempts, steady_seconds=settings.lease_seconds)
+        if taken:
+            logger.warning("took runs from lost workers", run_ids=taken)
+        return len(taken)
+
+    async def sweep() -> int:
+        now = backend.clock.now()
+        await backend.queue.sweep(
+            stateless_before=now - int(settings.stateless_retention_seconds * 1e6),
+            keys_before=now - int(settings.idempotency_seconds * 1e6),
+        )
+        return 0
+
+    every = min(60.0, max(1.0, settings.stateless_retention_seconds))
+    return [Chore("runs", settings.lease_seconds / 6, rescue), Chore("stateless", every, sweep)]

@@ -1,0 +1,241 @@
+"""The courier: delivers the endings of runs from the outbox, at least once, those of a thread in order."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import standardwebhooks
+import structlog
+from msgspec import Struct
+
+from treadle.errors import ConfigError
+from treadle.ports.clock import Clock
+from treadle.ports.deliveries import Delivery, DeliveryQueue, Tried
+from treadle.ports.queue import Wakeup
+from treadle.settings import Settings
+from treadle.webhooks.post import Answer, Post, TargetRefused
+
+logger = structlog.get_logger("treadle.webhook")
+
+_AT_ONCE = 256
+_PER_RECEIVER = 4
+"""Tries under way at one receiver: one that hangs holds no more than these."""
+_LONGEST_PAUSE_SECONDS = 3600.0
+_SWEEP_SECONDS = 60.0
+_LEASE_SLACK_SECONDS = 30.0
+_GRACE_SECONDS = 2.0
+_GONE = 410
+
+
+class Signer:
+    """Signs as standardwebhooks says, with each of the secrets (separated by spaces): receivers accept either while one
+    is being replaced. Raises ConfigError for a secret that is not base64."""
+
+    def __init__(self, secrets: str) -> None:
+        try:
+            self._keys = [standardwebhooks.Webhook(_key(secret)) for secret in secrets.split()]
+        except (ValueError, standardwebhooks.webhooks.EmptyWebhookSecretError) as error:
+            hint = "at least one byte in base64, which whsec_ may precede"
+            raise ConfigError(f"is not a secret: {error}", key="webhook_secret", hint=hint) from None
+
+    def headers(self, delivery_id: str, at: datetime, content: bytes) -> dict[str, str]:
+        named = {"webhook-id": delivery_id, "webhook-timestamp": str(int(at.timestamp()))}
+        if self._keys:
+            text = content.decode()
+            named["webhook-signature"] = " ".join(key.sign(delivery_id, at, text) for key in self._keys)
+        return named
+
+
+def _key(secret: str) -> bytes:
+    """The bytes of a secret; the library itself would pass over characters that are not base64."""
+    text = secret.removeprefix("whsec_").rstrip("=")
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+
+class Means(Struct, frozen=True):
+    """What a courier takes. ``local`` posts to paths of this server; ``headers`` go with every webhook."""
+
+    queue: DeliveryQueue
+    wakeup: Wakeup
+    clock: Clock
+    settings: Settings
+    signer: Signer
+    post: Post
+    local: Post
+    headers: Mapping[str, str]
+
+
+class Courier:
+    """``run`` is its life, on any loop but that of the graphs; ``stop`` may be called from any thread."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._stopping = False
+        self._tries: dict[asyncio.Task[None], str] = {}
+        self._sweep_at = 0.0
+
+    async def run(self) -> None:
+        """Delivers until ``stop``. What is under way then gets a moment; what is cut off is tried again later."""
+        self._loop = asyncio.get_running_loop()
+        unsubscribe = self._means.wakeup.on_delivery(self.wake)
+        try:
+            while not self._stopping:
+                self._changed.clear()
+                await self._wait(await self._turn())
+        finally:
+            unsubscribe()
+            await self._leave()
+
+    def wake(self) -> None:
+        """Something may be due. From any thread."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: this courier has ended
+                self._loop.call_soon_threadsafe(self._changed.set)
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.wake()
+
+    async def _turn(self) -> float:
+        """Starts what is due. Returns for how long there is nothing to do."""
+        poll = self._means.settings.poll_seconds
+        try:
+            next_due = await self._begin()
+            await self._sweep()
+        except Exception as error:  # the database cannot be reached now: nothing is lost, try again
+            logger.error("looking for webhooks to deliver failed", error=repr(error))
+            return poll
+        return poll if next_due is None else min(poll, max(0.0, (next_due - self._means.clock.now()) / 1e6))
+
+    async def _begin(self) -> int | None:
+        lease = self._means.settings.webhook_timeout_seconds + _LEASE_SLACK_SECONDS
+        while room := _AT_ONCE - len(self._tries):
+            in_flight = Counter(self._tries.values())
+            taken = await self._means.queue.take(room, in_flight=in_flight, per_receiver=_PER_RECEIVER, seconds=lease)
+            for delivery in taken.deliveries:
+                task = asyncio.get_running_loop().create_task(self._deliver(delivery))
+                self._tries[task] = delivery.receiver
+                task.add_done_callback(self._done)
+            if not taken.deliveries:
+                return taken.next_due
+        return None
+
+    async def _sweep(self) -> None:
+        if self._means.clock.monotonic() >= self._sweep_at:
+            self._sweep_at = self._means.clock.monotonic() + _SWEEP_SECONDS
+            kept = int(self._means.settings.webhook_retention_seconds * 1e6)
+            await self._means.queue.sweep(self._means.clock.now() - kept)
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+
+    async def _leave(self) -> None:
+        if self._tries:
+            await asyncio.wait(self._tries, timeout=_GRACE_SECONDS)
+        left = list(self._tries)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self._tries[task]
+        self._changed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The lease of the delivery ends, and then it is tried again.
+            logger.error("what came of a webhook could not be written", error=repr(error))
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        clock = self._means.clock
+        at, began = clock.now(), clock.monotonic()
+        found = await self._try(delivery, at)
+        took = int((clock.monotonic() - began) * 1000)
+        tried = judge(delivery, found, self._means.settings, at=at, now=clock.now(), took_ms=took, jitter=random.random)
+        await self._means.queue.record(delivery, tried)
+        if tried.error is not None:
+            logger.warning(
+                "a webhook was not delivered",
+                delivery_id=delivery.delivery_id,
+                number=delivery.number,
+                error=tried.error,
+                given_up=tried.status == "failed",
+            )
+
+    async def _try(self, delivery: Delivery, at: int) -> Answer | Exception:
+        limit = self._means.settings.webhook_timeout_seconds
+        sent_at = datetime.fromtimestamp(at / 1e6, UTC)
+        content = stamped(delivery.payload, sent_at)
+        headers = {
+            "User-Agent": f"treadle/{version('treadle')}",
+            **self._means.headers,
+            "Content-Type": "application/json",
+            **self._means.signer.headers(delivery.delivery_id, sent_at, content),
+        }
+        try:
+            async with asyncio.timeout(limit):
+                return await (self._means.post if delivery.receiver else self._means.local)(
+                    delivery.url, headers, content
+                )
+        except TimeoutError:
+            return TimeoutError(f"no answer within {limit:g} seconds")
+        except Exception as error:  # whatever the network, TLS or the receiver made of it, it is a try that failed
+            return error
+
+
+def stamped(payload: bytes, sent_at: datetime) -> bytes:
+    """The body of one try: the payload with the time of sending."""
+    return payload[:-1] + f',"webhook_sent_at":"{sent_at.isoformat(timespec="microseconds")}"}}'.encode()
+
+
+def judge(
+    delivery: Delivery,
+    found: Answer | Exception,
+    settings: Settings,
+    *,
+    at: int,
+    now: int,
+    took_ms: int,
+    jitter: Callable[[], float],
+) -> Tried:
+    """Pure: what a try means for its delivery. ``jitter`` gives numbers from 0 to 1.
+
+    2xx is delivered; a refused target and 410 are given up at once; all else is tried again until
+    ``webhook_retry_seconds`` are over."""
+    code = found.status if isinstance(found, Answer) else None
+    if code is not None and 200 <= code < 300:
+        return Tried(status="delivered", at=at, duration_ms=took_ms, status_code=code)
+    asked = found.retry_after if isinstance(found, Answer) else None
+    next_try_at = now + int(pause(delivery.failures, settings.webhook_backoff_seconds, asked, jitter()) * 1e6)
+    over = next_try_at > delivery.since + int(settings.webhook_retry_seconds * 1e6)
+    if over or code == _GONE or isinstance(found, TargetRefused):
+        return Tried(status="failed", at=at, duration_ms=took_ms, status_code=code, error=_told(found))
+    return Tried(
+        status="pending", at=at, duration_ms=took_ms, status_code=code, error=_told(found), next_try_at=next_try_at
+    )
+
+
+def pause(failures: int, first: float, asked: float | None, jitter: float) -> float:
+    """Seconds before the next try: doubled with every failure up to an hour, less up to half of it at random.
+
+    No less than the receiver ``asked`` for, up to an hour."""
+    longest = min(first * 2.0 ** min(failures, 40), _LONGEST_PAUSE_SECONDS)
+    return max(longest * (1 - jitter / 2), min(asked or 0.0, _LONGEST_PAUSE_SECONDS))
+
+
+def _told(found: Answer | Exception) -> str:
+    if isinstance(found, Answer):
+        redirected = f" to {found.location[:200]}; redirects are not followed" if found.location else ""
+        return f"HTTP {found.status}{redirected}"
+    text = f"{found}"[:500]
+    if isinstance(found, (TargetRefused, TimeoutError)) and text:
+        return text
+    return f"{type(found).__name__}: {text}" if text else type(found).__name__
