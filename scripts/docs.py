@@ -14,8 +14,8 @@ from typing import Any
 from prometheus_client import Metric
 
 from treadle import errors, settings
-from treadle.http.routes import metrics
 from treadle.http.app import operations
+from treadle.http.routes import metrics
 from treadle.ports.statistics import Figures, Waiting
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
