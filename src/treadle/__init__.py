@@ -1,4 +1,4 @@
-"""treadle: runs management and streaming for LangGraph. ``Client`` and ``AsyncClient`` are where to begin."""
+"""Runs management and streaming for LangGraph. Start with ``Client`` or ``AsyncClient``."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Loads the client when it is first asked for: server processes import this package too, and need no httpx."""
+    """Import the client on first use, so that a server process starts without it."""
     if name not in __all__:
         raise AttributeError(f"module 'treadle' has no attribute {name!r}")
     from treadle import client

@@ -1,7 +1,7 @@
-"""Every error treadle raises, on the server and in the client: one tree, one class per kind.
+"""Every error that treadle raises, on the server and in the client, in one tree.
 
     TreadleError
-    ├── APIError                    has an HTTP status: the server answers with it, the client raises it
+    ├── APIError                    has an HTTP status: the server sends it, the client raises it
     │   ├── BadRequestError         400
     │   ├── AuthenticationError     401
     │   ├── PermissionDeniedError   403
@@ -12,17 +12,17 @@
     │   ├── RateLimitError          429
     │   └── ServerError             5xx
     │       └── UnavailableError    503  the server is draining
-    │           └── DatabaseUnavailable  it cannot be reached or written now; trying again may well help
-    ├── ConnectionFailed            no server there, or the connection broke and the retries ran out
-    ├── StreamTruncated             a stream ended before its terminal event (a ConnectionFailed)
-    ├── StreamAborted               the caller's AbortSignal stopped the reading
-    ├── RunFailed                   the run ended in status error or timeout
-    ├── RunTimeoutError             waiting took longer than asked (a TimeoutError too); the run goes on
-    ├── DecodeError                 what arrived does not fit the type asked for
-    ├── LeaseLost                   a write by an attempt that no longer holds its run; never leaves the server
-    └── ConfigError                 langgraph.json or a setting is wrong: file, key, what is allowed
+    │           └── DatabaseUnavailable  the database cannot be reached or written right now; retrying may help
+    ├── ConnectionFailed            the server cannot be reached, or the connection broke and retries ran out
+    │   └── StreamTruncated         a stream ended before its terminal event
+    ├── StreamAborted               the caller's AbortSignal stopped the stream
+    ├── RunFailed                   the run ended with status error or timeout
+    ├── RunTimeoutError             the wait timed out (also a TimeoutError); the run continues
+    ├── DecodeError                 a payload does not fit the requested type
+    ├── LeaseLost                   a write by an attempt that no longer owns its run; never leaves the server
+    └── ConfigError                 langgraph.json or a setting is invalid: file, key, allowed values
 
-The wire shape of an error is ``{"detail": str, "code": str, …data}`` (wire.md, Rules).
+The wire shape of an error is ``{"detail": str, "code": str, …data}``; see docs/http.md.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class TreadleError(Exception):
 
 
 class APIError(TreadleError):
-    """An error with an HTTP status. ``data`` goes into the JSON body beside ``detail`` and ``code``.
+    """An error with an HTTP status. ``data`` is added to the JSON body next to ``detail`` and ``code``.
 
-    In the client ``request`` is ``"METHOD url"`` and ``run_id`` the run concerned, where there is one.
+    In the client, ``request`` is ``"METHOD url"`` and ``run_id`` is the run concerned, if any.
     """
 
     status: int = 500
@@ -65,7 +65,7 @@ class APIError(TreadleError):
         self.data = data
 
     def body(self) -> dict[str, Any]:
-        """The JSON object that is sent for this error."""
+        """The JSON body of this error."""
         return {"detail": self.detail, "code": self.code, **self.data}
 
 
@@ -100,14 +100,14 @@ class TooLargeError(APIError):
 
 
 class UnprocessableError(APIError):
-    """422. ``field`` is the path of the bad field (``config.recursion_limit``), in the data and in the text."""
+    """422. ``field`` is the path of the invalid field, such as ``config.recursion_limit``; the text names it too."""
 
     status = 422
     code = "unprocessable"
 
 
 class RateLimitError(APIError):
-    """429. ``retry_after`` in the data is in how many seconds it is worth coming back; so says the header."""
+    """429. ``retry_after`` is the number of seconds to wait, also sent as the ``Retry-After`` header."""
 
     status = 429
     code = "rate_limited"
@@ -124,12 +124,14 @@ class UnavailableError(ServerError):
 
 
 class DatabaseUnavailable(UnavailableError):
-    """The database cannot be reached, or its disk cannot be written, now. A run does not fail of it: it waits, or is
-    handed back and goes on when the database does."""
+    """The database cannot be reached, or its disk cannot be written. A run does not fail because of it.
+
+    The run waits, or is handed back and resumes once the database is available again.
+    """
 
 
 class ConnectionFailed(TreadleError):
-    """The server could not be reached, or broke the connection more often than the retry budget allows."""
+    """The server could not be reached, or connections to it broke more often than the retry budget allows."""
 
     def __init__(self, detail: str, *, request: str | None = None, run_id: str | None = None) -> None:
         super().__init__(detail)
@@ -142,11 +144,11 @@ class StreamTruncated(ConnectionFailed):
 
 
 class StreamAborted(TreadleError):
-    """The caller's AbortSignal stopped the reading. Whether the run stops is ``on_disconnect``'s business."""
+    """The caller's AbortSignal stopped the stream. ``on_disconnect`` decides whether the run stops too."""
 
 
 class RunFailed(TreadleError):
-    """The run ended in an error. ``error`` is the class name in the graph's process, ``run_id`` the run."""
+    """The run failed. ``error`` is the name of the exception class in the graph's process."""
 
     def __init__(self, detail: str, *, error: str, run_id: str | None = None, thread_id: str | None = None) -> None:
         super().__init__(f"{error}: {detail}" if detail else error)
@@ -157,7 +159,7 @@ class RunFailed(TreadleError):
 
 
 class RunTimeoutError(TreadleError, TimeoutError):
-    """Waiting took longer than ``timeout`` seconds. The run itself goes on unless ``on_disconnect="cancel"``."""
+    """The wait exceeded ``timeout`` seconds. The run itself continues unless ``on_disconnect="cancel"``."""
 
     def __init__(self, detail: str, *, run_id: str | None = None, thread_id: str | None = None) -> None:
         super().__init__(detail)
@@ -166,7 +168,7 @@ class RunTimeoutError(TreadleError, TimeoutError):
 
 
 class DecodeError(TreadleError):
-    """What arrived does not fit the type asked for (``state_type=``, ``custom_type=`` …). ``data`` is its bytes."""
+    """A payload does not fit the requested type (``state_type=``, ``custom_type=`` …). ``data`` holds its bytes."""
 
     def __init__(self, detail: str, *, data: bytes = b"") -> None:
         super().__init__(detail)
@@ -174,11 +176,11 @@ class DecodeError(TreadleError):
 
 
 class LeaseLost(TreadleError):
-    """A write came from an attempt that no longer holds its run: it was taken over, cut off, ended or deleted."""
+    """A write by an attempt that no longer owns its run: the run was taken over, cut off, ended or deleted."""
 
 
 class ConfigError(TreadleError):
-    """A configuration file or a setting is wrong. ``hint`` says what is allowed or what to do."""
+    """A configuration file or a setting is invalid. ``hint`` names the allowed values or a way to fix it."""
 
     def __init__(
         self, detail: str, *, file: str | None = None, key: str | None = None, hint: str | None = None

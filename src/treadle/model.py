@@ -1,6 +1,6 @@
-"""Everything on the wire, as msgspec Structs: one definition for server, client and OpenAPI (wire.md).
+"""The wire model: every request and result body of the official protocol, shared by server, client and OpenAPI.
 
-Times are ``datetime`` (UTC, microseconds). Ids are strings; the ones the server makes are uuid7.
+Times are UTC datetimes with microseconds. Ids are strings; the server generates UUIDv7.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RUN_ARROWS: dict[RunStatus, frozenset[RunStatus]] = {
     "timeout": frozenset(),
     "interrupted": frozenset(),
 }
-"""The allowed arrows of a run, drawn in docs/run-lifecycle.md. Any run may also be deleted (rollback is a deletion)."""
+"""Allowed status transitions, drawn in docs/run-lifecycle.md. Any run may also be deleted; a rollback is a deletion."""
 
 TERMINAL: frozenset[RunStatus] = frozenset(status for status, arrows in RUN_ARROWS.items() if not arrows)
 ACTIVE: frozenset[RunStatus] = frozenset(RUN_ARROWS) - TERMINAL
@@ -52,7 +52,7 @@ ACTIVE: frozenset[RunStatus] = frozenset(RUN_ARROWS) - TERMINAL
 
 
 class RunConfig(Struct, omit_defaults=True):
-    """``config`` of a request: what LangGraph calls RunnableConfig, as far as JSON carries it."""
+    """``config`` of a request: the part of LangGraph's RunnableConfig that JSON can carry."""
 
     tags: list[str] | None = None
     recursion_limit: int | None = None
@@ -61,7 +61,7 @@ class RunConfig(Struct, omit_defaults=True):
 
 
 class SendRequest(Struct, forbid_unknown_fields=True):
-    """A ``goto`` target with an input of its own."""
+    """A ``goto`` target with its own input."""
 
     node: str
     input: Any = None
@@ -76,7 +76,7 @@ class Command(Struct, forbid_unknown_fields=True):
 
 
 class CheckpointRef(Struct):
-    """``checkpoint`` of a request: where to fork from, or which state to read."""
+    """``checkpoint`` of a request: the checkpoint to fork from, or to read the state at."""
 
     thread_id: str | None = None
     checkpoint_ns: str | None = None
@@ -85,14 +85,14 @@ class CheckpointRef(Struct):
 
 
 class Tracer(Struct, omit_defaults=True):
-    """``langsmith_tracer`` of a request. It names the run's session; nothing is sent anywhere."""
+    """``langsmith_tracer`` of a request. It only sets the run's session name; nothing is sent anywhere."""
 
     project_name: str | None = None
     example_id: str | None = None
 
 
 class RunCreate(Struct, kw_only=True):
-    """The body of every call that creates a run (wire.md, Request fields). An explicit null means the default."""
+    """The body of every call that creates a run. An explicit null means the default."""
 
     assistant_id: str
     input: Any = None
@@ -121,7 +121,7 @@ class RunCreate(Struct, kw_only=True):
 
 
 class RunsCancel(Struct):
-    """``POST /runs/cancel``: exactly one of thread_id + run_ids, or status."""
+    """``POST /runs/cancel``: either ``thread_id`` with ``run_ids``, or ``status``."""
 
     thread_id: str | None = None
     run_ids: list[str] | None = None
@@ -129,9 +129,9 @@ class RunsCancel(Struct):
 
 
 class CronCreate(RunCreate, kw_only=True):
-    """The body of the calls that create a cron: a request for runs, and when to make them.
+    """The body of the calls that create a cron: a run request and its schedule.
 
-    ``on_run_completed`` is only for crons without a thread; ``timezone`` is an IANA name, UTC if not given.
+    ``on_run_completed`` only applies to crons without a thread. ``timezone`` is an IANA name and defaults to UTC.
     """
 
     schedule: str
@@ -142,7 +142,7 @@ class CronCreate(RunCreate, kw_only=True):
 
 
 class CronPatch(Struct, kw_only=True):
-    """What is given replaces what was there; metadata is merged. A null ``end_time`` or ``timezone`` clears it."""
+    """Fields to replace; metadata is merged. A null ``end_time`` or ``timezone`` clears it."""
 
     schedule: str | None = None
     timezone: str | UnsetType | None = UNSET
@@ -225,14 +225,17 @@ class AssistantLatest(Struct, kw_only=True):
 
 
 class ThreadTTL(Struct):
-    """``ttl`` minutes after the last change the thread goes (``delete``), or all but its latest checkpoints do."""
+    """Expire a thread ``ttl`` minutes after its last change.
+
+    ``delete`` removes the thread, ``keep_latest`` all but its latest checkpoints.
+    """
 
     ttl: int | float
     strategy: Literal["delete", "keep_latest"] = "delete"
 
 
 class SuperstepUpdate(Struct, kw_only=True):
-    """What a node did in a step: what it returned, ``values`` or a ``command``."""
+    """One node's update within a superstep: the ``values`` or the ``command`` that it returned."""
 
     values: Any = None
     command: Command | None = None
@@ -244,7 +247,7 @@ class Superstep(Struct):
 
 
 class ThreadCreate(Struct, kw_only=True):
-    """``supersteps`` are a history to begin with; they take a ``graph_id``, here or in the metadata."""
+    """``supersteps`` are the thread's initial history. They require a ``graph_id``, here or in the metadata."""
 
     thread_id: str | None = None
     metadata: JSON | None = None
@@ -260,7 +263,7 @@ class ThreadPatch(Struct, kw_only=True):
 
 
 class ThreadPrune(Struct, kw_only=True):
-    """``POST /threads/prune``: the threads go (``delete``), or all but their latest checkpoints (``keep_latest``)."""
+    """``POST /threads/prune``: ``delete`` removes the threads, ``keep_latest`` all but their latest checkpoints."""
 
     thread_ids: list[str]
     strategy: Literal["delete", "keep_latest"] | None = None
@@ -308,7 +311,7 @@ class ThreadHistory(Struct, kw_only=True):
 
 
 class Run(Struct, kw_only=True):
-    """A run (wire.md, Run). ``kwargs`` is what it was asked to do, defaults filled in."""
+    """A run. ``kwargs`` is its request with defaults filled in."""
 
     run_id: str
     thread_id: str
@@ -347,9 +350,10 @@ class ThreadExpiry(Struct, kw_only=True):
 
 
 class Thread(Struct, kw_only=True):
-    """A thread. ``values`` is the last settled state; ``error`` and ``interrupts`` appear after the first run.
+    """A thread. ``values`` is the state after its last run; ``error`` and ``interrupts`` appear after the first run.
 
-    ``ttl`` is there only for those who ask: strategy, ttl_minutes and when it expires unless it changes before."""
+    ``ttl`` is only included on request. It holds the strategy, the minutes and the time of expiry if nothing changes.
+    """
 
     thread_id: str
     created_at: datetime
@@ -365,9 +369,9 @@ class Thread(Struct, kw_only=True):
 
 
 class Cron(Struct, kw_only=True):
-    """A schedule that makes runs. ``payload`` is the request as given; ``next_run_date`` is null once it is over.
+    """A schedule that creates runs. ``payload`` is the original request.
 
-    ``on_run_completed`` is null for the crons of a thread.
+    ``next_run_date`` is null once the schedule has ended; ``on_run_completed`` is null for the crons of a thread.
     """
 
     cron_id: str
@@ -390,9 +394,9 @@ DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 
 class WebhookDelivery(Struct, kw_only=True):
-    """The delivery of one run's ending to its webhook; ``delivery_id`` is the ``webhook-id`` header of every try.
+    """The delivery of a finished run to its webhook. ``delivery_id`` is the ``webhook-id`` header of every attempt.
 
-    ``run_status`` is a RunStatus or ``rollback``; ``failed`` means that it was given up.
+    ``run_status`` is a RunStatus or ``rollback``. ``failed`` means that no further attempt will be made.
     """
 
     delivery_id: str
@@ -408,7 +412,7 @@ class WebhookDelivery(Struct, kw_only=True):
 
 
 class WebhookTry(Struct, kw_only=True):
-    """One try: the receiver's status, or what went wrong before there was one."""
+    """One delivery attempt: the receiver's status code, or the error that prevented a response."""
 
     number: int
     at: datetime
@@ -418,7 +422,7 @@ class WebhookTry(Struct, kw_only=True):
 
 
 class WebhookDeliveryLog(WebhookDelivery, kw_only=True):
-    """A delivery with all its tries and what it carries (without ``webhook_sent_at``, which each try adds)."""
+    """A delivery with all its attempts and its payload, without ``webhook_sent_at``, which each attempt adds."""
 
     log: list[WebhookTry]
     payload: Any
@@ -436,7 +440,7 @@ class ThreadTask(Struct, kw_only=True):
 
 
 class AssistantVersion(Struct, kw_only=True):
-    """One version of an assistant; ``created_at`` is when it became one."""
+    """One version of an assistant. ``created_at`` is the time at which this version was created."""
 
     assistant_id: str
     version: int
@@ -450,7 +454,7 @@ class AssistantVersion(Struct, kw_only=True):
 
 
 class StateUpdated(Struct, kw_only=True):
-    """The answer to a state update: the new checkpoint, in the three places where clients look for it."""
+    """The result of a state update: the new checkpoint, in the three places where clients look for it."""
 
     checkpoint: JSON
     configurable: JSON
@@ -462,7 +466,7 @@ class Pruned(Struct, kw_only=True):
 
 
 class ThreadState(Struct, kw_only=True):
-    """The state of a thread at one checkpoint (wire.md, Threads)."""
+    """The state of a thread at one checkpoint."""
 
     values: Any
     next: list[str]
@@ -480,10 +484,10 @@ class ThreadState(Struct, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True):
-    """One event as the log keeps it: raw parts, not wire bytes. ``seq`` is given by its place in the log.
+    """One event as stored in the log: raw parts, not wire bytes. Its ``seq`` follows from its position in the log.
 
-    ``mode`` is the wire's event name without the namespace (``values``, ``messages/partial``, ``end`` …),
-    ``ns`` the sub-graph path joined by ``|`` (empty at the root), ``data`` compact JSON, ``ms`` unix milliseconds.
+    ``mode`` is the wire's event name without the namespace (``values``, ``messages/partial``, ``end`` …), ``ns`` the
+    subgraph path joined by ``|`` (empty at the root), ``data`` compact JSON, and ``ms`` unix milliseconds.
     """
 
     ms: int

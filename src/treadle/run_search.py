@@ -1,4 +1,4 @@
-"""TODO."""
+"""The wire model of searches over the runs of all threads, an addition to the official protocol."""
 
 from __future__ import annotations
 
@@ -11,20 +11,16 @@ from treadle.model import JSON, CancelAction, MultitaskStrategy, RunStatus
 
 T = TypeVar("T")
 
-
 RunSort = Literal["created_at", "updated_at", "started_at", "finished_at", "duration"]
-
-
 BlockedBy = Literal["time", "thread", "graph", "key"]
 
 
-# --- runs of all threads ----------------------------------------------------------------------------------------------
-
-
 class RunFilter(Struct, kw_only=True):
-    """``POST /runs/count``: which runs. ``metadata`` and that of their thread are matched by containment, a run has to
-    have all of ``tags``, and the bounds of the creation time are exclusive. ``assistant_id`` may be the name of a
-    graph, for its own assistant."""
+    """``POST /runs/count``: the runs to count.
+
+    ``metadata`` and ``thread_metadata`` match by containment, a run must have all of ``tags``, and the bounds on the
+    creation time are exclusive. ``assistant_id`` may be a graph's name, which means its default assistant.
+    """
 
     ids: list[str] | None = None
     status: RunStatus | list[RunStatus] | None = None
@@ -38,7 +34,7 @@ class RunFilter(Struct, kw_only=True):
 
 
 class RunSearch(RunFilter, kw_only=True):
-    """``POST /runs/search``: a page of them. ``after`` is what ``x-pagination-next`` of the page before said."""
+    """``POST /runs/search``: a page of runs. ``after`` is the ``x-pagination-next`` header of the page before."""
 
     sort_by: RunSort | None = None
     sort_order: Literal["asc", "desc"] | None = None
@@ -48,15 +44,15 @@ class RunSearch(RunFilter, kw_only=True):
 
 
 class FoundRun(Struct, kw_only=True):
-    """A run as searches show it: what became of it, and ``kwargs`` only if they are selected.
+    """A run in a search result. ``kwargs`` is only included if selected.
 
-    - ``available_at``: when it may start; ``started_at``: when its first attempt began.
-    - ``duration_seconds``: from there to its end, or to now; null before it has started.
-    - ``attempt``: how many were begun; ``crashes``: how many of them were lost with their worker.
-    - ``blocked_by``: what a pending run waits for, as claims found it; null if it may start.
-    - ``cancelling``: what a running run was told to do.
-    - ``temporary``: its thread goes when it ends. ``trimmed``: its events are gone, but for the end.
-    - ``stopped_at_interrupt``: it succeeded in coming to an interrupt, which waits or waited for an answer.
+    - ``available_at``: the earliest start; ``started_at``: the start of the first attempt.
+    - ``duration_seconds``: from ``started_at`` until the end, or until now; null before the start.
+    - ``attempt``: attempts begun; ``crashes``: attempts lost because their worker died.
+    - ``blocked_by``: the reason a pending run has to wait, as last seen by a claim; null if it may start.
+    - ``cancelling``: the requested cancel action of a running run.
+    - ``temporary``: the thread is removed when the run ends. ``trimmed``: all events but the last are removed.
+    - ``stopped_at_interrupt``: the run succeeded by reaching an interrupt, which needs or needed input.
     """
 
     run_id: str
@@ -88,7 +84,7 @@ class FoundRun(Struct, kw_only=True):
 
 
 class Page(Struct, Generic[T]):
-    """A page of what was searched; ``next`` is what the next page is after, None if there is none."""
+    """A page of search results. ``next`` is the cursor of the next page, None on the last page."""
 
     items: list[T]
     next: str | None = None

@@ -1,25 +1,17 @@
-"""What is asked of all runs, and of the server as a whole; and what they answer. On the wire, as ``model`` is.
-
-Apart from ``model``, which says what the official protocol does: all of this is an addition of treadle's.
-"""
+"""The wire model of ``GET /server``: the state of the server over all its processes."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Literal
 
 from msgspec import Struct
 
 from treadle.model import JSON, RunStatus
 
-T = TypeVar("T")
-
-
-# --- the server -------------------------------------------------------------------------------------------------------
-
 
 class ProcessState(Struct, kw_only=True):
-    """The process that answers. ``concurrency`` is 0 where it only serves."""
+    """The process that served the request. ``concurrency`` is 0 if it does not execute runs."""
 
     host: str
     pid: int
@@ -28,7 +20,7 @@ class ProcessState(Struct, kw_only=True):
 
 
 class Queued(Struct, kw_only=True):
-    """Pending runs of one kind, and for how long the oldest of them that is due has been."""
+    """Pending runs of one kind, and the seconds for which the oldest due run among them has been due."""
 
     graph_id: str
     priority: Literal["low", "normal", "high"]
@@ -38,7 +30,7 @@ class Queued(Struct, kw_only=True):
 
 
 class QueueState(Struct, kw_only=True):
-    """``due`` are the pending runs whose time has come; ``oldest_pending_seconds`` is how long the oldest has been."""
+    """``due`` counts the pending runs whose start time has passed; ``oldest_pending_seconds`` is the oldest's wait."""
 
     pending: int
     running: int
@@ -48,8 +40,11 @@ class QueueState(Struct, kw_only=True):
 
 
 class WorkerState(Struct, kw_only=True):
-    """A process that executes runs. ``lease_seconds`` are left of its lease: below 0 its runs are about to be taken
-    over. What is null an older release has not told."""
+    """A process that executes runs.
+
+    ``lease_seconds`` is the rest of its lease; below 0, other workers are about to take over its runs. Fields that an
+    older release does not report are null.
+    """
 
     worker_id: str
     host: str | None
@@ -64,7 +59,7 @@ class WorkerState(Struct, kw_only=True):
 
 
 class DatabaseState(Struct, kw_only=True):
-    """``rows`` are counted once a minute; of large tables of PostgreSQL they are its estimates."""
+    """``rows`` is refreshed once a minute; for large PostgreSQL tables it holds the planner's estimates."""
 
     kind: Literal["sqlite", "postgres"]
     version: str
@@ -74,7 +69,7 @@ class DatabaseState(Struct, kw_only=True):
 
 
 class OutboxState(Struct, kw_only=True):
-    """Webhook deliveries, as long as they are kept. ``failed`` ones were given up."""
+    """Webhook deliveries within the retention time. ``failed`` deliveries will not be retried."""
 
     pending: int
     delivered: int
@@ -89,8 +84,8 @@ class CronsState(Struct, kw_only=True):
 
 
 class ServerState(Struct, kw_only=True):
-    """``GET /server``: what the server is doing, over all its processes. ``runs`` are counted by status; ``settings``
-    are those of the process that answers, of secrets only whether they are ``set``."""
+    """``GET /server``. ``runs`` counts runs by status. ``settings`` are those of the process that served the request;
+    a secret is shown as ``set`` or not."""
 
     version: str
     langgraph_py_version: str

@@ -1,4 +1,4 @@
-"""Every setting, once: this table drives the environment variables, the command line, /info and docs/settings.md."""
+"""The table of settings; environment variables, command-line flags, /info and docs/settings.md follow from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from treadle.errors import ConfigError
 
 _HERE = Path(".treadle")
 
-# What is not well formed would be told by drivers in words that hold parts of a password.
+# Drivers quote malformed URLs in their errors, which could leak a password, so malformed URLs never reach them.
 _HOST = r"(?:\[[\da-fA-F:]+\]|[\w.%-]*)(?::\d+)?"
 _URL = re.compile(rf"[a-z]+://(?:[^@/?]*@)?{_HOST}(?:,{_HOST})*(?:/[^?@]*)?(?:\?.*)?")
 _BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
@@ -25,64 +25,73 @@ def _setting(default: Any, help: str) -> Any:
 
 
 def _secret(help: str) -> Any:
-    """A setting whose value is not shown, nor passed on as a flag: any user of the machine can read those."""
+    """A setting that is neither shown nor accepted as a flag, since any user of the machine can read flags."""
     return field(default="", repr=False, metadata={"help": help, "secret": True})
 
 
 def _url(help: str) -> Any:
-    """A secret too, for it may hold a password; but one without can be given as a flag."""
+    """A secret, since it may contain a password, but accepted as a flag for URLs without one."""
     return field(default="", repr=False, metadata={"help": help, "secret": True, "flag": True})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What one server runs with. Each field is read from ``TREADLE_<NAME>`` unless the caller gives it."""
+    """The settings of one process. Each field defaults to the environment variable ``TREADLE_<NAME>``."""
 
-    host: str = _setting("127.0.0.1", "address to listen on; loopback unless you say otherwise")
-    port: int = _setting(2024, "port to listen on; 0 takes a free one")
-    data: Path = _setting(_HERE, "directory that holds the SQLite file")
-    database_url: str = _url("postgresql://USER:PASSWORD@HOST:PORT/NAME, shared by many processes; none for SQLite")
-    redis_url: str = _url("redis://HOST:PORT/NUMBER: makes wake-ups and live streams over PostgreSQL faster")
-    database_wait_seconds: float = _setting(30.0, "how long to wait at the start for a database that does not answer")
-    migrate: bool = _setting(True, "bring the database's schema up to date at the start; else `treadle migrate` has to")
-    workers: int = _setting(1, "1: this process executes runs itself; 0: it only serves, and `treadle worker` executes")
-    concurrency: int = _setting(16, "runs executed at once by this process")
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(2024, "port to listen on; 0 picks a free port")
+    data: Path = _setting(_HERE, "directory of the SQLite file")
+    database_url: str = _url("postgresql://USER:PASSWORD@HOST:PORT/NAME, shared by many processes; empty: SQLite")
+    redis_url: str = _url("redis://HOST:PORT/NUMBER, to speed up wake-ups and live streams over PostgreSQL")
+    database_wait_seconds: float = _setting(30.0, "how long to wait at startup for a database that does not respond")
+    migrate: bool = _setting(True, "upgrade the database schema at startup; if false, run `treadle migrate`")
+    workers: int = _setting(1, "1: this process executes runs; 0: it only serves HTTP, and `treadle worker` executes")
+    concurrency: int = _setting(16, "runs that this process executes concurrently")
     max_pending_runs: int = _setting(
-        0, "runs that may wait; creating more gets 429 until some have started; 0: no limit"
+        0, "maximum number of pending runs; creating more returns 429 until some have started; 0: no limit"
     )
-    max_attempts: int = _setting(3, "attempts a run gets when its process dies under it, before it ends in error")
-    lease_seconds: float = _setting(10.0, "how long a worker that stopped answering keeps its runs")
-    heartbeat_seconds: float = _setting(5.0, "interval of the comment frames that keep idle streams open")
-    poll_seconds: float = _setting(1.0, "upper bound on how late a lost wake-up is noticed")
-    cancel_seconds: float = _setting(5.0, "time a cancelled run gets to stop before it is cut off")
-    drain_seconds: float = _setting(10.0, "time running runs get to finish after SIGTERM before they are handed back")
-    run_timeout_seconds: float = _setting(3600.0, "longest time one attempt of a run may take; 0 for no limit")
+    max_attempts: int = _setting(3, "attempts of a run whose worker keeps dying, before the run ends in error")
+    lease_seconds: float = _setting(10.0, "how long a worker that stopped responding keeps its runs")
+    heartbeat_seconds: float = _setting(5.0, "interval of the SSE comments that keep idle streams open")
+    poll_seconds: float = _setting(1.0, "polling interval: the longest delay after a lost wake-up")
+    cancel_seconds: float = _setting(5.0, "time that a cancelled run gets to stop before it is cut off")
+    drain_seconds: float = _setting(
+        10.0, "time that running runs get to finish after SIGTERM before they are handed back"
+    )
+    run_timeout_seconds: float = _setting(3600.0, "maximum duration of one attempt of a run; 0: no limit")
     stateless_retention_seconds: float = _setting(
-        600.0, "how long the stream of an ended stateless run can still be joined"
+        600.0, "how long the stream of a finished stateless run can still be joined"
     )
     run_retention_seconds: float = _setting(
-        0.0, "how long ended runs are kept; a thread keeps its state without them; 0: until they are deleted"
+        0.0, "how long finished runs are kept; threads keep their state without them; 0: until deleted"
     )
     event_retention_seconds: float = _setting(
-        0.0, "how long the events of ended runs can be read again; 0: as long as the runs"
+        0.0, "how long the events of finished runs can be replayed; 0: as long as the runs are kept"
     )
     idempotency_seconds: float = _setting(86400.0, "how long an Idempotency-Key is remembered")
-    max_body_bytes: int = _setting(64 * 1024 * 1024, "largest request body; larger ones get 413")
+    max_body_bytes: int = _setting(64 * 1024 * 1024, "maximum size of a request body; larger ones get 413")
     graphs_on_serving_loop: bool = _setting(
-        False, "run graphs on the loop that serves HTTP, for apps that share loop-bound objects with their own routes"
+        False,
+        "run graphs on the event loop that serves HTTP, for apps whose routes and graphs share loop-bound objects",
     )
-    block_warning_seconds: float = _setting(1.0, "warn, naming the line, when a node blocks its event loop this long")
+    block_warning_seconds: float = _setting(
+        1.0, "warn, with the source line, when a node blocks its event loop for this long"
+    )
     webhook_secret: str = _secret(
-        "signs webhooks as standardwebhooks says: base64, with or without whsec_; several (to rotate) part by spaces"
+        "signs webhooks (Standard Webhooks): base64, with or without whsec_; separate several by spaces to rotate keys"
     )
-    webhook_timeout_seconds: float = _setting(15.0, "time a webhook's receiver gets to answer")
-    webhook_retry_seconds: float = _setting(86400.0, "how long an unanswered webhook is tried again")
-    webhook_backoff_seconds: float = _setting(1.0, "pause after a webhook's first failed try; doubled up to an hour")
-    webhook_retention_seconds: float = _setting(259200.0, "how long finished webhook deliveries can be looked at")
+    webhook_timeout_seconds: float = _setting(15.0, "time that a webhook receiver gets to respond")
+    webhook_retry_seconds: float = _setting(86400.0, "how long failed webhook deliveries are retried")
+    webhook_backoff_seconds: float = _setting(
+        1.0, "pause after the first failed webhook delivery; doubles with each failure up to an hour"
+    )
+    webhook_retention_seconds: float = _setting(259200.0, "how long finished webhook deliveries stay visible")
     webhook_allow_private: bool = _setting(
-        False, "let webhooks reach loopback, private, link-local and other addresses that are not public"
+        False, "allow webhooks to loopback, private, link-local and other non-public addresses"
     )
-    auth_seconds: float = _setting(10.0, "time each handler of the project's auth gets before the request is refused")
+    auth_seconds: float = _setting(
+        10.0, "time that each of the project's auth handlers gets before the request is rejected"
+    )
     console: bool = _setting(True, "serve the web console at /console")
     log_level: str = _setting("info", "debug, info, warning or error")
     log_json: bool = _setting(False, "log JSON lines instead of text")
@@ -93,12 +102,12 @@ class Settings:
 
     @property
     def slots(self) -> int:
-        """How many runs a serving process executes at once."""
+        """Runs that a serving process executes concurrently."""
         return self.concurrency if self.workers else 0
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
-        """Settings from the environment, overridden by ``given`` where it is not None. Raises ConfigError."""
+    def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+        """Read the environment; ``overrides`` that are not None win. Raises ConfigError."""
         environ = os.environ if environ is None else environ
         hints = get_type_hints(cls)
         values = {
@@ -106,7 +115,7 @@ class Settings:
             for f in fields(cls)
             if f"TREADLE_{f.name.upper()}" in environ
         }
-        values.update({name: value for name, value in given.items() if value is not None})
+        values.update({name: value for name, value in overrides.items() if value is not None})
         settings = cls(**values)
         settings._check()
         return settings
@@ -114,7 +123,7 @@ class Settings:
     def _check(self) -> None:
         self._check_urls()
         if self.workers not in (0, 1):
-            raise ConfigError(f"is {self.workers}", key="workers", hint="0 or 1; `treadle worker` starts more of them")
+            raise ConfigError(f"is {self.workers}", key="workers", hint="0 or 1; start more with `treadle worker`")
         for name in ("database_wait_seconds", "max_pending_runs", "run_retention_seconds", "event_retention_seconds"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"must be at least 0, is {getattr(self, name)}", key=name)
@@ -134,23 +143,22 @@ class Settings:
         for name, schemes in _SCHEMES.items():
             check_url(name, getattr(self, name), schemes)
         if self.redis_url and not self.database_url:
-            hint = "set database_url too, or leave redis_url out"
-            raise ConfigError("Redis only makes PostgreSQL faster; it keeps nothing itself", key="redis_url", hint=hint)
+            hint = "set database_url too, or remove redis_url"
+            raise ConfigError("Redis only speeds up PostgreSQL and stores nothing", key="redis_url", hint=hint)
         if not (self.workers or self.database_url):
             hint = "set database_url, or workers to 1"
-            raise ConfigError("nobody else can execute the runs of an SQLite file", key="workers", hint=hint)
+            raise ConfigError("no other process can execute the runs of a SQLite file", key="workers", hint=hint)
 
 
 def check_url(name: str, url: str, schemes: Sequence[str]) -> None:
-    """Raises ConfigError, in which no part of ``url`` stands, unless it is empty or well formed."""
+    """Raise ConfigError unless ``url`` is empty or well formed. The error never quotes any part of ``url``."""
     if not url:
         return
-    found = _URL.fullmatch(url)
     if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        raise ConfigError("is of a kind that is not known", key=name, hint=f"begins with {_listed(schemes)}")
-    if found is None or _BAD_ESCAPE.search(url):
+        raise ConfigError("has an unknown scheme", key=name, hint=f"must start with {_listed(schemes)}")
+    if not _URL.fullmatch(url) or _BAD_ESCAPE.search(url):
         form = "user:password@host:port/name; in a password write @ as %40, : as %3A, / as %2F, % as %25"
-        raise ConfigError("cannot be read as a URL", key=name, hint=f"{schemes[0]}://{form}")
+        raise ConfigError("is not a valid URL", key=name, hint=f"{schemes[0]}://{form}")
 
 
 def _listed(schemes: Sequence[str]) -> str:
@@ -158,7 +166,7 @@ def _listed(schemes: Sequence[str]) -> str:
 
 
 def flags() -> list[str]:
-    """The settings that can be given on a command line: other users of the machine can read it."""
+    """The settings accepted as flags. Secrets are not, since other users of the machine can read a command line."""
     return [f.name for f in fields(Settings) if f.metadata.get("flag") or not f.metadata.get("secret")]
 
 

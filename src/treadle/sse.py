@@ -1,4 +1,4 @@
-"""The SSE codec: pure and incremental, shared by server and client (wire.md, SSE framing)."""
+"""The server-sent events codec: pure and incremental, shared by server and client."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HEARTBEAT = b": heartbeat\r\n\r\n"
 
 
 class Frame(NamedTuple):
-    """One decoded event. ``data`` is the raw payload; ``id`` is None when the frame carried none."""
+    """One decoded event. ``data`` is the raw payload; ``id`` is None if the frame has none."""
 
     event: str
     data: bytes
@@ -16,29 +16,29 @@ class Frame(NamedTuple):
 
 
 def encode(event: str, data: bytes, id: str | None = None) -> bytes:
-    """The bytes of one frame. ``data`` must be a single line, as compact JSON is."""
+    """The bytes of one frame. ``data`` must be a single line, such as compact JSON."""
     if id is None:
         return b"event: %b\r\ndata: %b\r\n\r\n" % (event.encode(), data)
     return b"event: %b\r\ndata: %b\r\nid: %b\r\n\r\n" % (event.encode(), data, id.encode())
 
 
 def head(event: str) -> bytes:
-    """What frames of that name begin with, for ``numbered``."""
+    """The constant first bytes of every frame named ``event``, for ``numbered``."""
     return b"event: %b\r\ndata: " % event.encode()
 
 
 def numbered(head: bytes, data: bytes, ms: int, seq: int) -> bytes:
-    """``encode`` with ``event_id`` as the id, of a name whose ``head`` is at hand."""
+    """``encode`` with ``event_id(ms, seq)`` as the id, given the precomputed ``head`` of the event name."""
     return b"%b%b\r\nid: %d-%d\r\n\r\n" % (head, data, ms, seq)
 
 
 def event_id(ms: int, seq: int) -> str:
-    """``<unix ms>-<seq>``, seq dense from 1 in the run."""
+    """``<unix ms>-<seq>``, where ``seq`` is dense from 1 within the run."""
     return f"{ms}-{seq}"
 
 
 def parse_event_id(text: str) -> tuple[int, int] | None:
-    """``(ms, seq)`` of an id, or None if it is not one of ours."""
+    """``(ms, seq)`` of an id, or None if it does not have the form of ``event_id``."""
     ms, dash, seq = text.partition("-")
     if dash and ms.isascii() and ms.isdigit() and seq.isascii() and seq.isdigit() and len(text) <= 40:
         return int(ms), int(seq)
@@ -46,7 +46,7 @@ def parse_event_id(text: str) -> tuple[int, int] | None:
 
 
 class Decoder:
-    """Turns bytes, cut anywhere, into frames. CR, LF and CRLF line ends; comments are counted, not delivered."""
+    """Decode bytes, split at any position, into frames. Lines end in CR, LF or CRLF; comments are only counted."""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -60,7 +60,7 @@ class Decoder:
         """The frames completed by ``chunk``."""
         buffer = self._buffer + chunk
         if b"\r" in buffer:
-            # A trailing CR may be the first half of a CRLF: keep it for the next chunk.
+            # A trailing CR may be the first half of a CRLF, so keep it for the next chunk.
             held = buffer.endswith(b"\r")
             body = buffer[:-1] if held else buffer
             *lines, rest = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
@@ -70,7 +70,7 @@ class Decoder:
         return [frame for line in lines if (frame := self._line(line)) is not None]
 
     def flush(self) -> list[Frame]:
-        """What a stream that ended without a final blank line still holds."""
+        """The frames left in a stream that ended without a final blank line."""
         frames = self.feed(b"\n\n")
         self._buffer = b""
         return frames

@@ -1,1 +1,1 @@
-"""The demo's project, as a user would write one: an agent, its tools, a model and a langgraph.json."""
+"""The demo project, as a user would write it: an agent, its tools, a model and a langgraph.json."""

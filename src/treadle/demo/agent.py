@@ -1,4 +1,4 @@
-"""The demo's agent: a question about cars, three tools over real data, and whichever model there is."""
+"""The demo agent: answers questions about cars with three tools over real data and any available model."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PROMPT = "You answer questions about the cars of 1970 to 1982. Look everything u
 
 
 def model() -> BaseChatModel:
-    """The OpenAI-compatible model that the environment names, else the scripted one."""
+    """The OpenAI-compatible model configured in the environment, or else the scripted model."""
     if not (os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")):
         return ScriptedModel()
     from langchain_openai import ChatOpenAI
     from pydantic import SecretStr
 
-    # A server on the own machine often wants no key, but the library insists on one.
+    # Local model servers often need no key, but the library requires one.
     key = SecretStr(os.environ.get("OPENAI_API_KEY") or "none")
     return ChatOpenAI(model=os.environ.get("OPENAI_MODEL", "gpt-4o-mini"), api_key=key, streaming=True)
 

@@ -1,6 +1,6 @@
-"""406 cars of the model years 1970 to 1982: the ``cars`` data set that the package vega_datasets ships.
+"""The demo agent's tools over the ``cars`` data set of vega_datasets: 406 cars of the model years 1970 to 1982.
 
-The tools are what the agent may do with them. Each answers with JSON, and with the reason where it cannot answer.
+Each tool returns JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Car = dict[str, Any]
 
 @cache
 def cars() -> tuple[Car, ...]:
-    """Every car, with ``Year`` as a number. Read from the package's file, which spares the import of pandas."""
+    """Every car, with ``Year`` as a number. Reads the package's data file directly to avoid importing pandas."""
     spec = find_spec("vega_datasets")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("the demo's data is missing: pip install 'treadle[demo]'")
@@ -32,7 +32,7 @@ def cars() -> tuple[Car, ...]:
 
 @tool
 def average_by(column: Number, group_by: Group) -> str:
-    """The mean of a column in each group, highest first, with the number of cars it was taken over."""
+    """The mean of a column in each group, highest first, with the number of cars in the group."""
     known = sorted((car for car in cars() if car[column] is not None), key=lambda car: car[group_by])
     groups = {key: [car[column] for car in group] for key, group in groupby(known, key=lambda car: car[group_by])}
     means = [{group_by: key, "mean": round(fmean(values), 1), "cars": len(values)} for key, values in groups.items()]
@@ -41,7 +41,7 @@ def average_by(column: Number, group_by: Group) -> str:
 
 @tool
 def top_cars(column: Number, limit: int = 3, origin: Literal["Europe", "Japan", "USA"] | None = None) -> str:
-    """The cars with the highest value in a column, of one origin or of all."""
+    """The cars with the highest values in a column, from one origin or all."""
     known = [car for car in cars() if car[column] is not None and origin in (None, car["Origin"])]
     best = sorted(known, key=lambda car: -car[column])[: max(1, min(limit, 20))]
     return json.dumps([{key: car[key] for key in ("Name", "Year", "Origin", column)} for car in best])
@@ -49,7 +49,7 @@ def top_cars(column: Number, limit: int = 3, origin: Literal["Europe", "Japan", 
 
 @tool
 def trend(column: Number, origin: Literal["Europe", "Japan", "USA"] | None = None) -> str:
-    """The mean of a column in the first and in the last model year, and the change in percent."""
+    """The mean of a column in the first and the last model year, and the change in percent."""
     known = [car for car in cars() if car[column] is not None and origin in (None, car["Origin"])]
     first, last = min(car["Year"] for car in known), max(car["Year"] for car in known)
     before, after = (fmean(car[column] for car in known if car["Year"] == year) for year in (first, last))

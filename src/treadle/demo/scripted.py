@@ -1,6 +1,6 @@
-"""A chat model that needs no key: it follows a script, but works with what the tools really answered.
+"""A chat model that needs no key: it follows a script but answers from real tool results.
 
-It streams as models do: token by token, tool calls in pieces, with a pause before each.
+Like a real model it streams token by token, sends tool calls in pieces, and pauses before each.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STEPS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 class ScriptedModel(BaseChatModel):
-    """Calls the tools of ``STEPS`` one after another, then answers from their results."""
+    """Call the tools of ``STEPS`` in order, then answer from their results."""
 
     token_seconds: float = 0.03
 
@@ -43,7 +43,7 @@ class ScriptedModel(BaseChatModel):
     def bind_tools(
         self, tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool], **kwargs: Any
     ) -> Runnable[Any, AIMessage]:
-        """The script knows which tools there are."""
+        """Ignore ``tools``: the script names its own."""
         return self
 
     def _generate(
@@ -82,7 +82,7 @@ class ScriptedModel(BaseChatModel):
 
 
 def script(messages: Sequence[BaseMessage]) -> list[AIMessageChunk]:
-    """The next turn after ``messages``, cut into tokens."""
+    """The next turn after ``messages``, split into tokens."""
     results = _results(messages)
     if len(results) < len(STEPS):
         say, name, arguments = STEPS[len(results)]
@@ -91,7 +91,7 @@ def script(messages: Sequence[BaseMessage]) -> list[AIMessageChunk]:
 
 
 def answer(results: Sequence[Any]) -> str:
-    """The answer in words, from what ``average_by``, ``trend`` and ``top_cars`` returned."""
+    """The final answer, from the results of ``average_by``, ``trend`` and ``top_cars``."""
     regions, trend, best = results
     first, *others = regions
     rest = " and ".join(f"{row['mean']} from {row['Origin']}" for row in others)
@@ -105,9 +105,9 @@ def answer(results: Sequence[Any]) -> str:
 
 
 def _results(messages: Sequence[BaseMessage]) -> list[Any]:
-    """What the tools returned since the last question."""
-    asked = max((i for i, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
-    return [json.loads(str(m.content)) for m in messages[asked:] if isinstance(m, ToolMessage)]
+    """The tool results since the last question."""
+    question = max((i for i, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
+    return [json.loads(str(m.content)) for m in messages[question:] if isinstance(m, ToolMessage)]
 
 
 def _tokens(text: str) -> list[AIMessageChunk]:
@@ -115,7 +115,7 @@ def _tokens(text: str) -> list[AIMessageChunk]:
 
 
 def _call(name: str, arguments: dict[str, Any], id: str) -> Iterator[AIMessageChunk]:
-    """A tool call as models stream it: its name, then its arguments in pieces."""
+    """A tool call the way models stream it: the name, then the arguments in pieces."""
     yield AIMessageChunk(content="", tool_call_chunks=[tool_call_chunk(name=name, args="", id=id, index=0)])
     for piece in re.findall(r".{1,12}", json.dumps(arguments)):
         yield AIMessageChunk(content="", tool_call_chunks=[tool_call_chunk(args=piece, index=0)])
