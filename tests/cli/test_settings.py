@@ -55,7 +55,7 @@ def test_a_url_of_redis_names_the_kinds_that_are_allowed():
 
 
 def test_redis_without_postgresql_is_refused():
-    with pytest.raises(ConfigError, match="redis_url: Redis only makes PostgreSQL faster") as refused:
+    with pytest.raises(ConfigError, match="redis_url: Redis only speeds up PostgreSQL") as refused:
         Settings.load({}, redis_url="redis://127.0.0.1/0")
     assert "database_url" in (refused.value.hint or "")
 
@@ -68,7 +68,7 @@ def test_a_process_has_one_worker_or_none(count):
 
 
 def test_an_sqlite_file_needs_the_one_worker_it_can_have():
-    with pytest.raises(ConfigError, match="workers: nobody else can execute the runs of an SQLite file"):
+    with pytest.raises(ConfigError, match="workers: no other process can execute the runs of a SQLite file"):
         Settings.load({}, workers=0)
 
 
