@@ -1,4 +1,4 @@
-"""Streams a run: the state after every step."""
+"""Stream a run: the state after every step."""
 
 from __future__ import annotations
 

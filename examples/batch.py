@@ -1,4 +1,4 @@
-"""Starts three runs of two assistants in one call, then waits for all of them."""
+"""Start three runs of two assistants in one call, then wait for all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts a run in the background, waits for it, and looks at how it ended."""
+"""Start a run in the background, wait for it, and read its final status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Typed events of one's own: what the nodes write is decoded into classes and checked on the way in."""
+"""Typed custom events: decode and validate the events that nodes write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from treadle import Client, CustomEvent, ValuesEvent
 
 
 class Notice(Struct):
-    """What the nodes of ``analyst`` write."""
+    """A custom event of ``analyst``."""
 
     type: Literal["progress", "warning", "metric"]
     component: str
@@ -19,7 +19,7 @@ class Notice(Struct):
 
 
 class State(TypedDict, total=False):
-    """The part of the state this program looks at."""
+    """The part of the state that this program reads."""
 
     messages: list[dict[str, Any]]
     progress: int

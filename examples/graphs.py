@@ -1,9 +1,9 @@
-"""The graphs that the examples run: no key, no network, but real nodes, messages, sub-graphs and events.
+"""The graphs of the examples, which need no model key and no network.
 
-- ``analyst`` describes a list of numbers; a sub-graph does the sums, a scripted model tells the result word by word.
-- ``reporter`` makes a short report out of a task's name.
-- ``slow`` counts, one step per ``seconds``.
-- ``flaky`` fails until its run is tagged as late an attempt as the input asks for.
+- ``analyst`` describes a list of numbers: a subgraph computes, and a scripted model streams the result word by word.
+- ``reporter`` writes a short report on a task.
+- ``slow`` counts, one step every ``seconds``.
+- ``flaky`` fails until the attempt in the run's tags reaches ``succeeds_at``.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Analysis(TypedDict, total=False):
     spread: float
 
 
-async def tell(text: str) -> AIMessage:
-    """What a chat model would say; it streams word by word."""
+async def say(text: str) -> AIMessage:
+    """Return the message of a scripted chat model, which streams it word by word."""
     model = GenericFakeChatModel(messages=iter([AIMessage(text)]))
     return await model.ainvoke(text)
 
@@ -49,16 +49,16 @@ async def mean(state: Analysis) -> Analysis:
 
 
 async def spread(state: Analysis) -> Analysis:
-    found = statistics.pstdev(state.get("data", []))
+    value = statistics.pstdev(state.get("data", []))
     get_stream_writer()(
-        {"type": "metric", "component": "sums", "payload": {"name": "spread", "value": round(found, 3)}}
+        {"type": "metric", "component": "sums", "payload": {"name": "spread", "value": round(value, 3)}}
     )
-    return {"spread": found, "progress": 75}
+    return {"spread": value, "progress": 75}
 
 
 async def report(state: Analysis) -> Analysis:
     text = f"The mean is {state.get('mean', 0):.2f} and the spread is {state.get('spread', 0):.2f}."
-    return {"messages": [await tell(text)], "progress": 100}
+    return {"messages": [await say(text)], "progress": 100}
 
 
 sums = StateGraph(Analysis)
@@ -85,7 +85,7 @@ class Report(TypedDict, total=False):
 
 
 async def write_report(state: Report) -> Report:
-    return {"report": (await tell(f"Report on {state.get('task', 'nothing')}: all well.")).text}
+    return {"report": (await say(f"Report on {state.get('task', 'nothing')}: all well.")).text}
 
 
 reports = StateGraph(Report)

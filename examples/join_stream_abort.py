@@ -1,4 +1,4 @@
-"""Joins the stream of a run, stops reading after a time, and cancels the run."""
+"""Join the stream of a run, stop reading after a while, and cancel the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists the successful runs of the last day, and deletes failed ones that are older than a week."""
+"""List the successful runs of the last day, and delete failed runs older than a week."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams several modes at once, with the events of sub-graphs."""
+"""Stream several modes at once, with the events of subgraphs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main(url: str) -> None:
 
 
 def show(event: StreamEvent) -> None:
-    # The sub-graph's own events carry its path; those of the graph itself have none.
+    # Events of a subgraph carry its path; events of the graph itself have an empty one.
     where = "/".join(step.split(":")[0] for step in event.namespace) or "graph"
     match event:
         case MetadataEvent(data=info, tags=tags):

@@ -1,4 +1,4 @@
-"""Runs again what failed, tagging each attempt. (Lost connections need no loop: the client resumes them itself.)"""
+"""Retry a failed run and tag each attempt. (The client resumes lost connections by itself, without a loop.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waits for a run's final state, but not for ever: a TimeoutError leaves the run going."""
+"""Wait for a run's final state with a time limit: after the TimeoutError, the run still executes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from treadle import Client, RunFailed, RunTimeoutError
 def main(url: str) -> None:
     with Client(url) as client:
         thread = client.threads.create()
-        ask(client, thread.thread_id, {"steps": 2, "seconds": 0.05}, timeout=30)
-        ask(client, thread.thread_id, {"steps": 600, "seconds": 0.1}, timeout=0.5)
+        wait(client, thread.thread_id, {"steps": 2, "seconds": 0.05}, timeout=30)
+        wait(client, thread.thread_id, {"steps": 600, "seconds": 0.1}, timeout=0.5)
 
 
-def ask(client: Client, thread_id: str, input: dict[str, float], timeout: float) -> None:
+def wait(client: Client, thread_id: str, input: dict[str, float], timeout: float) -> None:
     try:
         values = client.runs.wait(thread_id, "slow", input=input, timeout=timeout, config={"recursion_limit": 1000})
     except RunTimeoutError as error:

@@ -1,8 +1,9 @@
-"""Every example runs as shown, each against the real server, started as a process of its own."""
+"""Every example runs as its README says, against a real server in its own process."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -11,9 +12,14 @@ from datetime import timedelta
 from types import ModuleType
 
 import pytest
+import typer.main
 
 from client.live import EXAMPLES, live_server
 from treadle import Client
+from treadle.cli import complete
+from treadle.settings import Settings
+
+ROOT = EXAMPLES.parent
 
 NOT_EXAMPLES = {"graphs", "address"}
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in NOT_EXAMPLES)
@@ -104,8 +110,37 @@ def test_failed_runs_are_deleted_once_they_are_old_enough(url: str, capfd: pytes
     assert f"Deleted failed run: {failed.run_id}" in capfd.readouterr().out
 
 
+def run(*arguments: str, **environment: str) -> str:
+    """Run Python in the root of the repository; it must succeed. Return its output."""
+    env = {name: value for name, value in os.environ.items() if name != "TREADLE_URL"} | environment
+    command = [sys.executable, *arguments]
+    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
 def test_an_example_takes_the_address_from_the_command_line(url: str) -> None:
-    command = [sys.executable, str(EXAMPLES / "basic_streaming.py"), url]
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert finished.returncode == 0, finished.stderr
-    assert "The run ended: success" in finished.stdout
+    assert "The run ended: success" in run(str(EXAMPLES / "basic_streaming.py"), url)
+
+
+def readme_commands() -> list[list[str]]:
+    return [line.split() for line in re.findall(r"^ {4}(\S.*)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)]
+
+
+def test_the_readmes_server_listens_where_the_examples_call() -> None:
+    (program, command, *flags), _ = readme_commands()
+    assert (program, command) == ("treadle", "serve")
+    serve = typer.main.get_command(complete()).commands["serve"]  # type: ignore[attr-defined]
+    parameters = serve.make_context("serve", flags).params
+    assert ROOT / parameters["config"] == EXAMPLES / "langgraph.json"
+    settings = Settings()
+    host, port = parameters["host"] or settings.host, parameters["port"] or settings.port
+    printed = run("-c", f"import sys; sys.path.insert(0, {str(EXAMPLES)!r}); import address; print(address.address())")
+    assert printed.strip() == f"http://{host}:{port}"
+    assert printed.strip() in (EXAMPLES / "README.md").read_text()
+
+
+def test_the_readmes_example_runs(url: str) -> None:
+    _, (program, *arguments) = readme_commands()
+    assert program == "python"
+    assert "The run ended: success" in run(*arguments, TREADLE_URL=url)
