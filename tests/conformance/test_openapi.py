@@ -1,6 +1,6 @@
-"""What ``/openapi.json`` says is what the server does: every route is called with what the document allows.
+"""``/openapi.json`` describes the server correctly: every route is called with requests that the document allows.
 
-No 500, no status and no content type that is not in the document, and bodies as it describes them. Examples are
+Responses have no status 500, only statuses and content types from the document, and bodies that match it. Examples are
 derandomised: the same in each run.
 """
 
@@ -44,7 +44,7 @@ API = schemathesis.openapi.from_dict(DOCUMENT).exclude(path=ENDLESS)
 
 @dataclass(frozen=True)
 class Known:
-    """A server, and what is there for requests to name."""
+    """A server, and the objects on it that requests can name."""
 
     url: str
     http: httpx.Client
@@ -65,11 +65,11 @@ def known(server: Server) -> Iterator[Known]:
 
 
 def seeded(http: httpx.Client) -> dict[str, str]:
-    """A thread with a finished run, a cron and a delivery: what path parameters may be."""
+    """Create a thread with a finished run, a cron and a delivery; return values for path parameters."""
     thread = made(http, "/threads", {"metadata": {"graph_id": "chain"}})["thread_id"]
     run = {"assistant_id": "chain", "input": {"n": ["in"]}}
     made(http, f"/threads/{thread}/runs/wait", run)
-    (found,) = http.get(f"/threads/{thread}/runs").json()
+    (run_row,) = http.get(f"/threads/{thread}/runs").json()
     state = http.get(f"/threads/{thread}/state").json()
     cron = made(http, "/runs/crons", {"assistant_id": "chain", "schedule": "0 0 1 1 *", "enabled": False})
     made(http, f"/threads/{thread}/runs/wait", {**run, "webhook": f"{http.base_url}/ok"})
@@ -77,7 +77,7 @@ def seeded(http: httpx.Client) -> dict[str, str]:
     return {
         "assistant_id": "chain",
         "thread_id": thread,
-        "run_id": found["run_id"],
+        "run_id": run_row["run_id"],
         "checkpoint_id": state["checkpoint_id"],
         "cron_id": cron["cron_id"],
         "delivery_id": delivery["delivery_id"],
@@ -91,12 +91,12 @@ def made(http: httpx.Client, path: str, body: Any) -> Any:
 
 
 def often(value: Any) -> bool:
-    """True of three values in four, the same ones each time."""
+    """Return True for three values in four, always the same ones."""
     return zlib.crc32(json.dumps(value, sort_keys=True, default=str).encode()) % 4 > 0
 
 
 def aim(case: schemathesis.Case, names: dict[str, str]) -> None:
-    """Most requests name what is there, so that they get past the first check; none waits long or calls outside."""
+    """Make most requests name existing objects, so that they pass the first check; none waits long or calls outside."""
     for name, value in (case.path_parameters or {}).items():
         if name in names and often([name, value]):
             case.path_parameters[name] = names[name]
@@ -124,14 +124,14 @@ def aim_body(body: dict[str, Any], names: dict[str, str]) -> None:
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
 )
-def test_a_route_does_what_the_document_says(case: schemathesis.Case, known: Known) -> None:
+def test_a_route_matches_the_document(case: schemathesis.Case, known: Known) -> None:
     aim(case, known.names)
     response = case.call(base_url=known.url, timeout=SECONDS)
     case.validate_response(response, checks=CHECKS)
 
 
 @pytest.mark.parametrize("operation", [o for o in operations() if o.path == ENDLESS], ids=lambda o: o.path)
-def test_the_endless_stream_begins_as_the_document_says(operation: Any, known: Known) -> None:
+def test_the_endless_stream_starts_as_documented(operation: Any, known: Known) -> None:
     path = operation.path.format_map(known.names)
     described = DOCUMENT["paths"][operation.path]["get"]["responses"]
     for query, status in (({}, 200), ({"stream_modes": "lifecycle"}, 200), ({"stream_modes": "x"}, 422)):
@@ -143,7 +143,7 @@ def test_the_endless_stream_begins_as_the_document_says(operation: Any, known: K
         assert answer.status_code == 422
 
 
-def test_the_document_is_the_one_that_is_served(known: Known) -> None:
+def test_the_server_serves_this_document(known: Known) -> None:
     served = known.http.get("/openapi.json").json()
     assert served["paths"] == DOCUMENT["paths"]
     assert served["components"] == DOCUMENT["components"]

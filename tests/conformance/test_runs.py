@@ -1,4 +1,4 @@
-"""Requirements of runs that nothing else shows."""
+"""Requirements of runs that no other test covers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from running import Running, frames, serve_for
 CHAIN = {"assistant_id": "chain", "input": {"n": ["in"]}}
 
 
-def test_an_item_of_a_batch_runs_on_the_thread_it_names(tmp_path: Path) -> None:
+def test_a_batch_item_runs_on_its_thread(tmp_path: Path) -> None:
     async def use(server: Running) -> None:
         thread_id = await server.thread()
         on_it, alone = await server.post(
@@ -52,7 +52,7 @@ def test_an_unknown_checkpoint_starts_empty(tmp_path: Path) -> None:
     serve_for(tmp_path, use)
 
 
-def test_a_null_input_tries_the_failed_step_again(tmp_path: Path) -> None:
+def test_a_null_input_retries_the_failed_step(tmp_path: Path) -> None:
     async def use(server: Running) -> None:
         thread_id = await server.thread()
         wait = f"/threads/{thread_id}/runs/wait"
@@ -64,7 +64,7 @@ def test_a_null_input_tries_the_failed_step_again(tmp_path: Path) -> None:
     serve_for(tmp_path, use)
 
 
-def test_info_says_that_strict_resume_is_understood(tmp_path: Path) -> None:
+def test_info_announces_strict_resume(tmp_path: Path) -> None:
     async def use(server: Running) -> None:
         assert (await server.get("/info"))["flags"]["strict_resume"] is True
 

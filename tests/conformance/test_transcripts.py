@@ -1,8 +1,8 @@
-"""Recorded exchanges in which time matters: runs that are cancelled, left, overtaken, joined or told of while they run.
+"""Replays of recorded exchanges in which time matters: runs cancelled, abandoned, superseded, joined or delivered.
 
-The recorder did things side by side; ``CAST`` says which step was still open when the next began. What is only read is
-read again until it is as it was recorded, for ``SECONDS`` at most. ``DIFFERENT`` lists every place where ours differs
-on purpose: the status here, and the id of the requirement that says why.
+The recorder made some requests concurrently; ``CAST`` lists the steps that were still open when the next one began.
+Reads are repeated until they match the recording, for ``SECONDS`` at most. ``DIFFERENT`` lists every deliberate
+difference: the status here, and the id of the requirement with the reason.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HERE = Path(__file__).parent / "transcripts"
 SECONDS = 8.0
 
 SLOW = {"heartbeat_stream_idle": "23 seconds of silence; heartbeats are tested with a shorter beat in streams"}
-"""Not replayed as they are, and why."""
+"""Recordings that are not replayed, with the reason."""
 
 CAST: dict[str, dict[int, int]] = {
     "multitask_None": {0: 2, 1: 0},
@@ -39,7 +39,7 @@ CAST: dict[str, dict[int, int]] = {
     "stream_cancelled_externally_rollback": {0: 5},
     "wait_rolledback_externally": {0: 0},
 }
-"""Steps that stay open while the next ones are made, and how many events they have shown by then."""
+"""Steps that stay open during the next ones, and the number of events they have received by then."""
 
 RUNNING = {
     "cancel_running_wait0_interrupt": (1,),
@@ -48,10 +48,10 @@ RUNNING = {
     "wait_rolledback_externally": (1,),
     "webhook_delivery": (11, 14),
 }
-"""Steps before which the run has saved its first state."""
+"""Steps that wait until the run has saved its first state."""
 
 LEFT_OUT = {"crons": {2: "rules.null", 9: "crons.end_time", 23: "crons.end_time"}}
-"""Steps that are not made, since what they make or do not make is counted later: the requirement that says so."""
+"""Skipped steps, whose results would change later counts, with the requirement that explains it."""
 
 TICKING = {"assistant_id": "ticker", "input": {"tokens": 2}, "stream_mode": ["custom", "values"]}
 ONE_TICK = {"assistant_id": "ticker", "input": {"tokens": 1}}
@@ -59,7 +59,7 @@ MEANWHILE: dict[str, dict[int, dict[str, Any]]] = {
     "thread_stream": dict.fromkeys((0, 1, 3, 4, 5), TICKING),
     "thread_stream_modes_param": {0: ONE_TICK, 1: ONE_TICK, 2: ONE_TICK},
 }
-"""Runs that the recorder made once a stream of their thread was open."""
+"""Runs that the recorder created once a stream of their thread was open."""
 
 BEFORE: dict[str, dict[str, Any]] = {
     "stream_modes_join_query_variants": {
@@ -68,7 +68,7 @@ BEFORE: dict[str, dict[str, Any]] = {
         "stream_resumable": True,
     }
 }
-"""A run that the recorder made for each step, and waited for."""
+"""A run that the recorder created before each step, and waited for."""
 
 AT_ONCE = "runs.create.starts_at_once"
 FROM_THE_START = "joining.without_an_id"
@@ -112,7 +112,7 @@ DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
 
 @dataclass
 class Play:
-    """One replay: what the placeholders stand for, and what is still open."""
+    """One replay: the values of the placeholders, and the open steps."""
 
     server: Running
     name: str
@@ -129,7 +129,7 @@ class Play:
             await self.exchange(index, step)
 
     async def prepare(self, index: int, step: dict[str, Any]) -> None:
-        """Makes what was there before the recording began."""
+        """Create the objects that existed before the recording."""
         for name in re.findall(r"/threads/(<uuid:\d+>)/", step["path"]):
             if name not in self.names.bound and not (step["status"] == 404 and "crons" in step["path"]):
                 self.names.bound[name] = await self.server.thread()
@@ -158,9 +158,9 @@ class Play:
             await ready.wait()
 
     async def follow(self, step: dict[str, Any], shown: int, ready: asyncio.Event) -> list[str]:
-        """Reads a stream or a result to its end, while other steps are made; the differences."""
+        """Read a stream or a result to its end during other steps; return the differences."""
         async with self.server.http.stream("POST", self.names.fill(step["path"]), json=step["json"]) as answer:
-            found = headers(self.names, step, answer)
+            differences = headers(self.names, step, answer)
             body = b""
             if not shown:
                 ready.set()
@@ -169,21 +169,21 @@ class Play:
                 if body.count(b"\r\n\r\n") >= shown:
                     ready.set()
             if "sse" not in step:
-                return [*found, *self.names.differences(step["body"], json.loads(body))]
-            return [*found, *self.streamed(step["sse"], list(events(body)))]
+                return [*differences, *self.names.differences(step["body"], json.loads(body))]
+            return [*differences, *self.streamed(step["sse"], list(events(body)))]
 
     def streamed(self, recorded: list[list[Any]], got: list[list[Any]]) -> list[str]:
-        """A run that was stopped may have said a little more or less by then; its stream still says nothing of it."""
+        """A stopped run may have sent a few more or fewer events by then; compare the common ones."""
         same = min(len(recorded), len(got)) if self.name.startswith("stream_cancelled") else None
         return self.names.differences(*without_ids(recorded[:same], got[:same]))
 
     async def leave(self, index: int, step: dict[str, Any]) -> list[str]:
-        """Opens a stream, sees what was seen, and leaves."""
+        """Open a stream, read the recorded number of events, and disconnect."""
         recorded = [] if index in DIFFERENT.get(self.name, {}) else step.get("sse") or []
         async with AsyncExitStack() as stack:
             answer = await stack.enter_async_context(self.opened(step))
             assert answer.status_code == step["status"], await answer.aread()
-            found = headers(self.names, step, answer)
+            differences = headers(self.names, step, answer)
             if run := MEANWHILE.get(self.name, {}).get(index):
                 thread = self.names.fill(step["path"]).split("/")[2]
                 await self.server.ended(
@@ -194,7 +194,7 @@ class Play:
                     )
                 )
             got = await self.first(answer, len(recorded))
-        return [*found, *self.names.differences(*without_ids(recorded, got))]
+        return [*differences, *self.names.differences(*without_ids(recorded, got))]
 
     async def first(self, answer: httpx.Response, count: int) -> list[list[Any]]:
         body = b""
@@ -216,20 +216,20 @@ class Play:
         )
 
     async def exchange(self, index: int, step: dict[str, Any]) -> None:
-        """An ordinary step. One that changes nothing is made again until it is answered as it was recorded."""
+        """Make an ordinary request. Repeat a read until the response matches the recording."""
         reads = step["method"] == "GET" or "search" in step["path"]
         tries = int(SECONDS / 0.05) if reads and index not in DIFFERENT.get(self.name, {}) else 1
         for left in reversed(range(tries)):
             names = copy.deepcopy(self.names)
-            answer = await self.asked(step)
-            found = self.compared(index, step, answer)
-            if not found or not left:
+            answer = await self.request(step)
+            differences = self.compared(index, step, answer)
+            if not differences or not left:
                 break
             self.names = names
             await asyncio.sleep(0.05)
-        self.check(index, step, found)
+        self.check(index, step, differences)
 
-    async def asked(self, step: dict[str, Any]) -> httpx.Response:
+    async def request(self, step: dict[str, Any]) -> httpx.Response:
         if content := re.fullmatch(r"<(\d+) bytes>", step.get("content", "")):
             step = {**step, "content": padded(int(content[1]))}
         return await ask(self.server, self.names, step)
@@ -242,18 +242,18 @@ class Play:
             return [] if {"detail", "code"} <= answer.json().keys() else [f"no error: {answer.text}"]
         if index in DIFFERENT.get(self.name, {}) or "text" in step:
             return []
-        found = headers(self.names, step, answer)
+        differences = headers(self.names, step, answer)
         if "sse" in step:
-            return [*found, *self.names.differences(*without_ids(step["sse"], list(events(answer.content))))]
-        return [*found, *self.names.differences(step.get("body"), answer.json() if answer.content else None)]
+            return [*differences, *self.names.differences(*without_ids(step["sse"], list(events(answer.content))))]
+        return [*differences, *self.names.differences(step.get("body"), answer.json() if answer.content else None)]
 
     def status(self, index: int, step: dict[str, Any]) -> int:
         return DIFFERENT.get(self.name, {}).get(index, (step["status"], ""))[0]
 
-    def check(self, index: int, step: dict[str, Any], found: list[str]) -> None:
+    def check(self, index: int, step: dict[str, Any], differences: list[str]) -> None:
         if index in DIFFERENT.get(self.name, {}) and self.status(index, step) < 400:
             return
-        assert not found, f"step {index} {step['method']} {step['path']} {step.get('note', '')}: {found}"
+        assert not differences, f"step {index} {step['method']} {step['path']} {step.get('note', '')}: {differences}"
 
     async def end(self, steps: list[dict[str, Any]]) -> None:
         for index, task in self.open.items():
@@ -262,7 +262,7 @@ class Play:
 
 
 def events(body: bytes) -> Iterator[list[Any]]:
-    """The whole frames at the start of a body, comments left out."""
+    """Yield the complete frames at the start of a body, without comments."""
     whole = body[: body.rindex(b"\r\n\r\n") + 4] if b"\r\n\r\n" in body else b""
     yield from (part(frame) for frame in frames(whole) if frame.event)
 
@@ -272,23 +272,23 @@ def part(frame: Frame) -> list[Any]:
 
 
 def without_ids(recorded: list[list[Any]], got: list[list[Any]]) -> tuple[list[Any], list[Any]]:
-    """Ours have an id on every event: they are compared where there were any."""
+    """Compare ids only if the recording has them, because treadle sends one with every event."""
     if any(len(event) > 2 for event in recorded):
         return recorded, got
     return recorded, [event[:2] for event in got]
 
 
 def padded(size: int) -> str:
-    """A request of that many bytes."""
+    """Return a request body of this many bytes."""
     body = {"assistant_id": "chain", "input": {"n": [""]}}
     body["input"] = {"n": ["x" * (size - len(json.dumps(body)))]}
     return json.dumps(body)
 
 
 def load(name: str, sink: str = "") -> list[dict[str, Any]]:
-    """The steps; webhooks go to ``sink`` instead of a route of the recorder's own server.
+    """Return the steps, with webhooks to ``sink`` instead of a route of the recorder's server.
 
-    The payload of a cron names the assistant as the request did, and its times end in Z (requirement crons.payload)."""
+    The payload of a cron names the assistant as in the request (requirement crons.payload)."""
     text = (HERE / f"{name}.json").read_text().replace('"webhook":"/sink', f'"webhook":"{sink}/sink')
     return json.loads(re.sub(r'"payload":{"assistant_id":"[^"]*"', '"payload":{"assistant_id":"chain"', text))
 
@@ -310,7 +310,7 @@ def test_a_recorded_exchange(name: str, tmp_path: Path) -> None:
     serve_for(tmp_path, use)
 
 
-def test_webhooks_carry_what_was_recorded(tmp_path: Path) -> None:
+def test_webhooks_match_the_recording(tmp_path: Path) -> None:
     """Every kind of ending, and a receiver that fails twice."""
     failing = in_turn(500, 500)
     with Receiver(lambda got: failing(got) if got.path == "/sink/fail1" else 200) as receiver:
@@ -328,7 +328,7 @@ def test_webhooks_carry_what_was_recorded(tmp_path: Path) -> None:
 
 
 async def arrived(play: Play, receiver: Receiver, index: int, step: dict[str, Any]) -> None:
-    """What the receiver got is what the recorder's got."""
+    """The receiver gets the recorded deliveries."""
     recorded = step["body"]
     got = await receiver.gets(len(recorded), where=lambda each: each.path.partition("?")[0] == step["path"])
     prefix = receiver.url("/sink")

@@ -1,56 +1,45 @@
-"""System, webhooks, users' own code, clients (wire.md, 6, 11, 12; sdk-contracts.md; runs-client.md)."""
+"""The system, webhooks, users' own code, and clients."""
 
 from conformance.row import Row
 
-SYSTEM = "wire.md 11"
-HOOKS = "wire.md 6"
-METHODS = "wire.md 12"
-SDK = "sdk-contracts.md 1"
-REMOTE = "sdk-contracts.md 3"
-CLIENT = "runs-client.md"
-ISSUE = "issue 3, 6"
 APP = "custom/test_custom.py::"
 LIVE = "conformance/test_transcripts.py::test_a_recorded_exchange"
-WEBHOOKS = "conformance/test_transcripts.py::test_webhooks_carry_what_was_recorded"
+WEBHOOKS = "conformance/test_transcripts.py::test_webhooks_match_the_recording"
 G = "remote/test_remote_graph.py::"
 E = "examples/test_examples.py::test_the_example_runs"
 
 ROWS = (
     Row(
         "system.docs",
-        SYSTEM,
-        "A page of the routes.",
+        "Serves a page with all routes.",
         ("http/test_system.py::test_the_page_lists_every_route_and_loads_nothing",),
         ("GET /docs",),
-        "It loads nothing from elsewhere, so it works offline.",
+        "It loads no external resources, so it works offline.",
     ),
     Row(
         "system.info",
-        SYSTEM,
-        "Version and flags.",
+        "Returns version and flags.",
         (
             "http/test_system.py::test_ok_and_info",
-            "conformance/test_runs.py::test_info_says_that_strict_resume_is_understood",
+            "conformance/test_runs.py::test_info_announces_strict_resume",
         ),
         ("GET /info",),
-        "It says what this server is, and which limits clients meet.",
+        "It describes this server and its limits for clients.",
     ),
     Row(
         "system.metrics",
-        SYSTEM,
-        "Prometheus text, or JSON with the official names.",
+        "Returns Prometheus text, or JSON with the official names.",
         (
             "metrics/test_metrics.py::test_a_scraper_reads_what_has_happened",
             "metrics/test_metrics.py::test_json_has_the_names_of_the_official_server",
             "http/test_transcripts.py::test_transcript[system]",
         ),
         ("GET /metrics",),
-        "Counts of our own stand beside the official ones.",
+        "treadle's own metrics are added to the official ones.",
     ),
     Row(
         "system.state",
-        "issue 6, 5",
-        "Queue, runs by status, workers and their leases, database, webhooks, crons and settings.",
+        "Returns the queue, runs by status, workers and their leases, database, webhooks, crons and settings.",
         (
             "http/test_server_state.py::test_the_state_of_a_server_that_has_nothing_to_do",
             "http/test_server_state.py::test_the_state_tells_of_runs_that_wait_and_of_the_workers_that_run_others",
@@ -59,19 +48,17 @@ ROWS = (
             "auth/test_rules.py::test_the_state_of_the_server_is_for_who_may_see_all_threads",
         ),
         ("GET /server",),
-        "An addition. With auth it is for users whose rules let them see all threads.",
+        "An addition. With auth, it requires that the user may see all threads.",
     ),
     Row(
         "system.ok",
-        SYSTEM,
         "`{ok: true}`.",
         ("http/test_system.py::test_ok_and_info", "http/test_transcripts.py::test_transcript[system]"),
         ("GET /", "GET /ok"),
     ),
     Row(
         "webhooks.body",
-        HOOKS,
-        "The run, when it started and ended, its values, its error: as JSON, for every kind of ending.",
+        "The JSON body has the run, its start and end times, values and error, for every kind of ending.",
         (
             WEBHOOKS,
             "webhooks/test_endings.py::test_a_run_that_succeeds",
@@ -80,8 +67,7 @@ ROWS = (
     ),
     Row(
         "webhooks.deliveries",
-        "issue 3, 2",
-        "What was sent can be listed, looked at and sent again.",
+        "Deliveries can be listed, inspected and sent again.",
         (
             "webhooks/test_retries.py::test_deliveries_are_listed_by_what_they_are",
             "webhooks/test_retries.py::test_what_was_delivered_can_be_sent_again_under_the_same_id",
@@ -95,59 +81,52 @@ ROWS = (
     ),
     Row(
         "webhooks.durable",
-        "issue 3, 2",
-        "A webhook is delivered at least once, in order of the endings of its thread.",
+        "A webhook is delivered at least once, in the order in which the runs of a thread end.",
         (
             "webhooks/test_crash.py::test_killed_between_the_end_of_the_run_and_the_delivery",
             "webhooks/test_retries.py::test_the_webhooks_of_a_thread_come_in_the_order_of_the_endings",
         ),
-        divergence="It is written with the end of the run and survives a crash.",
+        divergence="It is recorded in the transaction that ends the run, so it survives a crash.",
     ),
     Row(
         "webhooks.refused",
-        HOOKS,
-        "Loopback, other schemes, no host are refused when the run is created.",
+        "Loopback addresses, other schemes and URLs without a host are refused when the run is created.",
         ("webhooks/test_targets.py::test_it_is_refused_when_the_run_is_created", f"{LIVE}[webhook_validation]"),
     ),
     Row(
         "webhooks.refused.private",
-        HOOKS,
-        "Private ranges.",
+        "Webhooks to private address ranges.",
         (
             "webhooks/test_targets.py::test_refused",
             "webhooks/test_targets.py::test_a_name_that_leads_inside_is_not_connected_to",
         ),
-        divergence="They are refused, in DNS answers too; the official server delivers to them.",
+        divergence="They are refused, also when a name resolves to one; the official server delivers to them.",
         defect=True,
     ),
     Row(
         "webhooks.relative",
-        HOOKS,
-        "A relative URL is a route of the server's own app.",
+        "A relative URL names a route of the server itself.",
         ("webhooks/test_targets.py::test_a_relative_url_reaches_the_servers_own_routes",),
     ),
     Row(
         "webhooks.retries",
-        HOOKS,
-        "A 500 is tried again, a 404 is not.",
+        "A delivery answered with 500 is retried; on the official server a 404 is not.",
         (
             WEBHOOKS,
             "webhooks/test_retries.py::test_a_receiver_that_answers_500_is_asked_again",
             "webhooks/test_retries.py::test_given_up_at_once",
         ),
-        divergence="For `webhook_retry_seconds` (a day), with growing pauses.",
+        divergence="Retried with backoff for `webhook_retry_seconds` (a day), except 410 and refused targets.",
     ),
     Row(
         "webhooks.signed",
-        "issue 3, 2",
         "Deliveries are signed.",
         ("webhooks/test_retries.py::test_signatures_verify_with_the_library",),
-        divergence="As standardwebhooks says, if there is a secret; the official server does not sign.",
+        divergence="With the Standard Webhooks scheme, if a secret is set; the official server does not sign.",
     ),
     Row(
         "own_code.app",
-        ISSUE,
-        "`http.app`: a Starlette or FastAPI app with routes, middleware and lifespan stands beside the routes.",
+        "`http.app`: a Starlette or FastAPI app is served next to the API, with its routes, middleware and lifespan.",
         (
             f"{APP}test_an_apps_routes_stand_beside_ours_and_before_them",
             f"{APP}test_an_apps_middleware_is_around_every_route",
@@ -157,14 +136,12 @@ ROWS = (
     ),
     Row(
         "own_code.cors",
-        ISSUE,
-        "`http.cors` replaces the rules for browsers.",
+        "`http.cors` replaces the CORS rules.",
         (f"{APP}test_cors_rules_replace_ours", f"{APP}test_what_cors_rules_leave_out_is_what_an_sdk_needs"),
     ),
     Row(
         "own_code.headers",
-        ISSUE,
-        "Headers that are named go into the configurable; none can say who somebody is.",
+        "Configured headers are copied to the configurable; no header can set the user.",
         (
             f"{APP}test_headers_that_are_named_go_into_the_configurable",
             f"{APP}test_a_header_cannot_say_who_somebody_is",
@@ -172,7 +149,6 @@ ROWS = (
     ),
     Row(
         "own_code.switches",
-        ISSUE,
         "`http.disable_*` turns groups of routes off; a prefix moves them all.",
         (
             f"{APP}test_a_switch_turns_its_routes_off_and_no_others",
@@ -181,8 +157,7 @@ ROWS = (
     ),
     Row(
         "own_code.auth",
-        ISSUE,
-        "`auth` handlers decide on every route; nobody sees what is another's: 404.",
+        "`auth` handlers decide on every route; other users' objects get 404.",
         (
             "auth/test_matrix.py::test_a_route_lets_in_its_owner_alone",
             "auth/test_matrix.py::test_every_route_says_who_may_use_it",
@@ -191,8 +166,7 @@ ROWS = (
     ),
     Row(
         "own_code.auth.rules",
-        ISSUE,
-        "The most specific rule decides; what it changes is stored, what it filters is not seen.",
+        "The most specific rule decides; its changes are stored, and objects outside its filter are hidden.",
         (
             "auth/test_rules.py::test_the_most_specific_rule_decides",
             "auth/test_rules.py::test_what_a_rule_changes_is_what_is_stored",
@@ -201,7 +175,6 @@ ROWS = (
     ),
     Row(
         "own_code.factories",
-        SDK,
         "Graph factories get config and runtime: access_context, execution_runtime, store.",
         (
             "graph/test_load.py::test_a_factory_may_take_both",
@@ -211,13 +184,11 @@ ROWS = (
     ),
     Row(
         "clients.js",
-        METHODS,
         "The JS SDK, 2.0.0 and 1.15.0, works unmodified.",
         ("js/test_js.py::test_the_js_sdk", "js/test_js.py::test_the_example_runs"),
     ),
     Row(
         "clients.python",
-        METHODS,
         "The Python SDK works unmodified, async and sync, over sockets and in process.",
         (
             "sdk/test_sdk.py::test_every_mode_streams",
@@ -229,8 +200,7 @@ ROWS = (
     ),
     Row(
         "clients.remote_graph",
-        REMOTE,
-        "RemoteGraph invokes and streams as the local graph does, sub-graphs included.",
+        "RemoteGraph invokes and streams like the local graph, including subgraphs.",
         (
             f"{G}test_invoke_gives_the_final_message_with_all_its_fields",
             f"{G}test_messages_of_sub_graphs_are_as_many_with_equal_content",
@@ -239,14 +209,12 @@ ROWS = (
     ),
     Row(
         "clients.remote_graph.config",
-        REMOTE,
-        "What is no JSON, and the ids of checkpoints, stay at home.",
+        "RemoteGraph sends neither values that are not JSON nor checkpoint ids.",
         (f"{G}test_a_config_reaches_the_graph_without_what_is_not_json",),
     ),
     Row(
         "clients.remote_graph.state",
-        REMOTE,
-        "State, history, update, interrupts before and after, the drawing.",
+        "RemoteGraph reads and updates the state, history, interrupts before and after nodes, and the drawing.",
         (
             "remote/test_remote_state.py::test_the_state_is_a_snapshot_like_the_local_one",
             "remote/test_remote_state.py::test_interrupt_before",
@@ -255,19 +223,16 @@ ROWS = (
     ),
     Row(
         "client.cancel",
-        CLIENT,
         "`runs.cancel` and `runs.cancel_many`.",
         ("client/test_calls.py::test_calls_have_their_method_and_path", f"{E}"),
     ),
     Row(
         "client.create",
-        CLIENT,
         "`runs.create` returns the Run.",
         ("client/test_calls.py::test_a_run_is_created", f"{E}"),
     ),
     Row(
         "client.create_batch",
-        CLIENT,
         "`runs.create_batch`: all or none, in order.",
         (
             "client/test_calls.py::test_a_batch_is_one_call",
@@ -276,8 +241,7 @@ ROWS = (
     ),
     Row(
         "client.delete",
-        CLIENT,
-        "`runs.delete` removes it for good.",
+        "`runs.delete` deletes a run permanently.",
         (
             "client/test_calls.py::test_calls_have_their_method_and_path",
             "examples/test_examples.py::test_failed_runs_are_deleted_once_they_are_old_enough",
@@ -285,7 +249,6 @@ ROWS = (
     ),
     Row(
         "client.errors",
-        CLIENT,
         "One exception class per kind, with status, detail, request and run.",
         (
             "client/test_calls.py::test_each_status_has_its_class",
@@ -294,13 +257,11 @@ ROWS = (
     ),
     Row(
         "client.get",
-        CLIENT,
-        "`runs.get` returns the Run, times as datetimes.",
+        "`runs.get` returns the Run, with times as datetimes.",
         ("client/test_calls.py::test_calls_have_their_method_and_path",),
     ),
     Row(
         "client.join",
-        CLIENT,
         "`runs.join` returns the final values.",
         (
             "client/test_calls.py::test_calls_have_their_method_and_path",
@@ -309,8 +270,7 @@ ROWS = (
     ),
     Row(
         "client.join_stream",
-        CLIENT,
-        "`runs.join_stream`, from the start or after an id.",
+        "`runs.join_stream` reads from the start or after an id.",
         (
             "client/test_live.py::test_a_run_is_joined_after_each_of_its_events",
             "client/test_faults.py::test_a_joined_stream_keeps_its_filters_when_it_is_resumed",
@@ -318,14 +278,12 @@ ROWS = (
     ),
     Row(
         "client.list",
-        CLIENT,
-        "`runs.list` by status, metadata and time, newest first.",
+        "`runs.list` lists by status, metadata and time, newest first.",
         ("client/test_calls.py::test_runs_are_listed_by_time_status_and_metadata",),
     ),
     Row(
         "client.search",
-        "issue 6, 1",
-        "`runs.search` a page at a time, `runs.count`, `runs.retry`, and `server()`.",
+        "`runs.search` page by page, `runs.count`, `runs.retry`, and `server()`.",
         (
             "client/test_calls.py::test_runs_of_all_threads_are_searched_page_by_page",
             "client/test_calls.py::test_a_retry_has_a_key_so_that_it_can_be_repeated",
@@ -334,8 +292,7 @@ ROWS = (
     ),
     Row(
         "client.signal",
-        CLIENT,
-        "An AbortSignal stops the reading, from any thread or task.",
+        "An AbortSignal stops reading, from any thread or task.",
         (
             "client/test_stopping.py::test_an_abort_ends_a_blocked_read_at_once",
             "client/test_stopping.py::test_one_signal_stops_many_tasks_and_leaves_them_uncancelled",
@@ -343,8 +300,7 @@ ROWS = (
     ),
     Row(
         "client.stream",
-        CLIENT,
-        "`runs.stream` yields one class per mode, made for match; a drop is resumed, a truncated stream is no success.",
+        "`runs.stream` yields one class per mode for `match`; it resumes lost connections and detects cut ones.",
         (
             "client/test_events.py::test_every_event_name_has_its_class",
             "client/test_events.py::test_events_are_made_for_match",
@@ -354,13 +310,11 @@ ROWS = (
     ),
     Row(
         "client.types",
-        CLIENT,
         "`state_type` and `custom_type` decode into the user's types.",
         ("client/test_events.py::test_data_is_decoded_into_the_types_asked_for",),
     ),
     Row(
         "client.wait",
-        CLIENT,
         "`runs.wait` with a timeout raises RunTimeoutError.",
         ("client/test_faults.py::test_waiting_ends_at_its_timeout_and_closes_the_connection",),
     ),

@@ -1,11 +1,7 @@
-"""Threads, assistants, store, crons (wire.md, 7 to 10)."""
+"""Threads, assistants, the store, and crons."""
 
 from conformance.row import Row
 
-THREADS = "wire.md 7"
-ASSISTANTS = "wire.md 8"
-STORE = "wire.md 9"
-CRONS = "wire.md 10"
 H = "http/test_threads.py::"
 A = "http/test_assistants.py::"
 S = "store/test_api.py::"
@@ -20,8 +16,7 @@ ASSISTANT = "/assistants/{assistant_id}"
 ROWS = (
     Row(
         "threads.copy",
-        THREADS,
-        "A copy has the history, not the runs.",
+        "A copy has the history, but not the runs.",
         (
             f"{H}test_a_copy_has_the_history_but_not_the_runs",
             "js/threads.test.mjs::copy takes the state and its history along",
@@ -31,23 +26,20 @@ ROWS = (
     ),
     Row(
         "threads.copy.unknown",
-        THREADS,
         "Copying an unknown thread.",
         (f"{H}test_unknown_threads_and_malformed_ids", f"{SEEN}[threads_crud]"),
-        divergence="It is a 404; the official server says 409.",
+        divergence="It gets 404; the official server answers 409.",
         defect=True,
     ),
     Row(
         "threads.copy.values",
-        THREADS,
         "A fresh copy has no values yet.",
         (f"{SEEN}[threads_crud]", f"{SEEN}[threads_delete_busy]"),
-        divergence="It has the values that its history ends in.",
+        divergence="It has the values at the end of its history.",
     ),
     Row(
         "threads.count",
-        THREADS,
-        "Counts what a search would find: a bare integer.",
+        "Counts the results of a search: a bare integer.",
         (
             f"{H}test_search_filters_sorts_selects_extracts_and_counts",
             "sdk/test_sdk.py::test_threads_from_creation_to_deletion",
@@ -56,8 +48,7 @@ ROWS = (
     ),
     Row(
         "threads.create",
-        THREADS,
-        "Creates a thread, under a given id too; an existing one is a 409, or answered with do_nothing.",
+        "Creates a thread, optionally with an id; an existing id gets 409, or the existing thread with do_nothing.",
         (
             f"{H}test_create_get_and_the_shape_of_a_fresh_thread",
             f"{H}test_an_existing_id_conflicts_unless_told_to_do_nothing",
@@ -68,8 +59,7 @@ ROWS = (
     ),
     Row(
         "threads.delete",
-        THREADS,
-        "Deletes a thread with its runs: 204, a busy one too.",
+        "Deletes a thread with its runs, even while it is busy: 204.",
         (
             f"{H}test_delete_and_prune",
             f"{SEEN}[threads_delete_busy]",
@@ -79,22 +69,19 @@ ROWS = (
     ),
     Row(
         "threads.get",
-        THREADS,
-        "Reads a thread; error and interrupts appear after the first run.",
+        "Returns a thread; error and interrupts appear after the first run.",
         (f"{H}test_create_get_and_the_shape_of_a_fresh_thread", f"{SEEN}[threads_crud]"),
         (f"GET {ONE}",),
     ),
     Row(
         "threads.get.ttl",
-        THREADS,
-        "`include=ttl` tells the lifetime.",
+        "`include=ttl` returns the lifetime.",
         (f"{TTL}test_the_official_sdk_gives_and_changes_it", f"{SEEN}[threads_crud]"),
-        divergence="It does; the official in-memory server tells nothing.",
+        divergence="The official in-memory server returns nothing.",
     ),
     Row(
         "threads.history",
-        THREADS,
-        "States, newest first: limit (1 unless given), before, metadata, checkpoint.",
+        "Lists states, newest first: limit (default 1), before, metadata, checkpoint.",
         (
             f"{H}test_history_by_limit_before_and_metadata",
             "js/threads.test.mjs::newest first, limited, before a checkpoint, by metadata",
@@ -104,22 +91,19 @@ ROWS = (
     ),
     Row(
         "threads.history.before",
-        THREADS,
         "`before` is an object on POST.",
         (f"{H}test_history_by_limit_before_and_metadata", f"{SEEN}[thread_state_and_history]"),
-        divergence="A string is understood too, as the Python SDK's type allows; the official server refuses it.",
+        divergence="A string is accepted too, as the Python SDK's type allows; the official server refuses it.",
         defect=True,
     ),
     Row(
         "threads.history.select",
-        THREADS,
-        "`select` picks columns of a state.",
+        "`select` selects columns of a state.",
         (f"{H}test_select_picks_columns_of_a_state", f"{SEEN}[thread_state_and_history]", f"{LIVE}[multitask_enqueue]"),
-        divergence="It does; the official server ignores it.",
+        divergence="The official server ignores it.",
     ),
     Row(
         "threads.patch",
-        THREADS,
         "Merges metadata at the top level; `Prefer: return=minimal` answers 204.",
         (
             f"{H}test_a_patch_merges_metadata_at_the_top_level",
@@ -130,19 +114,17 @@ ROWS = (
     ),
     Row(
         "threads.prune",
-        THREADS,
-        "Deletes threads, or all but their latest checkpoints; answers how many.",
+        "Deletes threads, or all but their latest checkpoints; answers the number of threads.",
         (
             "threads/test_records.py::test_pruning_deletes_threads_or_their_older_checkpoints",
             f"{H}test_delete_and_prune",
         ),
         ("POST /threads/prune",),
-        "keep_latest works; the official in-memory server refuses it. A busy thread is a 409.",
+        "keep_latest works; the official in-memory server refuses it. A busy thread gets 409.",
     ),
     Row(
         "threads.search",
-        THREADS,
-        "By ids, metadata, status; sorted, paged; `select` picks columns, `extract` gives `extracted`.",
+        "Searches by ids, metadata and status, sorted and paged; `select` selects columns, `extract` adds `extracted`.",
         (
             f"{H}test_search_filters_sorts_selects_extracts_and_counts",
             "js/threads.test.mjs::select and extract",
@@ -152,8 +134,7 @@ ROWS = (
     ),
     Row(
         "threads.search.values",
-        THREADS,
-        "By values.",
+        "Searches by values.",
         (
             f"{H}test_search_by_values_and_extracts_of_them",
             f"{SEEN}[threads_search_values]",
@@ -164,8 +145,7 @@ ROWS = (
     ),
     Row(
         "threads.state",
-        THREADS,
-        "The latest state; that of a thread that never ran is empty.",
+        "Returns the latest state; it is empty before the first run.",
         (
             f"{H}test_the_latest_state_and_the_state_at_a_checkpoint",
             "js/threads.test.mjs::of a fresh thread is empty",
@@ -175,8 +155,7 @@ ROWS = (
     ),
     Row(
         "threads.state.at_checkpoint",
-        THREADS,
-        "The state at a checkpoint, by id or by object; an unknown one is empty.",
+        "Returns the state at a checkpoint, by id or by object; for an unknown checkpoint it is empty.",
         (
             f"{H}test_the_latest_state_and_the_state_at_a_checkpoint",
             "js/threads.test.mjs::now, at a checkpoint, and by a checkpoint object",
@@ -186,21 +165,18 @@ ROWS = (
     ),
     Row(
         "threads.state.namespace",
-        THREADS,
         "A checkpoint has an id, a thread and a namespace.",
         (f"{SEEN}[thread_state_and_history]",),
-        divergence="It says its namespace wherever it was asked for; the official server leaves it out at times.",
+        divergence="The namespace is always included; the official server sometimes omits it.",
     ),
     Row(
         "threads.state.subgraphs",
-        THREADS,
         "`subgraphs` fills in the states of tasks.",
         (f"{H}test_the_states_of_sub_graphs", "js/threads.test.mjs::with that of sub-graphs"),
     ),
     Row(
         "threads.state.update",
-        THREADS,
-        "Writes a state as a node, at a checkpoint if named; an unknown node, or no graph yet, is a 400.",
+        "Writes a state as a node, optionally at a checkpoint; an unknown node, or a thread without a graph, gets 400.",
         (
             f"{H}test_an_update_writes_a_state_and_the_thread_says_so",
             f"{H}test_an_update_may_fork_from_a_checkpoint",
@@ -211,8 +187,7 @@ ROWS = (
     ),
     Row(
         "threads.state.update_busy",
-        "sdk-contracts.md 1",
-        "An update of a busy thread is a 409, and is taken soon after an interrupt.",
+        "An update of a busy thread gets 409; soon after a cancel it is accepted.",
         (
             f"{H}test_a_busy_thread_refuses_updates_and_checkpoints_of_others_are_refused",
             "threads/test_hold.py::test_an_update_of_a_busy_thread_is_refused_and_leaves_its_runs_alone",
@@ -221,16 +196,14 @@ ROWS = (
     ),
     Row(
         "threads.storage",
-        THREADS,
-        "How much room a thread takes.",
+        "Returns the storage usage of a thread.",
         ("threads/test_records.py::test_the_room_that_a_thread_takes", f"{SEEN}[threads_crud]"),
         (f"GET {ONE}/storage",),
-        "The bytes are those of our tables.",
+        "The bytes are measured in treadle's tables.",
     ),
     Row(
         "threads.supersteps",
-        THREADS,
-        "A thread may begin with a history.",
+        "A thread can start with a history.",
         (
             "threads/test_records.py::test_a_thread_begins_with_the_history_that_the_sdk_gives_it",
             "js/threads.test.mjs::supersteps build a thread's history",
@@ -239,19 +212,17 @@ ROWS = (
     ),
     Row(
         "threads.supersteps.no_graph",
-        THREADS,
         "A history without a graph.",
         (
             "threads/test_records.py::test_a_thread_that_cannot_have_its_history_is_not_made",
             f"{SEEN}[threads_supersteps]",
         ),
-        divergence="It is a 422 and no thread is made; the official server answers 201 and keeps the thread.",
+        divergence="It gets 422 and creates no thread; the official server answers 201 and keeps the thread.",
         defect=True,
     ),
     Row(
         "threads.ttl",
-        THREADS,
-        "`ttl` {ttl, strategy}; a bare number is a 422.",
+        "`ttl` {ttl, strategy}; a bare number gets 422.",
         (
             f"{TTL}test_a_thread_goes_when_its_time_is_over_with_all_it_has",
             f"{TTL}test_keep_latest_leaves_the_thread_and_its_latest_state",
@@ -261,15 +232,13 @@ ROWS = (
     ),
     Row(
         "assistants.count",
-        ASSISTANTS,
         "Counts: a bare integer.",
         (f"{A}test_search_filters_sorts_selects_and_counts",),
         ("POST /assistants/count",),
     ),
     Row(
         "assistants.create",
-        ASSISTANTS,
-        "Creates; an unknown graph is a 404, an existing id a 409, or answered with do_nothing.",
+        "Creates an assistant; an unknown graph gets 404, an existing id 409, or with do_nothing the assistant.",
         (
             f"{A}test_create_get_and_defaults",
             f"{A}test_an_existing_id_conflicts_unless_told_to_do_nothing",
@@ -280,8 +249,7 @@ ROWS = (
     ),
     Row(
         "assistants.delete",
-        ASSISTANTS,
-        "Deletes: 204, with its threads if asked.",
+        "Deletes an assistant, optionally with its threads: 204.",
         (
             f"{A}test_delete_takes_its_threads_along_when_asked",
             "js/assistants.test.mjs::delete takes the threads along, if asked",
@@ -290,30 +258,26 @@ ROWS = (
     ),
     Row(
         "assistants.delete.of_a_graph",
-        ASSISTANTS,
-        "Deleting the assistant of a graph.",
+        "Deleting the default assistant of a graph.",
         (f"{SEEN}[assistants_crud]", f"{A}test_refusals"),
-        divergence="It is a 409, or the graph's name would lead nowhere; the official server deletes it.",
+        divergence="It gets 409, because the graph's name would stop working; the official server deletes it.",
         defect=True,
     ),
     Row(
         "assistants.get",
-        ASSISTANTS,
-        "Reads an assistant.",
+        "Returns an assistant.",
         (f"{A}test_create_get_and_defaults", "sdk/test_sdk.py::test_assistants_configure_runs"),
         (f"GET {ASSISTANT}",),
     ),
     Row(
         "assistants.get.by_name",
-        "sdk-contracts.md 1",
-        "A graph's name stands for its assistant in every path.",
+        "The name of a graph can replace its assistant's id in paths.",
         (f"{SEEN}[assistants_crud]", "js/assistants.test.mjs::each graph has one from the start"),
-        divergence="In every one; the official server takes names in some.",
+        divergence="In all paths; the official server accepts names in some.",
     ),
     Row(
         "assistants.graph",
-        ASSISTANTS,
-        "Nodes and edges; `xray` draws sub-graphs, all or some levels.",
+        "Returns nodes and edges; `xray` expands subgraphs, fully or to a depth.",
         (
             f"{A}test_the_drawing_of_a_graph",
             "remote/test_remote_state.py::test_the_drawing_is_that_of_the_local_graph",
@@ -323,27 +287,24 @@ ROWS = (
     ),
     Row(
         "assistants.latest",
-        ASSISTANTS,
-        "Brings an older version back; an unknown one is a 404.",
+        "Makes an earlier version current; an unknown version gets 404.",
         (
             f"{A}test_versions_and_setting_the_latest_bring_back_the_context_too",
             "js/assistants.test.mjs::are listed, and an old one can be the latest again, context and all",
         ),
         (f"POST {ASSISTANT}/latest",),
-        "Its context comes back too; the official server leaves the newer one.",
+        "Its context is restored too; the official server keeps the newer one.",
         True,
     ),
     Row(
         "assistants.latest.no_version",
-        ASSISTANTS,
-        "No version is an error.",
+        "A missing version is an error.",
         (f"{SEEN}[assistants_crud]",),
-        divergence="It is a 422; the official server looks for a version `None` and says 404.",
+        divergence="It gets 422; the official server searches for a version `None` and answers 404.",
     ),
     Row(
         "assistants.of_graphs",
-        ASSISTANTS,
-        "Each graph has an assistant from the start, named like it.",
+        "Each graph has a default assistant with its name.",
         (
             f"{A}test_every_graph_has_an_assistant",
             f"{A}test_starting_again_keeps_what_was_changed",
@@ -352,27 +313,24 @@ ROWS = (
     ),
     Row(
         "assistants.patch",
-        ASSISTANTS,
-        "A patch is a new version: metadata merged, config and context replaced.",
+        "A patch creates a version: metadata is merged, config and context are replaced.",
         (f"{A}test_a_patch_makes_a_version_merges_metadata_and_replaces_the_rest", f"{SEEN}[assistants_crud]"),
         (f"PATCH {ASSISTANT}",),
     ),
     Row(
         "assistants.schemas",
-        ASSISTANTS,
-        "JSON schemas of input, output, state, config and context.",
+        "Returns JSON schemas of input, output, state, config and context.",
         (
             f"{A}test_the_schemas_of_a_graph_and_its_sub_graphs",
             "js/assistants.test.mjs::has schemas",
             f"{SEEN}[assistants_graph_schemas_subgraphs]",
         ),
         (f"GET {ASSISTANT}/schemas",),
-        "Input and output of a TypedDict graph have schemas too.",
+        "Input and output of TypedDict graphs have schemas too.",
     ),
     Row(
         "assistants.search",
-        ASSISTANTS,
-        "By metadata, graph and name; sorted, paged; an unknown graph is a 404.",
+        "Searches by metadata, graph and name, sorted and paged; an unknown graph gets 404.",
         (
             f"{A}test_search_filters_sorts_selects_and_counts",
             "js/assistants.test.mjs::by metadata, graph and name; paged and sorted",
@@ -381,8 +339,7 @@ ROWS = (
     ),
     Row(
         "assistants.subgraphs",
-        ASSISTANTS,
-        "Schemas of sub-graphs by namespace; an unknown one is `{}`.",
+        "Returns the schemas of subgraphs by namespace; for an unknown namespace `{}`.",
         (
             f"{A}test_the_schemas_of_a_graph_and_its_sub_graphs",
             "js/assistants.test.mjs::has sub-graphs",
@@ -392,22 +349,19 @@ ROWS = (
     ),
     Row(
         "assistants.versions",
-        ASSISTANTS,
         "Lists versions, newest first.",
         (f"{A}test_versions_and_setting_the_latest_bring_back_the_context_too", f"{SEEN}[assistants_crud]"),
         (f"POST {ASSISTANT}/versions",),
     ),
     Row(
         "store.delete",
-        STORE,
-        "Deletes an item: 204, a missing one too.",
+        "Deletes an item: 204, also for a missing one.",
         ("js/store.test.mjs::what is not there is null, and deleting it is no error", f"{SEEN}[store]"),
         ("DELETE /store/items",),
     ),
     Row(
         "store.get",
-        STORE,
-        "Reads an item, `null` if it is missing; without a key it is a 400.",
+        "Returns an item, or `null` if it is missing; a request without a key gets 400.",
         (
             f"{S}test_the_official_sdk",
             "js/store.test.mjs::what is not there is null, and deleting it is no error",
@@ -417,7 +371,6 @@ ROWS = (
     ),
     Row(
         "store.namespaces",
-        STORE,
         "Lists namespaces by prefix, suffix and depth.",
         (
             f"{S}test_namespaces_by_prefix_suffix_depth_and_page",
@@ -427,22 +380,19 @@ ROWS = (
     ),
     Row(
         "store.put",
-        STORE,
-        "Stores an item: 204. Dotted or empty labels are a 422, no labels or the root langgraph a 400.",
+        "Stores an item: 204. Dotted or empty labels get 422, an empty namespace or the root `langgraph` 400.",
         (f"{S}test_the_official_sdk", f"{S}test_refusals_name_the_field", f"{SEEN}[store]"),
         ("PUT /store/items",),
     ),
     Row(
         "store.refusals",
-        STORE,
         "Errors of the store.",
         (f"{S}test_refusals_name_the_field",),
-        divergence="They have the one error shape; the official server answers bare text or `{error}`.",
+        divergence="They have the same shape as all errors; the official server answers bare text or `{error}`.",
     ),
     Row(
         "store.search",
-        STORE,
-        "By prefix and filter, `$gt` and its like included; paged.",
+        "Searches by prefix and filter, including `$gt` and similar operators, paged.",
         (
             f"{S}test_filters_limits_and_pages",
             "js/store.test.mjs::search by prefix, filter, limit and offset",
@@ -452,14 +402,12 @@ ROWS = (
     ),
     Row(
         "store.search.limit_0",
-        STORE,
         "A limit of 0.",
         (f"{SEEN}[store]",),
-        divergence="It gives nothing; the official server ignores it.",
+        divergence="It returns nothing; the official server ignores it.",
     ),
     Row(
         "store.search.no_prefix",
-        STORE,
         "A search without a prefix.",
         (f"{SEEN}[store]", f"{S}test_filters_limits_and_pages"),
         divergence="Everything is searched; the official server answers 500.",
@@ -467,8 +415,7 @@ ROWS = (
     ),
     Row(
         "store.search.semantic",
-        STORE,
-        "With an index in langgraph.json a `query` finds by meaning, with scores.",
+        "With an index in langgraph.json, a `query` searches by meaning and returns scores.",
         (
             f"{S}test_semantic_search_puts_the_most_similar_first_and_scores_them",
             "store/test_config.py::test_an_embedding_function_of_a_file_or_a_module_sync_or_async",
@@ -476,8 +423,7 @@ ROWS = (
     ),
     Row(
         "store.ttl",
-        STORE,
-        "Items expire after their `ttl` unless they are read.",
+        "Items expire after their `ttl`; reading restarts it.",
         (
             f"{S}test_items_expire_unless_they_are_read_and_their_room_is_freed",
             "js/store.test.mjs::a ttl and a refresh are understood",
@@ -485,14 +431,12 @@ ROWS = (
     ),
     Row(
         "crons.count",
-        CRONS,
         "Counts: a bare integer.",
         (f"{C}test_search_and_count", f"{LIVE}[crons]"),
         ("POST /runs/crons/count",),
     ),
     Row(
         "crons.create",
-        CRONS,
         "Creates a cron, on a thread or without one.",
         (
             f"{C}test_a_cron_without_a_thread",
@@ -504,23 +448,20 @@ ROWS = (
     ),
     Row(
         "crons.delete",
-        CRONS,
-        "Deletes a cron: 204; an unknown one is a 404.",
+        "Deletes a cron: 204; an unknown cron gets 404.",
         (f"{C}test_delete", f"{LIVE}[crons]"),
         ("DELETE /runs/crons/{cron_id}",),
     ),
     Row(
         "crons.end_time",
-        CRONS,
-        "Nothing fires after `end_time`.",
+        "A cron does not fire after `end_time`.",
         (f"{F}test_nothing_fires_after_the_end", f"{C}test_what_is_refused"),
-        divergence="One in the past is a 422; the official server accepts it.",
+        divergence="An `end_time` in the past gets 422; the official server accepts it.",
         defect=True,
     ),
     Row(
         "crons.firing",
-        "issue 3, 1",
-        "A cron makes one run for each date, once, across restarts too.",
+        "A cron creates exactly one run per date, also across restarts.",
         (
             f"{F}test_a_cron_of_a_thread_makes_a_run_for_each_date",
             f"{F}test_after_a_time_without_a_server_it_fires_once",
@@ -530,15 +471,13 @@ ROWS = (
     ),
     Row(
         "crons.get",
-        CRONS,
-        "Reads a cron.",
+        "Returns a cron.",
         (f"{LIVE}[crons]", f"{C}test_unknown_and_malformed_ids"),
         ("GET /runs/crons/{cron_id}",),
     ),
     Row(
         "crons.on_run_completed",
-        CRONS,
-        "The thread of a run goes (delete) or stays (keep).",
+        "The thread of each run is deleted (delete) or kept (keep).",
         (
             f"{F}test_a_cron_without_a_thread_leaves_nothing_behind",
             f"{F}test_a_cron_that_keeps_its_threads_makes_one_each_time",
@@ -546,41 +485,36 @@ ROWS = (
     ),
     Row(
         "crons.patch",
-        CRONS,
-        "Merges metadata, computes the next date anew; an empty one is a 400; a null end_time clears it.",
+        "Merges metadata and recomputes the next date; an empty patch gets 400; a null end_time clears it.",
         (f"{C}test_patch", f"{C}test_patches_of_one_field", f"{LIVE}[crons]"),
         ("PATCH /runs/crons/{cron_id}",),
     ),
     Row(
         "crons.payload",
-        CRONS,
         "The payload is the request.",
         (f"{LIVE}[crons]",),
-        divergence="It names the assistant as the request did; the official server puts its id there.",
+        divergence="It names the assistant as in the request; the official server replaces a graph's name by the id.",
     ),
     Row(
         "crons.schedule",
-        CRONS,
-        "A bad schedule or time zone is a 422.",
+        "An invalid schedule or time zone gets 422.",
         (
             f"{C}test_what_is_refused",
             "crons/test_schedule.py::test_bad_schedules_are_refused_with_an_example",
             f"{LIVE}[crons]",
         ),
-        divergence="A missing schedule too; the official server answers 500.",
+        divergence="Also a missing schedule; the official server answers 500.",
         defect=True,
     ),
     Row(
         "crons.search",
-        CRONS,
-        "By assistant, thread and enabled; sorted, paged, columns picked.",
+        "Searches by assistant, thread and enabled, sorted and paged, with selected columns.",
         (f"{C}test_search_and_count", f"{LIVE}[crons]", "js/crons.test.mjs::create, search, count, update, delete"),
         ("POST /runs/crons/search",),
     ),
     Row(
         "crons.time_zones",
-        CRONS,
-        "Schedules are in the given time zone, daylight saving included.",
+        "Schedules follow the cron's time zone, including daylight saving.",
         (
             "crons/test_schedule.py::test_dates",
             "crons/test_schedule.py::test_a_cron_that_is_asked_in_the_repeated_hour_is_not_early",
@@ -588,8 +522,7 @@ ROWS = (
     ),
     Row(
         "crons.unknown",
-        CRONS,
-        "An unknown assistant or thread is a 404.",
+        "An unknown assistant or thread gets 404.",
         (
             f"{LIVE}[crons]",
             f"{C}test_what_is_refused",

@@ -1,52 +1,44 @@
-"""What holds on every endpoint (wire.md, 1), and errors as the SDKs read them (sdk-contracts.md, 2)."""
+"""The rules for every endpoint, and errors as the SDKs read them."""
 
 from conformance.row import Row
-
-WIRE = "wire.md 1"
-SDK = "sdk-contracts.md 2"
 
 ROWS = (
     Row(
         "rules.bodies",
-        WIRE,
-        "Bodies are JSON whatever their content type says; unknown fields are ignored.",
+        "Bodies are JSON regardless of their content type; unknown fields are ignored.",
         ("http/test_parse.py::test_a_body_becomes_a_model_object_and_unknown_fields_are_ignored",),
     ),
     Row(
         "rules.body_limit",
-        WIRE,
-        "A large body is answered quickly.",
+        "Large bodies are accepted.",
         (
             "http/test_system.py::test_a_client_that_sends_too_much_reads_the_413",
             "wire/test_runs.py::test_a_body_over_the_limit_is_refused_before_it_is_read",
             "faults/test_creation.py::test_a_body_over_the_limit_is_refused_quickly",
         ),
-        divergence="Over `max_body_bytes` it is a 413 before the body is read; the official server has no limit.",
+        divergence="A body above `max_body_bytes` gets 413 before it is read; the official server has no limit.",
         defect=True,
     ),
     Row(
         "rules.cors",
-        WIRE,
-        "Browsers of any origin may read answers, and the headers that the SDKs need.",
+        "Browsers of any origin may read responses and the headers that the SDKs need.",
         (
             "http/test_app.py::test_a_browser_may_read_answers_and_the_headers_that_sdks_need",
             "wire/test_runs.py::test_a_browser_of_any_origin_sees_what_it_needs",
             "js/streams.test.mjs::the headers keep proxies from buffering and tell browsers where to go on",
         ),
-        divergence="`location` is exposed too, so that the JS SDK can reconnect in a browser.",
+        divergence="`location` is also exposed, so that the JS SDK can reconnect in a browser.",
         defect=True,
     ),
     Row(
         "rules.cors_private_network",
-        "REGRESSIONS, Streams",
-        "A preflight is answered.",
+        "CORS preflight requests are answered.",
         ("http/test_app.py::test_a_preflight_is_answered_for_private_networks_too",),
-        divergence="One for a private network too, so that a page on the public web can talk to a local server.",
+        divergence="Also private network preflights, so that a page on the public web can call a local server.",
     ),
     Row(
         "rules.deep_json",
-        WIRE,
-        "JSON nested too deeply is a 400.",
+        "JSON that is nested too deeply gets 400.",
         (
             "http/test_parse.py::test_json_nested_too_deeply_is_a_bad_request",
             "conformance/test_transcripts.py::test_a_recorded_exchange[errors_oversize]",
@@ -54,17 +46,15 @@ ROWS = (
     ),
     Row(
         "rules.error_body",
-        WIRE,
-        "An error is `{detail}`, in every status, on every route.",
+        "Errors are `{detail}`, in every status and on every route.",
         (
             "http/test_app.py::test_every_api_error_answers_with_its_status_and_body",
-            "conformance/test_openapi.py::test_a_route_does_what_the_document_says",
+            "conformance/test_openapi.py::test_a_route_matches_the_document",
         ),
-        divergence="`code` and data (the `field`) stand beside `detail`; texts of validation errors are our own.",
+        divergence="`code` and data such as `field` are added; the texts of validation errors differ.",
     ),
     Row(
         "rules.error_classes",
-        SDK,
         "400, 401, 403, 404, 409, 422, 429 and 5xx become the SDKs' own exceptions, with the text of `detail`.",
         (
             "sdk/test_sdk.py::test_errors_have_their_types",
@@ -74,18 +64,16 @@ ROWS = (
     ),
     Row(
         "rules.field_named",
-        WIRE,
-        "A field of the wrong type or value is a 422.",
+        "A field of the wrong type or value gets 422.",
         (
             "wire/test_runs.py::test_a_bad_field_is_refused_by_name",
             "http/test_parse.py::test_a_bad_field_is_named_with_what_is_allowed",
         ),
-        divergence="The text names the field and what is allowed there.",
+        divergence="The text names the field and the allowed values.",
     ),
     Row(
         "rules.invalid_json",
-        WIRE,
-        "Bad or empty JSON is a 422 `Invalid JSON in request body`.",
+        "Bad or empty JSON gets 422 `Invalid JSON in request body`.",
         (
             "http/test_parse.py::test_what_is_not_json_is_unprocessable",
             "wire/test_runs.py::test_a_body_that_is_no_request_is_refused",
@@ -93,59 +81,53 @@ ROWS = (
     ),
     Row(
         "rules.lists",
-        WIRE,
-        "Query lists come as repeated parameters (Python) and as one JSON array (JavaScript).",
+        "Query lists are repeated parameters (Python) or one JSON array (JavaScript).",
         ("http/test_parse.py::test_a_list_is_understood_in_three_spellings",),
-        divergence="Both are understood for every list, and `a,b` too; the official server takes one or the other.",
+        divergence="Every list accepts both forms, and `a,b`; the official server accepts only one form per route.",
     ),
     Row(
         "rules.malformed_id",
-        WIRE,
-        "An id that is no UUID is a 422 `Invalid thread ID: must be a UUID` (run, assistant, cron alike).",
+        "A malformed id gets 422 `Invalid thread ID: must be a UUID` (also for runs, assistants and crons).",
         (
             "http/test_parse.py::test_an_id_that_is_no_uuid_is_refused",
             "wire/test_runs.py::test_a_run_needs_a_thread",
             "http/test_threads.py::test_unknown_threads_and_malformed_ids",
         ),
-        divergence="The same on every route; the official server answers 400 with another text on one of them.",
+        divergence="The same on every route; on one route, the official server answers 400 with another text.",
     ),
     Row(
         "rules.never_500",
-        "REGRESSIONS, The API",
-        "No body and no query, however odd, gets a 500.",
+        "Malformed bodies and queries never get a 500.",
         (
             "http/test_fuzz.py::test_no_request_gets_a_500",
             "wire/test_runs.py::test_no_body_however_odd_gets_a_500",
-            "conformance/test_openapi.py::test_a_route_does_what_the_document_says",
+            "conformance/test_openapi.py::test_a_route_matches_the_document",
         ),
-        divergence="The official server has several.",
+        divergence="The official server has several such cases.",
     ),
     Row(
         "rules.null",
-        WIRE,
-        "An explicit null means that the field was not given.",
+        "An explicit null counts as an absent field.",
         (
             "http/test_parse.py::test_an_explicit_null_means_the_default",
             "wire/test_transcripts.py::test_a_recorded_exchange[errors_generic]",
         ),
-        divergence="The official server refuses most of them; the SDKs drop nulls, so accepting them is safe.",
+        divergence="The official server refuses most nulls; the SDKs omit them, so accepting them is safe.",
     ),
     Row(
         "rules.openapi",
-        "wire.md 11",
-        "The document describes each route's bodies, parameters and statuses.",
+        "The OpenAPI document describes each route's bodies, parameters and statuses.",
         (
             "http/test_system.py::test_the_document_describes_every_route",
-            "conformance/test_openapi.py::test_a_route_does_what_the_document_says",
-            "conformance/test_openapi.py::test_the_document_is_the_one_that_is_served",
-            "conformance/test_openapi.py::test_the_endless_stream_begins_as_the_document_says",
+            "conformance/test_openapi.py::test_a_route_matches_the_document",
+            "conformance/test_openapi.py::test_the_server_serves_this_document",
+            "conformance/test_openapi.py::test_the_endless_stream_starts_as_documented",
         ),
         routes=("GET /openapi.json",),
     ),
     Row(
         "rules.pagination_next",
-        WIRE,
-        "`x-pagination-next` is the next offset, and is there only if there is more.",
+        "`x-pagination-next` is the next offset, sent only if there are more results.",
         (
             "http/test_threads.py::test_search_filters_sorts_selects_extracts_and_counts",
             "crons/test_api.py::test_search_and_count",
@@ -154,19 +136,17 @@ ROWS = (
     ),
     Row(
         "rules.pagination_total",
-        WIRE,
-        "`x-pagination-total` comes with searches of assistants, threads and crons.",
+        "Searches of assistants, threads and crons send `x-pagination-total`.",
         (
             "http/test_threads.py::test_search_filters_sorts_selects_extracts_and_counts",
             "crons/test_api.py::test_search_and_count",
         ),
-        divergence="For threads the total, or at least so many beyond 1,000; the official one adds up what it fetched.",
+        divergence="For threads it is exact up to 1,000, then a lower bound; the official server sends a wrong total.",
         defect=True,
     ),
     Row(
         "rules.paths",
-        SDK,
-        "An id in a path is decoded once and is never a path step, whatever it holds.",
+        "An id in a path is decoded once and never treated as a path segment.",
         (
             "http/test_app.py::test_an_id_is_decoded_once_per_segment",
             "client/test_calls.py::test_an_id_is_one_path_segment_whatever_is_in_it",
@@ -174,8 +154,7 @@ ROWS = (
     ),
     Row(
         "rules.timestamps_and_ids",
-        WIRE,
-        "Times are ISO 8601 with microseconds and `+00:00`; ids are UUIDs, made of the name for graphs' assistants.",
+        "Times are ISO 8601 with microseconds and `+00:00`; ids are UUIDs (of default assistants, from the graph).",
         (
             "http/test_assistants.py::test_every_graph_has_an_assistant",
             "http/test_threads.py::test_create_get_and_the_shape_of_a_fresh_thread",
@@ -183,8 +162,7 @@ ROWS = (
     ),
     Row(
         "rules.unknown_route",
-        WIRE,
-        "An unknown route is a 404, a wrong method a 405 with `allow`; a trailing slash is another route.",
+        "An unknown route gets 404, a wrong method 405 with `allow`; a trailing slash makes another route.",
         (
             "http/test_app.py::test_an_unknown_route_is_a_404_in_the_one_shape",
             "http/test_app.py::test_a_wrong_method_is_a_405_that_names_the_methods_of_the_path",
@@ -192,8 +170,7 @@ ROWS = (
     ),
     Row(
         "rules.vary",
-        WIRE,
-        "Answers vary by `Origin` and are not compressed.",
+        "Responses send `Vary: Origin` and are not compressed.",
         (
             "http/test_app.py::test_a_browser_may_read_answers_and_the_headers_that_sdks_need",
             "conformance/test_transcripts.py::test_a_recorded_exchange[headers_misc]",

@@ -1,15 +1,6 @@
-"""Streams: framing, modes, joining, cancelling (wire.md, 2 to 5), the stream of a thread (7)."""
+"""Streams: framing, modes, joining, cancelling, and the stream of a thread."""
 
 from conformance.row import Row
-
-FRAMES = "wire.md 2"
-MODES = "wire.md 4"
-JOIN = "wire.md 5"
-CANCEL = "wire.md 3, Cancel and rollback after-effects"
-BODIES = "wire.md 3, Wait / join bodies"
-HEADERS = "wire.md 1, Headers"
-THREAD = "wire.md 7"
-SDK = "sdk-contracts.md 2"
 
 STREAMED = "wire/test_transcripts.py::test_recorded_streams"
 SEEN = "wire/test_transcripts.py::test_a_recorded_exchange"
@@ -23,8 +14,7 @@ ON_RUN = "/threads/{thread_id}/runs/{run_id}"
 ROWS = (
     Row(
         "streams.close_after_status",
-        FRAMES,
-        "The final status is there before a stream closes; the Python SDK reads it then.",
+        "The final status is committed before a stream closes, because the Python SDK then reads it.",
         (
             "sdk/test_sdk.py::test_every_mode_streams",
             "client/test_live.py::test_a_run_is_joined_after_each_of_its_events",
@@ -33,14 +23,12 @@ ROWS = (
     ),
     Row(
         "streams.content_location",
-        HEADERS,
-        "`content-location` names the run; without a thread it is `/runs/{r}`, of wait the full form.",
+        "`content-location` names the run; for stateless runs it is `/runs/{r}`, for waits the full path.",
         (f"{W}test_headers_of_streams_and_results", f"{LIVE}[headers_misc]", STREAMED),
     ),
     Row(
         "streams.error",
-        FRAMES,
-        "A node that fails ends the stream with `error` {error, message}; the status stays 200.",
+        "A failing node ends the stream with `error` {error, message}; the HTTP status stays 200.",
         (
             STREAMED,
             "sdk/test_sdk.py::test_a_failed_run_raises_where_it_is_waited_for_and_says_error_in_a_stream",
@@ -49,8 +37,7 @@ ROWS = (
     ),
     Row(
         "streams.external_cancel",
-        FRAMES,
-        "A run that is cancelled or rolled back closes its streams without an event.",
+        "The streams of a cancelled or rolled back run close without an event.",
         (
             f"{R}test_a_cancelled_run_closes_its_streams_without_an_event",
             f"{LIVE}[stream_cancelled_externally_interrupt]",
@@ -59,20 +46,17 @@ ROWS = (
     ),
     Row(
         "streams.first_event",
-        FRAMES,
         "The first event is `metadata` {run_id, attempt}.",
         (STREAMED, "js/streams.test.mjs::metadata comes first, with the run and its attempt"),
     ),
     Row(
         "streams.frames",
-        FRAMES,
-        "Frames are event, data, id with CRLF; data is compact JSON on one line, non-ASCII as it is.",
+        "Frames are event, data, id with CRLF; data is compact JSON on one line, with non-ASCII unescaped.",
         ("streams/test_view.py::test_the_frame_is_event_data_id_with_crlf", f"{LIVE}[headers_misc]"),
     ),
     Row(
         "streams.headers",
-        HEADERS,
-        "Streams are text/event-stream, not stored, not buffered by proxies.",
+        "Streams are text/event-stream, with headers against caching and buffering.",
         (
             f"{W}test_headers_of_streams_and_results",
             "js/streams.test.mjs::the headers keep proxies from buffering and tell browsers where to go on",
@@ -80,25 +64,22 @@ ROWS = (
     ),
     Row(
         "streams.heartbeat",
-        FRAMES,
-        "A comment comes every few seconds, events or not.",
+        "A comment is sent every few seconds, with or without events.",
         (f"{R}test_heartbeats_are_steady_with_events_and_without",),
     ),
     Row(
         "streams.ids",
-        FRAMES,
-        "Events of resumable runs have an id `<ms>-<seq>` that rises.",
+        "Events of resumable runs have increasing ids `<ms>-<seq>`.",
         (
             f"{R}test_ids_are_the_time_and_a_dense_number",
             "js/streams.test.mjs::every event has an id, dense and rising",
             f"{SEEN}[resumable_join_replay]",
         ),
-        divergence="Every event of every run has one, dense from 1, so every stream can be resumed.",
+        divergence="Every event of every run has an id, numbered from 1 without gaps, so every stream can be resumed.",
     ),
     Row(
         "streams.location",
-        HEADERS,
-        "`location` is where to go on: the run's stream, or its join.",
+        "`location` is the address to reconnect to: the run's stream, or its join.",
         (
             f"{W}test_headers_of_streams_and_results",
             "faults/test_drain.py::test_the_official_sdk_goes_on_at_the_location",
@@ -107,15 +88,13 @@ ROWS = (
     ),
     Row(
         "streams.no_end",
-        FRAMES,
-        "No `end` event: the stream closes.",
+        "There is no `end` event: the stream closes.",
         (f"{R}test_our_client_gets_the_end_and_the_tags_and_others_do_not",),
-        divergence="Our own client asks for one with a header and gets it; others see what the official server sends.",
+        divergence="Clients that send `treadle-events: 1`, as treadle's own does, get one.",
     ),
     Row(
         "streams.reconnect",
-        SDK,
-        "The SDKs go on at `location` with `Last-Event-ID` after a cut, without loss or repeat.",
+        "After a disconnect, the SDKs resume at `location` with `Last-Event-ID`, without loss or repeat.",
         (
             "sdk/test_sdk.py::test_a_cut_connection_is_resumed_without_loss_or_repeat",
             "js/reconnecting.test.mjs::stream goes on after the last event, without loss or repeat",
@@ -124,31 +103,26 @@ ROWS = (
     ),
     Row(
         "streams.slow_reader",
-        "DESIGN 3, Streams",
         "Execution does not wait for readers.",
         (f"{R}test_a_reader_that_stops_reading_slows_nobody_and_still_gets_everything",),
     ),
     Row(
         "modes.checkpoints",
-        MODES,
         "checkpoints: `{config, parent_config, values, metadata, next, tasks}`.",
         (STREAMED, "js/streams.test.mjs::checkpoints carry the state and what is next"),
     ),
     Row(
         "modes.combined",
-        MODES,
-        "Modes may be combined; duplicates fold; an empty list is values.",
+        "Modes can be combined; duplicates are merged; an empty list means values.",
         (STREAMED, "wire/test_assemble.py::test_stream_modes_fold", "js/streams.test.mjs::all modes at once"),
     ),
     Row(
         "modes.custom",
-        MODES,
-        "custom: what the writer sent.",
+        "custom: the data that nodes write.",
         (STREAMED, "js/streams.test.mjs::custom is what nodes write"),
     ),
     Row(
         "modes.debug",
-        MODES,
         "debug: `{step, timestamp, type, payload}`; a checkpoint's payload names its parent.",
         (
             STREAMED,
@@ -158,8 +132,7 @@ ROWS = (
     ),
     Row(
         "modes.events",
-        MODES,
-        "events: astream_events v2 without the root's own stream, never with a namespace.",
+        "events: astream_events v2 without the root graph's own stream, never with a namespace.",
         (
             STREAMED,
             "graph/test_translate.py::test_events_never_carry_a_namespace",
@@ -168,14 +141,12 @@ ROWS = (
     ),
     Row(
         "modes.interrupt",
-        MODES,
-        "A question is `__interrupt__` in updates, then in values; custom says nothing.",
+        "An interrupt is `__interrupt__` in updates, then in values; custom does not show it.",
         (STREAMED, "graph/test_translate.py::test_interrupts_and_cached_results_keep_their_shapes"),
     ),
     Row(
         "modes.messages",
-        MODES,
-        "messages: metadata once per message, then partials that accumulate, or one complete message.",
+        "messages: metadata once per message, then accumulating partials, or one complete message.",
         (
             STREAMED,
             "graph/test_translate.py::test_message_chunks_accumulate_and_are_announced_once",
@@ -184,8 +155,7 @@ ROWS = (
     ),
     Row(
         "modes.messages_tuple",
-        MODES,
-        "messages-tuple: `messages` with `[chunk, metadata]`; beside messages only this form comes.",
+        "messages-tuple: `messages` with `[chunk, metadata]`; combined with messages, only this form is sent.",
         (
             STREAMED,
             "graph/test_translate.py::test_the_tuple_form_is_namespaced_and_wins_over_the_other",
@@ -194,15 +164,13 @@ ROWS = (
     ),
     Row(
         "modes.metadata",
-        "runs-client.md",
         "metadata is a mode.",
         (f"{SEEN}[stream_mode_metadata_chain]",),
-        divergence="It can be asked for on its own; the official server refuses it.",
+        divergence="It can be requested on its own; the official server refuses it.",
     ),
     Row(
         "modes.subgraphs",
-        MODES,
-        "`stream_subgraphs` puts `|path` behind the names of events of sub-graphs; without it they are left out.",
+        "`stream_subgraphs` appends `|path` to the names of subgraph events; without it they are omitted.",
         (
             STREAMED,
             "sdk/test_sdk.py::test_sub_graphs_have_their_names_and_v2_parts_their_namespaces",
@@ -211,7 +179,6 @@ ROWS = (
     ),
     Row(
         "modes.tasks",
-        MODES,
         "tasks: start and end of each task; an error is `{error, message}`.",
         (
             STREAMED,
@@ -221,8 +188,7 @@ ROWS = (
     ),
     Row(
         "modes.unknown",
-        "wire.md 3, Errors",
-        "Unknown modes, tools and lifecycle are a 422.",
+        "Unknown modes, tools and lifecycle get 422.",
         (
             f"{W}test_a_bad_field_is_refused_by_name",
             f"{SEEN}[stream_mode_tools_tools]",
@@ -231,20 +197,17 @@ ROWS = (
     ),
     Row(
         "modes.updates",
-        MODES,
-        "updates: `{node: update}`, `__metadata__` on a replayed task.",
+        "updates: `{node: update}`, with `__metadata__` for a replayed task.",
         (STREAMED, "js/streams.test.mjs::updates is what each node wrote"),
     ),
     Row(
         "modes.values",
-        MODES,
-        "values: the state after the input and after each step; what comes when nothing is asked for.",
+        "values: the state after the input and after each step; the default mode.",
         (STREAMED, "js/streams.test.mjs::values is what comes when no mode is asked for"),
     ),
     Row(
         "joining.cancel_on_disconnect",
-        JOIN,
-        "`cancel_on_disconnect` (1, true) stops the run with its reader; 0 and false do not.",
+        "`cancel_on_disconnect` (1, true) cancels the run when the reader disconnects; 0 and false do not.",
         (
             *(f"{LIVE}[join_cancel_on_disconnect_{flag}]" for flag in ("0", "1", "false", "true")),
             "faults/test_disconnect.py::test_cancel_on_disconnect_of_a_joiner",
@@ -252,69 +215,62 @@ ROWS = (
     ),
     Row(
         "joining.error",
-        JOIN,
-        "A failed run that is joined later.",
+        "Joining a failed run after its end.",
         (
             f"{R}test_the_replay_of_a_failed_run_has_its_error",
             f"{SEEN}[error_background_resumable]",
             "js/joining.test.mjs::the replay of a failed run holds its error",
         ),
-        divergence="Its replay has the `error` event; the official server's looks as if the run had just stopped.",
+        divergence="The replay includes the `error` event; on the official server it is missing.",
         defect=True,
     ),
     Row(
         "joining.gap",
-        "DESIGN 3, Streams",
-        "An id older than what is kept.",
+        "Resuming from an event that retention deleted.",
         (
             f"{RESUME}test_an_id_older_than_what_is_kept_gives_a_gap_and_then_what_there_is",
             f"{RESUME}test_a_log_of_which_nothing_is_kept_says_so",
         ),
-        divergence="An `error` event says that there is a gap; the official server is silent.",
+        divergence="A `gap` event reports it; the official server sends nothing.",
     ),
     Row(
         "joining.interrupted",
-        BODIES,
-        "A finished interrupted run that is joined.",
+        "Joining a run that ended because its graph needs input.",
         (
             f"{R}test_joining_a_finished_interrupted_run_gives_its_state_and_the_interrupt",
             "js/joining.test.mjs::interrupted by the graph: state and interrupt",
         ),
-        divergence="It answers its state and the question; the official server forgets the state.",
+        divergence="The answer has the state and the interrupt; the official server omits the state.",
         defect=True,
     ),
     Row(
         "joining.last_event_id",
-        JOIN,
-        "`-1` and `0` replay all; an id gives what is strictly after it; garbage and ids to come give nothing old.",
+        "`-1` and `0` replay everything; an id resumes strictly after it; invalid and future ids replay nothing.",
         (
             f"{RESUME}test_resuming_at_each_of_2000_ids_gives_the_exact_suffix",
             f"{RESUME}test_an_id_that_is_none_of_ours_gives_nothing_old",
             f"{SEEN}[resumable_join_replay]",
             "js/joining.test.mjs::after each id comes the exact rest",
         ),
-        divergence="The suffix is exact at every id, after a restart too; the official in-memory server's ids repeat.",
+        divergence="The rest is exact at every id, also after a restart; ids of the official in-memory server repeat.",
     ),
     Row(
         "joining.not_resumable",
-        JOIN,
-        "A run without `stream_resumable` shows only what comes after joining.",
+        "A run without `stream_resumable` shows only events sent after joining.",
         (
             f"{RESUME}test_a_run_can_be_replayed_whether_or_not_it_was_asked_to_be_resumable",
             f"{LIVE}[join_stream_live_nonresumable]",
         ),
-        divergence="It is kept and replayed like any other.",
+        divergence="It is stored and replayed like any other run.",
     ),
     Row(
         "joining.result",
-        "wire.md 3, Endpoints",
         "join waits for the end and answers like wait.",
         ("sdk/test_sdk.py::test_waiting_and_joining", "js/joining.test.mjs::join waits for the result"),
         (f"GET {ON_RUN}/join",),
     ),
     Row(
         "joining.stateless",
-        "wire.md 3, Endpoints",
         "Streams of stateless runs announce `/runs/{r}/stream`.",
         (
             f"{R}test_the_stream_of_a_stateless_run_can_be_joined_where_it_says",
@@ -323,12 +279,11 @@ ROWS = (
             f"{SEEN}[runs_stateless_stream]",
         ),
         ("GET /runs/{run_id}/join", "GET /runs/{run_id}/stream"),
-        "They can be joined there, and at `/runs/{r}/join`; the official server answers 404.",
+        "This address and `/runs/{r}/join` work; the official server answers 404.",
         True,
     ),
     Row(
         "joining.stream",
-        JOIN,
         "A run can be joined live and after its end.",
         (
             f"{R}test_a_reader_may_come_before_in_the_middle_and_after",
@@ -339,8 +294,7 @@ ROWS = (
     ),
     Row(
         "joining.stream_mode",
-        JOIN,
-        "`stream_mode` filters by event name and drops metadata unless asked for.",
+        "`stream_mode` filters by event name and drops metadata unless it is listed.",
         (
             f"{RESUME}test_a_filter_on_stream_mode_resumes_after_the_same_ids",
             "js/joining.test.mjs::a list of modes picks events, metadata only if named",
@@ -349,41 +303,36 @@ ROWS = (
     ),
     Row(
         "joining.stream_mode.lists",
-        JOIN,
-        "Several modes may be given.",
+        "Several modes can be selected.",
         (f"{LIVE}[stream_modes_join_query_variants]", "sdk/test_sdk.py::test_waiting_and_joining"),
-        divergence="Repeated parameters (the Python SDK's lists) all count; the official server takes only the last.",
+        divergence="Repeated parameters (the Python SDK's lists) all count; the official server uses only the last.",
         defect=True,
     ),
     Row(
         "joining.stream_mode.unknown",
-        JOIN,
         "An unknown mode in the filter.",
         (f"{RESUME}test_an_unknown_mode_in_the_filter_is_refused_by_name",),
-        divergence="It is a 422; the official server gives an empty stream.",
+        divergence="It gets 422; the official server sends an empty stream.",
     ),
     Row(
         "joining.unknown_run",
-        "wire.md 3, Errors",
         "Joining an unknown run.",
         (
             f"{W}test_what_is_not_there_is_a_404",
             f"{SEEN}[join_errors]",
             "js/joining.test.mjs::an unknown run is not found",
         ),
-        divergence="It is a 404; the official server answers 200 with an error in the body.",
+        divergence="It gets 404; the official server answers 200 with an error in the body.",
     ),
     Row(
         "joining.without_an_id",
-        JOIN,
-        "Without `Last-Event-ID` a reader gets nothing old.",
+        "Without `Last-Event-ID`, a reader gets only new events.",
         ("js/joining.test.mjs::without an id comes everything", f"{LIVE}[join_stream_live_nonresumable]"),
-        divergence="It reads from the start: a run here starts at once, and who joins it would miss its first events.",
+        divergence="It reads from the start: runs start at once, so a reader would otherwise miss the first events.",
     ),
     Row(
         "cancelling.interrupt",
-        CANCEL,
-        "The run ends as interrupted, what it checkpointed stays, and next is the unfinished node.",
+        "The run ends as interrupted, its checkpoints stay, and `next` is the unfinished node.",
         (
             f"{LIVE}[cancel_running_wait0_interrupt]",
             f"{LIVE}[cancel_running_wait1_interrupt]",
@@ -393,15 +342,13 @@ ROWS = (
     ),
     Row(
         "cancelling.interrupt.thread",
-        CANCEL,
-        "The thread is interrupted, its error says by what.",
+        "The thread is interrupted, and its error names the cause.",
         (f"{LIVE}[cancel_running_wait1_interrupt]", f"{W}test_cancelling"),
-        divergence="The text names the run; the official server leaves the names of its path's parameters in it.",
+        divergence="The text names the run; the official server's text has unfilled path parameters.",
     ),
     Row(
         "cancelling.many",
-        "wire.md 3, Endpoints",
-        "Cancels runs of a thread by id, or every run in a status: 204; nothing to cancel is a 404.",
+        "Cancels runs of a thread by id, or all runs in a status: 204; if there is nothing to cancel, 404.",
         (
             f"{W}test_cancelling_many",
             f"{LIVE}[cancel_many]",
@@ -412,15 +359,13 @@ ROWS = (
     ),
     Row(
         "cancelling.many.refusals",
-        "wire.md 3, Endpoints",
-        "The body is exactly one of ids and status.",
+        "The body has either ids or a status.",
         (f"{W}test_cancelling_many", f"{LIVE}[cancel_many]"),
-        divergence="An empty list of ids is a 422 too.",
+        divergence="An empty list of ids gets 422 too.",
     ),
     Row(
         "cancelling.over",
-        "wire.md 3, Errors",
-        "A finished or unknown run is a 404.",
+        "A finished or unknown run gets 404.",
         (
             "faults/test_cancel.py::test_a_finished_run_cannot_be_cancelled",
             "faults/test_cancel.py::test_an_unknown_run_or_thread",
@@ -429,15 +374,13 @@ ROWS = (
     ),
     Row(
         "cancelling.parameters",
-        "wire.md 3, Errors",
-        "`action` and `wait` have their values.",
+        "`action` and `wait` accept only the documented values.",
         (f"{W}test_what_is_not_there_is_a_404", f"{SEEN}[cancel_errors]"),
-        divergence="Others are a 422; the official server does not look.",
+        divergence="Others get 422; the official server does not validate them.",
     ),
     Row(
         "cancelling.pending",
-        CANCEL,
-        "A run that waits its turn is cancelled and the running one is not.",
+        "Cancelling a pending run does not affect the running one.",
         (
             f"{LIVE}[cancel_pending_enqueued]",
             "faults/test_cancel.py::test_a_pending_run",
@@ -446,7 +389,6 @@ ROWS = (
     ),
     Row(
         "cancelling.rollback",
-        CANCEL,
         "The run and its checkpoints are deleted.",
         (
             "js/cancelling.test.mjs::rollback, wait ${wait}: the run and what it did are gone, the thread is free",
@@ -456,44 +398,39 @@ ROWS = (
     ),
     Row(
         "cancelling.rollback.thread_is_free",
-        CANCEL,
         "The thread is idle afterwards.",
         (
             f"{LIVE}[cancel_running_wait0_rollback]",
             f"{LIVE}[lookup_thread_stuck_after_rollback]",
             "faults/test_cancel.py::test_a_running_run",
         ),
-        divergence="With wait=0 too; the official server's thread stayed busy.",
+        divergence="Also with wait=0; on the official server the thread stays busy.",
         defect=True,
     ),
     Row(
         "cancelling.rollback.waiter",
-        BODIES,
         "An open wait ends.",
         (f"{LIVE}[wait_rolledback_externally]", "faults/test_cancel.py::test_readers_of_a_rolled_back_run_end"),
-        divergence="It is told that the run is gone; the official server answers values that were rolled back.",
+        divergence="It answers that the run is deleted; the official server answers the values that were rolled back.",
     ),
     Row(
         "cancelling.stubborn",
-        "REGRESSIONS, Cancel and double texting",
         "A cancel is bounded in time.",
         (
             "faults/test_cancel.py::test_code_that_swallows_the_cancellation_is_cut_off",
             "faults/test_cancel.py::test_a_node_that_blocks_the_loop_is_cut_off",
         ),
-        divergence="Code that does not listen is cut off after `cancel_seconds`.",
+        divergence="Code that ignores the cancellation is cut off after `cancel_seconds`.",
     ),
     Row(
         "cancelling.taken",
-        "wire.md 12",
         "The JS SDK gives a reason with a cancel.",
         (f"{W}test_a_cancelled_run_says_that_its_input_was_taken_up_by_another",),
-        divergence="It is understood.",
+        divergence="It is accepted.",
     ),
     Row(
         "cancelling.wait",
-        "wire.md 3, Endpoints",
-        "wait=0 answers 202 at once, wait=1 200 `{}` when it is over.",
+        "wait=0 answers 202 at once, wait=1 answers 200 `{}` when the run is over.",
         (
             f"{W}test_cancelling",
             f"{LIVE}[cancel_running_wait1_interrupt]",
@@ -502,7 +439,6 @@ ROWS = (
     ),
     Row(
         "thread_stream.events",
-        THREAD,
         "All runs of a thread in one endless stream, with ids; a run's end is `metadata` {status: run_done}.",
         (
             f"{LIVE}[thread_stream]",
@@ -513,8 +449,7 @@ ROWS = (
     ),
     Row(
         "thread_stream.last_event_id",
-        THREAD,
-        "`0`, `0-0` and `-` replay; `-1` and `$` are a 422; an id gives the rest.",
+        "`0`, `0-0` and `-` replay everything; `-1` and `$` get 422; an id resumes after it.",
         (
             f"{LIVE}[thread_stream_modes_param]",
             f"{T}test_every_id_gives_the_exact_suffix_over_many_runs",
@@ -523,8 +458,7 @@ ROWS = (
     ),
     Row(
         "thread_stream.modes",
-        THREAD,
-        "run_modes, lifecycle or state_update; unknown ones are a 422.",
+        "Modes are run_modes, lifecycle and state_update; unknown ones get 422.",
         (
             f"{LIVE}[thread_stream_modes_param]",
             f"{T}test_a_state_update_says_what_was_written_and_where",
@@ -533,15 +467,13 @@ ROWS = (
     ),
     Row(
         "thread_stream.names",
-        THREAD,
         "The Python SDK sends `stream_mode`, the server reads `stream_modes`.",
         (f"{T}test_modes_may_be_joined_and_spelled_in_every_way", f"{LIVE}[thread_stream]"),
-        divergence="Both are read; the official server ignores the first.",
+        divergence="Both work; the official server ignores the first.",
         defect=True,
     ),
     Row(
         "thread_stream.unknown_thread",
-        THREAD,
         "The stream of an unknown thread opens and stays silent.",
         (f"{T}test_an_unknown_thread_opens_and_stays_silent_until_there_is_one",),
     ),
