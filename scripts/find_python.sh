@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints a Python that is new enough for treadle, or says what is missing. PYTHON=... overrules the search.
+# Print a Python that is new enough for treadle, or an error. PYTHON=... replaces the list of candidates.
 for python in ${PYTHON:-python3.13 python3.12 python3.11 python3 python}; do
     if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         echo "$python"

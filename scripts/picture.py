@@ -1,4 +1,4 @@
-"""Draws docs/demo.svg from a real showing of ``treadle demo``.
+"""Draw docs/demo.svg from a real run of ``treadle demo``.
 
 python scripts/picture.py
 """
@@ -14,7 +14,7 @@ from rich.console import Console
 from treadle.cli import show
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "demo.svg"
-FONT_OF_A_CDN = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+CDN_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def main() -> int:
@@ -22,8 +22,8 @@ def main() -> int:
     if not show.present(console):
         return 1
     svg = console.export_svg(title="treadle demo", unique_id="demo")
-    # A page that shows the picture must not fetch anything: any monospaced font will do.
-    PICTURE.write_text(FONT_OF_A_CDN.sub("", svg).replace("Fira Code", "ui-monospace"))
+    # Pages that show the picture must not fetch a font, so use the reader's monospaced one.
+    PICTURE.write_text(CDN_FONT.sub("", svg).replace("Fira Code", "ui-monospace"))
     print(f"wrote {PICTURE}")
     return 0
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what tests use beside Python and Node, where this is a Debian and we may: the databases of the cluster's tests,
-# the proxies that recipes are tried with, a browser for the console. Tests that lack one of them say so and are skipped.
+# Install the programs that tests need apart from Python and Node: the databases of the cluster tests, the proxies of the
+# recipes, a browser for the console. Needs root on Debian; tests that lack one of these programs are skipped.
 set -euo pipefail
 has() { command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null; }
 missing=()
@@ -12,7 +12,7 @@ has caddy || missing+=(caddy)
 has chromium || missing+=(chromium)
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" != 0 ] || ! has apt-get; then
-    echo "tests that use them are skipped without: ${missing[*]}"
+    echo "tests that need these programs are skipped: ${missing[*]}"
     exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive

@@ -1,9 +1,9 @@
-"""Writes the sync client from the async one: src/treadle/client/_async -> _sync.
+"""Generate the sync client from the async one: src/treadle/client/_async -> _sync.
 
-    python scripts/unasync.py            writes what differs
-    python scripts/unasync.py --check    says what differs, and fails if anything does
+    python scripts/unasync.py            writes the files that differ
+    python scripts/unasync.py --check    prints the differences and fails if there are any
 
-Names are replaced token by token, so strings and comments stay as they are unless they stand in WORDS.
+Names are replaced token by token; in strings and comments, only the phrases in WORDS are replaced.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NAMES = {
     "aread": "read",
     "async_drain": "drain",
 }
-"""Names that do not simply lose ``Async``. (httpx.AsyncClient and our AsyncClient do.)"""
+"""Names that need more than dropping ``Async``, which is enough for httpx.AsyncClient and AsyncClient."""
 
 WORDS = {
     "The async client": "The sync client",
@@ -40,7 +40,7 @@ WORDS = {
     "``async with``": "``with``",
     "; so does cancelling the task": "",
 }
-"""What changes in strings and comments."""
+"""Phrases replaced in strings and comments."""
 
 HEADER = "# Generated from _async/{name} by scripts/unasync.py: change that file, not this one.\n"
 
@@ -50,14 +50,14 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     stale = {path: text for path, text in generated().items() if _current(path) != text}
-    gone = sorted(set(TARGET.glob("*.py")) - set(generated_paths()))
+    obsolete = sorted(set(TARGET.glob("*.py")) - set(generated_paths()))
     for path, text in stale.items():
         _report(path, text) if arguments else _write(path, text)
-    for path in gone:
-        print(f"{path.relative_to(ROOT)} has no source any more")
+    for path in obsolete:
+        print(f"{path.relative_to(ROOT)} has no source")
         if not arguments:
             path.unlink()
-    return 1 if arguments and (stale or gone) else 0
+    return 1 if arguments and (stale or obsolete) else 0
 
 
 def generated_paths() -> list[Path]:
@@ -65,14 +65,14 @@ def generated_paths() -> list[Path]:
 
 
 def generated() -> dict[Path, str]:
-    """The sync files as they should be."""
+    """Return the current text of each sync file."""
     return {path: _tidy(path, convert(_read(SOURCE / path.name), path.name)) for path in generated_paths()}
 
 
 def convert(source: str, name: str) -> str:
-    """The sync twin of a module, before formatting."""
+    """Return the sync version of a module, before formatting."""
     text = "".join(_tokens(source))
-    # The one generic type whose arguments differ in number: a generator's return type.
+    # A generator's return type is the only generic type with a different number of arguments.
     text = re.sub(r"\bGenerator\[(.*), None\]:", r"Generator[\1, None, None]:", text)
     text = re.sub(r"\bAwaitable\[None\]", "None", text)
     text = re.sub(r"(from collections\.abc import .*?)\bAwaitable, ", r"\1", text)
@@ -80,7 +80,7 @@ def convert(source: str, name: str) -> str:
 
 
 def _tokens(source: str) -> list[str]:
-    """The source cut into tokens with what stands between them, each replaced; ``async`` and ``await`` vanish."""
+    """Return the source as replaced tokens and the text between them, without ``async`` and ``await``."""
     lines = source.splitlines(keepends=True)
     offsets = [0]
     for line in lines:
@@ -95,7 +95,7 @@ def _tokens(source: str) -> list[str]:
         stop = offsets[token.end[0] - 1] + token.end[1] if token.end[0] <= len(lines) else len(source)
         end = stop
         if token.type == tokenize.NAME and token.string in ("async", "await"):
-            end += 1  # and the blank after it
+            end += 1  # also drop the space after it
             continue
         parts.append(_replace(token.type, source[start:stop]))
     return [*parts, source[end:]]
@@ -111,7 +111,7 @@ def _replace(kind: int, text: str) -> str:
 
 
 def _tidy(path: Path, text: str) -> str:
-    """Formatted as the rest: names that got shorter change line breaks and the order of imports."""
+    """Format the text: shorter names change line breaks and the order of imports."""
     sort = ["ruff", "check", "--quiet", "--select", "I,F401", "--fix", "--stdin-filename", str(path), "-"]
     layout = ["ruff", "format", "--quiet", "--stdin-filename", str(path), "-"]
     for command in (sort, layout):

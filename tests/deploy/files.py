@@ -1,4 +1,4 @@
-"""What stands in deploy/: documents, containers, commands, instructions."""
+"""Parsers for the files in deploy/: documents, containers, commands, instructions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def of_kind(kind: str) -> list[Any]:
 
 @dataclass(frozen=True)
 class Container:
-    """One container of ours, whoever runs it. ``stops_after`` is how long it may take to stop, in seconds."""
+    """One treadle container, of Compose or Kubernetes. ``stops_after`` is the grace period in seconds."""
 
     name: str
     command: list[str]
@@ -49,7 +49,7 @@ class Container:
 
     @property
     def option(self) -> dict[str, str]:
-        """The command's options, each with its value."""
+        """Return the command's options and their values."""
         return dict(zip(self.command[1::2], self.command[2::2], strict=True))
 
 
@@ -85,34 +85,34 @@ Instruction = tuple[str, str]
 
 @cache
 def stages() -> list[list[Instruction]]:
-    """The Dockerfile's instructions, a list for each FROM; what stands before the first one is left out."""
+    """Return the Dockerfile's instructions, one list per FROM, without those before the first."""
     text = re.sub(r"^#.*\n", "", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)
     lines = re.sub(r"\\\n\s*", "", text).splitlines()
     instructions = [(word, rest) for word, _, rest in (line.partition(" ") for line in lines if line)]
-    found: list[list[Instruction]] = []
+    result: list[list[Instruction]] = []
     for word, rest in instructions:
         if word == "FROM":
-            found.append([])
-        if found:
-            found[-1].append((word, rest))
-    return found
+            result.append([])
+        if result:
+            result[-1].append((word, rest))
+    return result
 
 
 def stage(name: str) -> list[Instruction]:
-    """The one that is called so."""
-    return next(found for found in stages() if found[0][1].endswith(f" AS {name}"))
+    """Return the stage with this name."""
+    return next(each for each in stages() if each[0][1].endswith(f" AS {name}"))
 
 
 def image_environment() -> dict[str, str]:
-    """What ENV sets in the image that is run."""
+    """Return the ENV variables of the final image."""
     pairs = [pair for word, rest in stages()[-1] if word == "ENV" for pair in shlex.split(rest)]
     return dict(pair.split("=", 1) for pair in pairs)
 
 
 def last(word: str) -> str:
-    return [rest for found, rest in stages()[-1] if found == word][-1]
+    return [rest for name, rest in stages()[-1] if name == word][-1]
 
 
 def health_check() -> list[str]:
-    """Its command."""
+    """Return the command of the health check."""
     return json.loads(last("HEALTHCHECK").partition("CMD ")[2])

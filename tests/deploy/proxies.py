@@ -1,6 +1,6 @@
-"""The proxies of deploy/proxy with the configuration that stands there, on a port of 127.0.0.1.
+"""The proxies of deploy/proxy with their recipes, on a port of 127.0.0.1.
 
-Only what a machine dictates is changed: addresses, and where files may be written.
+Only addresses, paths and limits of the machine are changed.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ Address = tuple[str, int]
 
 
 class Proxy(Service):
-    """In front of two API processes."""
+    """A proxy for two API processes."""
 
     program = ""
 
     def __init__(self, upstreams: Sequence[Address]) -> None:
-        found = shutil.which(self.program)
-        if found is None:
+        executable = shutil.which(self.program)
+        if executable is None:
             pytest.skip(f"{self.program} is not on this machine")
         super().__init__()
-        self._found = found
+        self._executable = executable
         self._upstreams = [f"{host}:{port}" for host, port in upstreams]
 
     @property
@@ -51,11 +51,11 @@ class Proxy(Service):
 
     def _make_directory(self) -> Path:
         directory = Path(tempfile.mkdtemp(prefix=f"treadle-{self.program}-"))
-        directory.chmod(0o755)  # nginx started by root works as somebody else
+        directory.chmod(0o755)  # nginx started by root switches to another user
         return directory
 
     def _write(self) -> str:
-        """The path of the configuration as a file, written anew."""
+        """Write the configuration and return its path."""
         file = self.directory / "configuration"
         file.write_text(self.configuration())
         return str(file)
@@ -86,11 +86,11 @@ class Nginx(Proxy):
         return f"daemon off;\npid {self.directory}/pid;\n" + text.replace("http {\n", f"http {{\n{paths}", 1)
 
     def _command(self) -> list[str]:
-        return [self._found, "-p", str(self.directory), "-e", "stderr", "-c", self._write()]
+        return [self._executable, "-p", str(self.directory), "-e", "stderr", "-c", self._write()]
 
 
 class BufferingNginx(Nginx):
-    """As nginx is when nobody thought of streams."""
+    """nginx with its default buffering."""
 
     def configuration(self) -> str:
         return super().configuration().replace("proxy_buffering off;", "proxy_buffering on;")
@@ -101,7 +101,7 @@ class HAProxy(Proxy):
 
     def configuration(self) -> str:
         changes = {
-            "maxconn 20000": "maxconn 200",  # what the limits of a developer's machine allow
+            "maxconn 20000": "maxconn 200",  # within the file descriptor limit of a developer's machine
             "bind :80": f"bind 127.0.0.1:{self.port}",
             "server api-1 api-1:2024": f"server api-1 {self._upstreams[0]}",
             "server api-2 api-2:2024": f"server api-2 {self._upstreams[1]}",
@@ -109,11 +109,11 @@ class HAProxy(Proxy):
         return self._recipe("haproxy.cfg", changes)
 
     def _command(self) -> list[str]:
-        return [self._found, "-db", "-f", self._write()]
+        return [self._executable, "-db", "-f", self._write()]
 
 
 class Caddy(Proxy):
-    """Both upstreams have one port: the recipe asks for every address of one name."""
+    """Both upstreams share a port, because the recipe resolves all addresses of one name."""
 
     program = "caddy"
 
@@ -122,11 +122,11 @@ class Caddy(Proxy):
 
     def _command(self) -> list[str]:
         host, _, port = self._upstreams[0].rpartition(":")
-        # A site with an address of its own would be given a certificate; http:// says that this one has none.
+        # http:// keeps Caddy from requesting a certificate.
         places = {"SITE": f"http://127.0.0.1:{self.port}", "API_HOST": host, "API_PORT": port}
         homes = {name: str(self.directory) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
-        given = [f"{name}={value}" for name, value in {**places, **homes, "PATH": os.environ["PATH"]}.items()]
-        return ["env", "-i", *given, self._found, "run", "--adapter", "caddyfile", "--config", self._write()]
+        environment = [f"{name}={value}" for name, value in {**places, **homes, "PATH": os.environ["PATH"]}.items()]
+        return ["env", "-i", *environment, self._executable, "run", "--adapter", "caddyfile", "--config", self._write()]
 
 
 ALL: tuple[type[Proxy], ...] = (Nginx, HAProxy, Caddy)

@@ -1,4 +1,4 @@
-"""A cluster as compose.yaml has it, without containers: two API processes and two workers behind a proxy."""
+"""The cluster of compose.yaml without containers: two API processes and two workers behind a proxy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _IDS = re.compile(rb"^id: \S+-(\d+)\r\n", re.MULTILINE)
 
 
 class Process:
-    """``treadle …`` until the test ends or kills it."""
+    """A ``treadle …`` process that runs until the test ends or kills it."""
 
     def __init__(self, log: Path, arguments: list[str], port: int, environment: dict[str, str]) -> None:
         self.port = port
@@ -59,7 +59,7 @@ def gates(tmp_path: Path) -> Gates:
 
 @pytest.fixture
 def cluster(tmp_path: Path, gates: Gates) -> Iterator[list[Process]]:
-    """Two API processes, then two workers."""
+    """Start two API processes, then two workers."""
     given = {"TREADLE_DATABASE_URL": fresh_schema(), "TREADLE_REDIS_URL": redis_url(), "TREADLE_MIGRATE": "false"}
     environment = {**given, **gates.env, "LANGSMITH_TRACING": "false", "TREADLE_HEARTBEAT_SECONDS": "60"}
     with ExitStack() as stack:
@@ -77,7 +77,7 @@ def cluster(tmp_path: Path, gates: Gates) -> Iterator[list[Process]]:
     print((tmp_path / "log").read_text()[-4000:], file=sys.stderr)
 
 
-def test_a_stream_goes_on_through_the_proxy_when_its_process_dies(cluster: list[Process], gates: Gates):
+def test_a_stream_resumes_through_the_proxy_when_its_process_dies(cluster: list[Process], gates: Gates):
     gates.hold("k", "b")
     body: Any = {"assistant_id": "steps", "input": {"key": "k"}, "stream_mode": ["custom"], "if_not_exists": "create"}
     with (
@@ -97,7 +97,7 @@ def test_a_stream_goes_on_through_the_proxy_when_its_process_dies(cluster: list[
 
 
 def _read_until_cut(answer: httpx.Response, text: bytes, cut: Callable[[], None]) -> bytes:
-    """Reads on to ``text``, calls ``cut``, and reads what still comes."""
+    """Read up to ``text``, call ``cut``, and read the rest."""
     seen = b""
     pieces = answer.iter_raw()
     while text not in seen:
@@ -109,7 +109,7 @@ def _read_until_cut(answer: httpx.Response, text: bytes, cut: Callable[[], None]
 
 
 def _serving(processes: list[Process]) -> Process:
-    """The one that has the open stream."""
+    """Return the process that has the open stream."""
 
     def streams(process: Process) -> int:
         figures = httpx.get(f"http://127.0.0.1:{process.port}/metrics?format=json", trust_env=False)

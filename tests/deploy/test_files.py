@@ -1,4 +1,4 @@
-"""What stands in deploy/ agrees with the program, and with itself."""
+"""The files in deploy/ agree with the program and with each other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from treadle.settings import Settings, table
 ROOT = DEPLOY.parent
 CONTAINERS = files.containers()
 DEFAULTS = Settings()
-# Of the image itself; the rest of a name that begins so is a setting.
 NAMES = {env for _, env, *_ in table()}
 METRICS = set(re.findall(r"`(treadle_\w+)`", (ROOT / "docs" / "metrics.md").read_text()))
 PAGES = [*DEPLOY.rglob("*.md"), *(ROOT / "docs" / f"{name}.md" for name in ("deploying", "operations", "scale"))]
@@ -29,20 +28,20 @@ each_container = pytest.mark.parametrize("container", CONTAINERS, ids=lambda con
 
 
 def parse(command: list[str]) -> None:
-    """Raises what click raises if the program would not take the command."""
+    """Raise click's exception if the program does not accept the command."""
     program = typer.main.get_command(complete())
     name, *arguments = command
     program.commands[name].make_context(name, list(arguments))  # type: ignore[attr-defined]
 
 
-def test_every_part_is_there():
+def test_every_part_is_deployed():
     assert {each.command[0] for each in CONTAINERS if each.name.startswith("compose")} == {"serve", "worker", "migrate"}
     assert {each.command[0] for each in CONTAINERS if each.name.startswith("kub")} == {"serve", "worker", "migrate"}
     assert set(files.compose()["services"]) == {"postgres", "redis", "migrate", "api", "worker", "proxy"}
 
 
 @each_container
-def test_the_program_takes_the_command(container: Container):
+def test_the_program_accepts_the_command(container: Container):
     parse(container.command)
 
 
@@ -64,7 +63,7 @@ def test_the_settings_are_valid_together(container: Container):
 
 
 @each_container
-def test_what_serves_listens_where_the_health_check_asks(container: Container):
+def test_processes_listen_on_the_port_of_the_health_check(container: Container):
     if container.command[0] == "migrate":
         return
     port = files.image_environment()["TREADLE_PORT"]
@@ -80,11 +79,11 @@ def test_there_is_time_to_drain(container: Container):
         return
     drain = float(container.environment["TREADLE_DRAIN_SECONDS"])
     assert container.stops_after is not None
-    # What stopping may take after that: see runtime, and 5 seconds of preStop.
+    # 20 seconds for the rest of the shutdown, including 5 seconds of preStop.
     assert container.stops_after >= drain + DEFAULTS.cancel_seconds + 20
 
 
-def test_docker_waits_for_what_is_needed():
+def test_compose_waits_for_dependencies():
     services = files.compose()["services"]
     for name in ("api", "worker"):
         assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
@@ -95,7 +94,7 @@ def test_docker_waits_for_what_is_needed():
             assert healthy or "healthcheck" in services[needed]
 
 
-def test_everything_of_ours_comes_up_again_and_is_two():
+def test_services_restart_and_have_two_replicas():
     services = files.compose()["services"]
     assert {services[name]["deploy"]["replicas"] for name in ("api", "worker")} == {2}
     assert {services[name]["restart"] for name in services if name != "migrate"} == {"unless-stopped"}
@@ -107,7 +106,7 @@ def test_only_the_proxy_is_published_and_on_loopback():
     assert published == {"proxy": ["${LISTEN:-127.0.0.1:8080}:80"]}
 
 
-def test_the_proxy_of_compose_finds_the_processes():
+def test_the_proxy_of_compose_reaches_the_api():
     proxy = files.compose()["services"]["proxy"]
     assert proxy["environment"]["API_HOST"] in files.compose()["services"]
     assert proxy["environment"]["API_PORT"] == files.image_environment()["TREADLE_PORT"]
@@ -116,13 +115,13 @@ def test_the_proxy_of_compose_finds_the_processes():
     assert [source for source in sources if not source.exists()] == []
 
 
-def test_no_secret_stands_in_a_file():
+def test_no_file_contains_a_secret():
     url = files.compose()["services"]["api"]["environment"]["TREADLE_DATABASE_URL"]
     assert "${POSTGRES_PASSWORD:?" in url
     assert "TREADLE_DATABASE_URL" not in files.of_kind("ConfigMap")[0]["data"]
 
 
-def test_probes_ask_a_route_that_there_is():
+def test_probes_use_existing_routes():
     routes = {operation.path for operation in operations()}
     probes = [probe["httpGet"] for container in CONTAINERS for probe in container.probes]
     assert len(probes) == 6
@@ -130,7 +129,7 @@ def test_probes_ask_a_route_that_there_is():
     assert {probe["port"] for probe in probes} == {"http"}
 
 
-def test_services_budgets_and_scalers_name_pods_that_there_are():
+def test_services_budgets_and_scalers_select_existing_pods():
     pods = {each["spec"]["template"]["metadata"]["labels"]["component"] for each in files.of_kind("Deployment")}
     budgets = {each["spec"]["selector"]["matchLabels"]["component"] for each in files.of_kind("PodDisruptionBudget")}
     names = {each["metadata"]["name"] for each in files.of_kind("Deployment")}
@@ -142,13 +141,13 @@ def test_services_budgets_and_scalers_name_pods_that_there_are():
     assert backend == {"name": service["metadata"]["name"], "port": {"name": service["spec"]["ports"][0]["name"]}}
 
 
-def test_a_worker_is_scaled_by_what_it_executes_at_once():
+def test_workers_scale_by_their_concurrency():
     [scaler] = files.of_kind("ScaledObject")
     concurrency = files.of_kind("ConfigMap")[0]["data"]["TREADLE_CONCURRENCY"]
     assert scaler["spec"]["triggers"][0]["metadata"]["threshold"] == concurrency
 
 
-def test_every_alert_says_in_words_what_it_is():
+def test_every_alert_has_a_summary():
     [group] = files.documents(DEPLOY / "alerts.yaml")[0]["groups"]
     assert len({rule["alert"] for rule in group["rules"]}) == len(group["rules"]) >= 8
     for rule in group["rules"]:
@@ -157,7 +156,7 @@ def test_every_alert_says_in_words_what_it_is():
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_metrics_and_settings_that_there_are_are_named(path: Path):
+def test_only_existing_metrics_and_settings_are_named(path: Path):
     text = path.read_text()
     known = METRICS | {"treadle_schema", "treadle_costs"}
     assert set(re.findall(r"\btreadle_[a-z_]+", text)) - known == set()
@@ -165,7 +164,7 @@ def test_only_metrics_and_settings_that_there_are_are_named(path: Path):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_program_takes_every_command_of_the_pages(path: Path):
+def test_the_program_accepts_every_command_of_the_pages(path: Path):
     for line in re.findall(r"^ *treadle (?:serve|worker|migrate)\b.*$", path.read_text(), re.MULTILINE):
         words = line.partition("#")[0].replace("…", "localhost/x").split()
         parse(words[1:])
@@ -182,22 +181,24 @@ def test_nothing_runs_as_root():
 
 
 @pytest.mark.parametrize("name", ["nginx.conf", "haproxy.cfg"])
-def test_silence_is_allowed_for_longer_than_a_heartbeat_takes(name: str):
+def test_proxies_allow_silence_longer_than_a_heartbeat(name: str):
     text = (DEPLOY / "proxy" / name).read_text()
-    limits = [float(found) for found in re.findall(r"(?:proxy_read_timeout|timeout (?:server|client)) (\d+)s", text)]
+    limits = [
+        float(seconds) for seconds in re.findall(r"(?:proxy_read_timeout|timeout (?:server|client)) (\d+)s", text)
+    ]
     assert limits
     assert min(limits) >= 3 * DEFAULTS.heartbeat_seconds
 
 
-def test_nginx_takes_bodies_as_large_as_the_server_does():
+def test_nginx_accepts_bodies_as_large_as_the_server_does():
     text = (DEPLOY / "proxy" / "nginx.conf").read_text()
     assert re.findall(r"client_max_body_size (\d+)m", text) == [str(DEFAULTS.max_body_bytes // 1024**2)]
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on this machine")
-def test_kustomize_puts_the_manifests_together():
-    made = subprocess.run(
+def test_kustomize_builds_the_manifests():
+    result = subprocess.run(
         ["kubectl", "kustomize", DEPLOY / "kubernetes"], capture_output=True, text=True, timeout=60, check=True
     )
-    assert made.stdout.count("\nkind: ") == len(files.manifests()) - len(files.of_kind("ScaledObject"))
-    assert "image: registry.example.com/treadle-project:1" in made.stdout
+    assert result.stdout.count("\nkind: ") == len(files.manifests()) - len(files.of_kind("ScaledObject"))
+    assert "image: registry.example.com/treadle-project:1" in result.stdout

@@ -1,4 +1,4 @@
-"""The Dockerfile's steps without Docker: what it copies is built, installed, and run as its user, by its commands."""
+"""The Dockerfile's steps without Docker: build and install the files it copies, and run its commands as its user."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ ROOT = DEPLOY.parent
 
 @dataclass(frozen=True)
 class Image:
-    """What the last stage holds, in ``root``."""
+    """The content of the final stage, in ``root``."""
 
     root: Path
 
     def environment(self, port: int) -> dict[str, str]:
-        """Of the image; but nothing here listens beyond loopback, nor writes outside of ``root``."""
+        """Return the image's environment, changed to listen on loopback and write inside ``root`` only."""
         path = f"{self.root}/opt/treadle/bin:/usr/bin:/bin"
         here = {"TREADLE_HOST": "127.0.0.1", "TREADLE_PORT": str(port), "TREADLE_DATA": f"{self.root}/data"}
         return {**files.image_environment(), "PATH": path, "HOME": f"{self.root}/app", **here}
@@ -62,7 +62,7 @@ class Image:
 @pytest.fixture(scope="module")
 def image() -> Iterator[Image]:
     root = Path(tempfile.mkdtemp(prefix="treadle-image-"))
-    root.chmod(0o755)  # its user is somebody else
+    root.chmod(0o755)  # the image's user needs access
     try:
         yield _build(root)
     finally:
@@ -78,7 +78,7 @@ def _build(root: Path) -> Image:
     [wheel] = root.glob("treadle-*.whl")
     install = ["--python", str(venv / "bin" / "python"), "install", "--no-deps", "--no-index", str(wheel)]
     subprocess.run([*pip, *install], check=True, timeout=60)
-    # What it depends on is taken from here instead of being downloaded again.
+    # Use this environment's dependencies instead of downloading them.
     [packages] = (venv / "lib").glob("python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
     shutil.copytree(ROOT / "examples", root / "app", ignore=shutil.ignore_patterns("__pycache__", ".treadle"))
@@ -89,7 +89,7 @@ def _build(root: Path) -> Image:
 
 
 def _copy(target: Path) -> None:
-    """What the stage that builds takes from the repository, and no more."""
+    """Return only the files that the build stage copies from the repository."""
     target.mkdir()
     for word, rest in files.stage("build"):
         if word == "COPY" and not rest.startswith("--from"):
@@ -100,14 +100,14 @@ def _copy(target: Path) -> None:
                     shutil.copy(source, target)
 
 
-def test_what_is_copied_is_let_through_by_dockerignore():
+def test_dockerignore_includes_the_copied_files():
     allowed = set((DEPLOY / "Dockerfile.dockerignore").read_text().split("\n"))
     copied = [rest.split() for stage in files.stages()[:-1] for word, rest in stage if word == "COPY"]
     names = {name.partition("/")[0] for words in copied if not words[0].startswith("--") for name in words[:-1]}
     assert {f"!{name}" for name in names} <= allowed
 
 
-def test_it_is_the_wheel_that_runs(image: Image):
+def test_the_image_runs_the_wheel(image: Image):
     found = image.run(["python", "-c", "import treadle; print(treadle.__file__)"])
     assert found.stdout.startswith(str(image.root)), found
 
@@ -118,7 +118,7 @@ def test_the_console_is_in_the_wheel(image: Image):
     assert found.stdout.startswith(f"True {image.root}"), found
 
 
-def test_it_serves_is_healthy_and_stops_when_told(image: Image):
+def test_the_image_serves_is_healthy_and_stops(image: Image):
     port = free_port()
     assert not image.is_healthy(port)
     with Running(image, ["treadle", "serve"], port) as process:
@@ -130,7 +130,7 @@ def test_it_serves_is_healthy_and_stops_when_told(image: Image):
     assert not image.is_healthy(port)
 
 
-def test_it_migrates_and_then_works(image: Image):
+def test_the_image_migrates_and_executes_runs(image: Image):
     url = fresh_schema(migrated=False)
     port = free_port()
     unmigrated = {"TREADLE_DATABASE_URL": url, "TREADLE_MIGRATE": "false", "TREADLE_DATABASE_WAIT_SECONDS": "0"}
@@ -147,7 +147,7 @@ def test_it_migrates_and_then_works(image: Image):
 
 
 class Running:
-    """A container's process; killed if a test leaves it."""
+    """The process of a container; killed if a test leaves it running."""
 
     def __init__(self, image: Image, arguments: list[str], port: int, **environment: str) -> None:
         self._image = image

@@ -29,7 +29,7 @@ def gates(tmp_path_factory: pytest.TempPathFactory) -> Gates:
 
 @pytest.fixture(scope="module")
 def server(gates: Gates) -> Iterator[Server]:
-    # Heartbeats come so late that nothing but events can bring bytes.
+    # Heartbeats are so rare that only events can produce bytes.
     with Server(
         GRAPHS, gates.directory.parent / "data", env=gates.env, heartbeat_seconds=60, drain_seconds=1
     ) as server:
@@ -44,7 +44,7 @@ def address(server: Server) -> Address:
 
 @pytest.fixture(params=ALL, ids=lambda kind: kind.program)
 def proxy(request: pytest.FixtureRequest, server: Server) -> Iterator[Proxy]:
-    """In front of one process that lives and one that is gone."""
+    """A proxy for one running and one stopped process."""
     with request.param([address(server), ("127.0.0.1", free_port())]) as proxy:
         yield proxy
 
@@ -60,7 +60,7 @@ def client(proxy: Proxy) -> httpx.Client:
 
 
 class Stream:
-    """What has been read of one open response."""
+    """The received part of one open response."""
 
     def __init__(self, answer: httpx.Response) -> None:
         assert answer.status_code == 200, answer.read()
@@ -91,18 +91,18 @@ def key_of(proxy: Proxy, name: str) -> str:
     return f"{proxy.program}-{name}"
 
 
-def test_an_event_is_there_before_the_run_goes_on(proxy: Proxy, http: httpx.Client, gates: Gates):
+def test_an_event_arrives_while_its_node_waits(proxy: Proxy, http: httpx.Client, gates: Gates):
     key = key_of(proxy, "first")
     gates.hold(key, "b")
     with begun(http, key) as stream:
-        # The node waits at its gate, so nothing else can push these bytes out of a buffer.
+        # The node waits at its gate, so no other output can flush these bytes out of a buffer.
         assert b"event: end" not in stream.until(b'"at":"b"')
         gates.release(key, "b")
         events = _IDS.findall(stream.rest())
     assert [int(id.rpartition(b"-")[2]) for id in events] == list(range(1, len(events) + 1))
 
 
-def test_a_stream_that_was_cut_goes_on_after_its_last_event(proxy: Proxy, http: httpx.Client, gates: Gates):
+def test_a_cut_stream_resumes_after_its_last_event(proxy: Proxy, http: httpx.Client, gates: Gates):
     key = key_of(proxy, "cut")
     gates.hold(key, "b")
     with begun(http, key) as stream:
@@ -119,7 +119,7 @@ def test_a_stream_that_was_cut_goes_on_after_its_last_event(proxy: Proxy, http: 
     assert cut + rest == whole
 
 
-def test_a_stream_says_that_it_is_not_to_be_buffered(server: Server, gates: Gates):
+def test_a_stream_disables_buffering(server: Server, gates: Gates):
     with httpx.Client(base_url=server.url, trust_env=False) as http, begun(http, "direct") as stream:
         headers = stream.answer.headers
         stream.rest()
@@ -144,7 +144,7 @@ def test_a_wait_is_answered_in_chunks(proxy: Proxy, http: httpx.Client):
         assert json.loads(answer.rest())["trail"] == ["a", "b", "c"]
 
 
-def test_no_request_meets_the_process_that_is_gone(proxy: Proxy, http: httpx.Client):
+def test_no_request_reaches_the_stopped_process(proxy: Proxy, http: httpx.Client):
     def created() -> Any:
         return http.post("/threads", json={}, headers={"connection": "close"})
 
