@@ -101,3 +101,21 @@ def test_the_drawn_ends_are_the_terminal_statuses():
 def test_links_within_the_docs_lead_somewhere(page):
     targets = re.findall(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def missing_pages(text: str, place: Path) -> list[str]:
+    """Return the cited Markdown files that exist neither in the repository nor beside the citing file."""
+    cited = re.findall(r"(?<![\w/.*{-])((?:\.\./|[\w-]+/)*[\w-]+\.md)\b", re.sub(r"https?://\S+", "", text))
+    return [name for name in cited if not any((base / name).exists() for base in (ROOT, DOCS, place.parent))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_cites_only_pages_that_exist(page: Path):
+    assert missing_pages(page.read_text(), page) == []
+
+
+def test_the_guide_for_contributors_names_files_that_exist():
+    named = re.findall(r"`((?:[\w.-]+/)*[\w-]+(?:\.py|\.tsx?|\.md|/))`", read("docs/contributing.md"))
+    assert len(named) >= 40
+    bases = (ROOT, ROOT / "src" / "treadle")
+    assert [name for name in named if not any((base / name).exists() for base in bases)] == []
