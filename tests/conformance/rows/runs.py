@@ -397,7 +397,7 @@ ROWS = (
     ),
     Row(
         "runs.metadata",
-        "A run's metadata merges those of assistant, thread and request; the request wins.",
+        "A run merges the metadata of assistant, thread and request; the request wins.",
         (
             "wire/test_assemble.py::test_metadata_is_the_assistants_then_the_threads_then_the_requests",
             f"{SEEN}[context_config_metadata_merge]",
@@ -494,7 +494,7 @@ ROWS = (
     ),
     Row(
         "runs.settings_of_assistant",
-        "Tags and recursion limit of the request replace those of the assistant.",
+        "Tags and recursion limit of the request replace the assistant's.",
         (
             "wire/test_assemble.py::test_tags_and_limits_of_the_request_replace_the_assistants",
             "js/runs.test.mjs::an assistant's own settings give way to the request's",
@@ -517,7 +517,7 @@ ROWS = (
     ),
     Row(
         "runs.status_of_interrupted",
-        "A run whose graph needs input ends as success; its thread is interrupted.",
+        "A run that stops for input ends as success; its thread is interrupted.",
         (
             f"{W}test_an_interrupt_is_answered_and_strict_resume_wants_one",
             "sdk/test_sdk.py::test_an_interrupt_is_seen_and_answered",
