@@ -411,12 +411,17 @@ WRONG = {
 }
 
 
+def configured_auth(file):
+    config = load_config(file)
+    load_graphs(config)
+    return auth_config(config)
+
+
 @pytest.mark.parametrize(("key", "section"), [(key, each) for key, every in WRONG.items() for each in every])
 def test_a_wrong_section_is_refused_with_its_key(key, section, tmp_path):
-    config = load_config(project_with(tmp_path, OPEN, section=section))
-    load_graphs(config)
+    file = project_with(tmp_path, OPEN, section=section)
     with pytest.raises(ConfigError) as refused:
-        auth_config(config)
+        configured_auth(file)
     assert (refused.value.key, refused.value.file) == (key, str(tmp_path / "langgraph.json"))
 
 
@@ -430,10 +435,9 @@ def test_a_wrong_section_is_refused_with_its_key(key, section, tmp_path):
     ],
 )
 def test_a_wrong_auth_object_is_refused_with_the_reason(code, text, tmp_path):
-    config = load_config(project_with(tmp_path, code))
-    load_graphs(config)
+    file = project_with(tmp_path, code)
     with pytest.raises(ConfigError, match=text):
-        auth_config(config)
+        configured_auth(file)
 
 
 # --- runs of all threads ----------------------------------------------------------------------------------------------

@@ -418,10 +418,15 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+def configured_http(file):
+    config = load_config(file)
+    load_graphs(config)
+    return http_config(config)
+
+
 @pytest.mark.parametrize(("key", "http"), WRONG)
 def test_a_wrong_section_is_refused_with_its_key(key, http, tmp_path):
-    config = load_config(project(tmp_path, http, "number = 7"))
-    load_graphs(config)
+    file = project(tmp_path, http, "number = 7")
     with pytest.raises(ConfigError) as refused:
-        http_config(config)
+        configured_http(file)
     assert (refused.value.key, refused.value.file) == (key, str(tmp_path / "langgraph.json"))

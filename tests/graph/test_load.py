@@ -15,6 +15,7 @@ from langgraph.pregel import Pregel
 from treadle.errors import ConfigError
 from treadle.graph.graphs import LoadedGraph
 from treadle.project.load import GraphImportError, load_config, load_graphs
+from treadle.project.schema import AuthSection
 
 GRAPH = """
 from typing import TypedDict
@@ -65,32 +66,47 @@ def load(tmp_path: Path, spec: Any, **files: str) -> LoadedGraph:
     ("config", "key", "detail", "hint"),
     [
         ('{"graphs": {"g": ]}', None, "is not JSON: Expecting value at line 1, column 18", None),
-        ("[]", None, "must hold an object, holds a list", "a small one is"),
+        ("[]", None, "must hold an object, got a list", "a minimal one is"),
         ({}, "graphs", "is missing", SHAPE),
-        ({"graphs": {}}, "graphs", "is empty", SHAPE),
-        ({"graphs": ["a"]}, "graphs", "must be an object, is a list", SHAPE),
-        ({"graphs": {"g": 3}}, "graphs.g", "must say where the graph is, is a number", SHAPE),
-        ({"graphs": {"g": {"description": "d"}}}, "graphs.g", "must say where the graph is, is an object", SHAPE),
+        ({"graphs": {}}, "graphs", "must not be {}", SHAPE),
+        ({"graphs": ["a"]}, "graphs", "must be an object, got a list", SHAPE),
+        ({"graphs": {"g": 3}}, "graphs.g", "must be text or an object, got a number", SHAPE),
+        ({"graphs": {"g": {"description": "d"}}}, "graphs.g.path", "is missing", None),
         ({"graphs": {"g": "./x.py"}}, "graphs.g", "'./x.py' does not name an attribute", SHAPE),
         ({"graphs": {"g": "./x.py:"}}, "graphs.g", "'./x.py:' does not name an attribute", SHAPE),
         ({"graphs": {"g": "./x.py:a b"}}, "graphs.g", "'./x.py:a b' does not name an attribute", SHAPE),
         ({"graphs": {"g": "./x.py:a"}}, "graphs.g", "there is no file ", None),
         ({"graphs": {"g": "./langgraph.json:a"}}, "graphs.g", "is not a Python file", SHAPE),
         ({"graphs": {"g": "my-pkg:a"}}, "graphs.g", "'my-pkg' is neither a .py file nor a module", SHAPE),
-        ({"graphs": {"g": "./a.ts:graph"}}, "graphs.g", "'./a.ts:graph' is a JavaScript graph", SHAPE),
+        (
+            {"graphs": {"g": "./a.ts:graph"}},
+            "graphs.g",
+            "'./a.ts:graph' is JavaScript; treadle imports Python only",
+            SHAPE,
+        ),
         (
             {"graphs": {"g": {"path": "m:a", "description": 1}}},
             "graphs.g.description",
-            "must be text, is a number",
+            "must be text, got a number",
             None,
         ),
-        ({"graphs": {"g": "m:a"}, "dependencies": "."}, "dependencies", "must be a list, is text", 'such as ["."]'),
-        ({"graphs": {"g": "m:a"}, "dependencies": [1]}, "dependencies.0", "must be text, is a number", None),
+        ({"graphs": {"g": "m:a"}, "dependencies": "."}, "dependencies", "must be a list, got text", 'such as ["."]'),
+        ({"graphs": {"g": "m:a"}, "dependencies": [1]}, "dependencies.0", "must be text, got a number", None),
         ({"graphs": {"g": "m:a"}, "dependencies": ["./no"]}, "dependencies.0", "there is no directory ", None),
         ({"graphs": {"g": "m:a"}, "env": ".env"}, "env", "there is no file ", "create it, or remove the key"),
-        ({"graphs": {"g": "m:a"}, "env": 1}, "env", "must be the path of a .env file or an object, is a number", None),
-        ({"graphs": {"g": "m:a"}, "env": {"A": None}}, "env.A", "must be text, is null", None),
-        ({"graphs": {"g": "m:a"}, "store": []}, "store", "must be an object, is a list", None),
+        (
+            {"graphs": {"g": "m:a"}, "env": 1},
+            "env",
+            "must be text or an object, got a number",
+            "the path of a .env file or an object",
+        ),
+        (
+            {"graphs": {"g": "m:a"}, "env": {"A": None}},
+            "env.A",
+            "must be true or false, an integer, a number or text, got null",
+            None,
+        ),
+        ({"graphs": {"g": "m:a"}, "store": []}, "store", "must be an object, got a list", None),
     ],
 )
 def test_each_mistake_is_named_with_file_key_and_what_is_allowed(
@@ -122,10 +138,10 @@ def test_what_is_not_known_or_not_installed_is_a_warning(tmp_path: Path) -> None
     }
     read = load_config(project(tmp_path, config))
     assert read.warnings == [
-        "langgraph.json: grahps: not a key that is known here, ignored",
+        "langgraph.json: grahps: not a known key, ignored",
         "langgraph.json: dependencies: no-such-package-here==1 is not installed in this environment",
     ]
-    assert read.raw["auth"] == {"path": "x"}
+    assert read.content.auth == AuthSection(path="x")
     assert read.paths == [tmp_path.resolve()]
 
 

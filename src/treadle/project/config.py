@@ -1,10 +1,9 @@
-"""Reads ``langgraph.json`` as users have it. Every mistake is a ConfigError: the file, the key, what is allowed."""
+"""Read and check a langgraph.json. Every mistake raises a ConfigError with the file, the key and the allowed values."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -15,76 +14,44 @@ from dotenv import dotenv_values
 from treadle.errors import ConfigError
 from treadle.model import JSON
 from treadle.ports.queue import Limits
+from treadle.project.decode import decode, kind
+from treadle.project.references import Reference, parse_reference
+from treadle.project.schema import GRAPH_SHAPE, KEYS, GraphEntry, ProjectFile
 
-KEYS = frozenset(
-    [
-        "dependencies",
-        "graphs",
-        "env",
-        "store",
-        "auth",
-        "http",
-        "checkpointer",
-        "webhooks",
-        "ui",
-        "ui_config",
-        "encryption",
-        "python_version",
-        "node_version",
-        "pip_config_file",
-        "pip_installer",
-        "dockerfile_lines",
-        "base_image",
-        "image_distro",
-        "keep_pkg_tools",
-        "api_version",
-        "name",
-        "source",
-        "$schema",
-        "treadle",
-    ]
-)
-"""What a langgraph.json may hold. Those about building images say nothing to a server that runs in place."""
-
-_OBJECTS = ("store", "auth", "http", "checkpointer", "webhooks", "treadle")
-_JAVASCRIPT = (".js", ".ts", ".mjs", ".mts", ".cjs", ".cts", ".jsx", ".tsx")
-_EXAMPLE = '{"dependencies": ["."], "graphs": {"agent": "./agent.py:graph"}}'
-_LIMITS = '{"graphs": {"agent": {"concurrency": 4}}, "keys": {"concurrency": 2}}'
-_GRAPH_SHAPE = '"./file.py:attribute", "package.module:attribute" or {"path": …, "description": …}'
+_EXAMPLE = 'a minimal one is {"dependencies": ["."], "graphs": {"agent": "./agent.py:graph"}}'
 
 
 @dataclass(frozen=True)
 class GraphSpec:
-    """Where a graph is: ``attribute`` of a ``file`` or of a ``module``, of which exactly one is set."""
-
-    graph_id: str
-    attribute: str
-    file: Path | None
-    module: str | None
+    reference: Reference
     description: str | None
-
-    @property
-    def place(self) -> str:
-        return str(self.file) if self.file is not None else str(self.module)
 
 
 @dataclass(frozen=True)
 class ProjectConfig:
-    """A checked langgraph.json. ``paths`` go on ``sys.path``, ``env`` into the environment where that does not say
-    otherwise; ``limits`` says how many runs may run at once; ``raw`` is the whole file; ``warnings`` are sentences
-    for the user."""
+    """A checked langgraph.json.
+
+    ``paths`` go on ``sys.path``; ``env`` sets environment variables that are not set yet; ``limits`` bounds how many
+    runs may be active at once; ``warnings`` are sentences for the user."""
 
     file: Path
+    content: ProjectFile
     graphs: dict[str, GraphSpec]
     paths: list[Path]
     env: dict[str, str]
     limits: Limits
-    raw: JSON
     warnings: list[str]
+
+    def error(self, key: str, detail: str, hint: str | None = None) -> ConfigError:
+        return ConfigError(detail, file=str(self.file), key=key, hint=hint)
+
+    def reference(self, key: str, text: str, shape: str) -> Reference:
+        """Parse the reference ``text`` under ``key``. Raises ConfigError."""
+        return parse_reference(text, config_file=self.file, key=key, shape=shape)
 
 
 def load_config(path: Path) -> ProjectConfig:
-    """Reads a langgraph.json, or the one in a directory. Imports nothing. Raises ConfigError."""
+    """Read a langgraph.json, or the one in a directory, without importing anything. Raises ConfigError."""
     file = (path / "langgraph.json" if path.is_dir() else path).absolute()
     return _Reader(file).read()
 
@@ -98,14 +65,12 @@ class _Reader:
     def read(self) -> ProjectConfig:
         raw = self._raw()
         for key in sorted(raw.keys() - KEYS):
-            self.warnings.append(f"{self.file.name}: {key}: not a key that is known here, ignored")
-        for key in _OBJECTS:
-            if key in raw and not isinstance(raw[key], dict):
-                raise self._error(key, f"must be an object, is {kind(raw[key])}")
-        paths = self._paths(raw.get("dependencies", ["."]))
-        graphs, env = self._graphs(raw), self._env(raw.get("env"))
-        limits = self._limits(raw.get("treadle", {}), graphs)
-        return ProjectConfig(self.file, graphs, paths, env, limits, raw, self.warnings)
+            self.warnings.append(f"{self.file.name}: {key}: not a known key, ignored")
+        content = decode(_without_empty(raw), self.file)
+        paths = self._paths(content.dependencies)
+        graphs = {name: self._graph(name, entry) for name, entry in content.graphs.items()}
+        env, limits = self._env(content), self._limits(content)
+        return ProjectConfig(self.file, content, graphs, paths, env, limits, self.warnings)
 
     def _error(self, key: str | None, detail: str, hint: str | None = None) -> ConfigError:
         return ConfigError(detail, file=str(self.file), key=key, hint=hint)
@@ -114,7 +79,7 @@ class _Reader:
         try:
             raw = json.loads(self.file.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
-            raise self._error(None, "there is no such file", f"a small one is {_EXAMPLE}") from None
+            raise self._error(None, "there is no such file", _EXAMPLE) from None
         except OSError as error:
             raise self._error(None, f"cannot be read: {error.strerror}") from None
         except UnicodeDecodeError as error:
@@ -122,83 +87,33 @@ class _Reader:
         except json.JSONDecodeError as error:
             raise self._error(None, f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
         if not isinstance(raw, dict):
-            raise self._error(None, f"must hold an object, holds {kind(raw)}", f"a small one is {_EXAMPLE}")
+            raise self._error(None, f"must hold an object, got {kind(raw)}", _EXAMPLE)
         return cast("JSON", raw)
 
-    def _graphs(self, raw: JSON) -> dict[str, GraphSpec]:
-        if "graphs" not in raw:
-            raise self._error("graphs", "is missing", f"an object of name: {_GRAPH_SHAPE}")
-        graphs = raw["graphs"]
-        if not isinstance(graphs, dict) or not graphs:
-            detail = "is empty" if graphs == {} else f"must be an object, is {kind(graphs)}"
-            raise self._error("graphs", detail, f"an object of name: {_GRAPH_SHAPE}")
-        return {name: self._graph(name, given) for name, given in cast("JSON", graphs).items()}
+    def _graph(self, name: str, entry: str | GraphEntry) -> GraphSpec:
+        text, description = (entry, None) if isinstance(entry, str) else (entry.path, entry.description)
+        reference = parse_reference(text, config_file=self.file, key=f"graphs.{name}", shape=GRAPH_SHAPE)
+        return GraphSpec(reference, description)
 
-    def _graph(self, name: str, given: Any) -> GraphSpec:
-        key = f"graphs.{name}"
-        described = cast("JSON", given) if isinstance(given, dict) else {"path": given}
-        text, description = described.get("path"), described.get("description")
-        if not isinstance(text, str):
-            raise self._error(key, f"must say where the graph is, is {kind(given)}", _GRAPH_SHAPE)
-        if description is not None and not isinstance(description, str):
-            raise self._error(f"{key}.description", f"must be text, is {kind(description)}")
-        place, colon, attribute = text.rpartition(":")
-        if place.endswith(_JAVASCRIPT) or text.endswith(_JAVASCRIPT):
-            raise self._error(key, f"{text!r} is a JavaScript graph; treadle runs Python graphs only", _GRAPH_SHAPE)
-        if not colon or not place or not attribute.isidentifier():
-            raise self._error(key, f"{text!r} does not name an attribute", _GRAPH_SHAPE)
-        return self._spec(name, place, attribute, description)
+    def _limits(self, content: ProjectFile) -> Limits:
+        limits = content.treadle.graphs
+        for name in limits.keys() - content.graphs.keys():
+            raise self._error(f"treadle.graphs.{name}", "is not a graph", f"one of {', '.join(content.graphs)}")
+        graphs = {name: limit.concurrency for name, limit in limits.items()}
+        return Limits(graphs=graphs, key=content.treadle.keys.concurrency)
 
-    def _spec(self, name: str, place: str, attribute: str, description: str | None) -> GraphSpec:
-        if "/" not in place and "\\" not in place and not place.endswith(".py"):
-            if not all(part.isidentifier() for part in place.split(".")):
-                raise self._error(f"graphs.{name}", f"{place!r} is neither a .py file nor a module", _GRAPH_SHAPE)
-            return GraphSpec(name, attribute, None, place, description)
-        file = Path(self.base, place).resolve()
-        if not file.is_file():
-            raise self._error(f"graphs.{name}", f"there is no file {file}")
-        if file.suffix != ".py":
-            raise self._error(f"graphs.{name}", f"{place!r} is not a Python file", _GRAPH_SHAPE)
-        return GraphSpec(name, attribute, file, None, description)
-
-    def _limits(self, given: JSON, graphs: Collection[str]) -> Limits:
-        section = self._known("treadle", given, ("graphs", "keys"))
-        named = self._known("treadle.graphs", section.get("graphs", {}), graphs)
-        of_graphs = {name: self._concurrency(f"treadle.graphs.{name}", of) for name, of in named.items()}
-        of_keys = self._concurrency("treadle.keys", section["keys"]) if "keys" in section else Limits().key
-        return Limits(graphs=of_graphs, key=of_keys)
-
-    def _concurrency(self, key: str, given: Any) -> int:
-        found = self._known(key, given, ("concurrency",)).get("concurrency")
-        if isinstance(found, bool) or not isinstance(found, int) or found < 1:
-            raise self._error(f"{key}.concurrency", f"must be an integer above 0, is {found!r}", _LIMITS)
-        return found
-
-    def _known(self, key: str, given: Any, names: Collection[str]) -> JSON:
-        """An object with no other names in it: a limit that was misspelled would limit nothing."""
-        if not isinstance(given, dict):
-            raise self._error(key, f"must be an object, is {kind(given)}", _LIMITS)
-        for name in cast("JSON", given):
-            if name not in names:
-                raise self._error(f"{key}.{name}", "is not known here", f"one of {', '.join(names)}")
-        return cast("JSON", given)
-
-    def _paths(self, dependencies: Any) -> list[Path]:
-        if not isinstance(dependencies, list):
-            raise self._error("dependencies", f"must be a list, is {kind(dependencies)}", 'such as ["."]')
+    def _paths(self, dependencies: list[str]) -> list[Path]:
         paths: list[Path] = []
-        for index, given in enumerate(cast("list[Any]", dependencies)):
-            if not isinstance(given, str):
-                raise self._error(f"dependencies.{index}", f"must be text, is {kind(given)}")
-            if given.startswith((".", "/")):
-                paths.extend(self._local(index, given))
+        for index, dependency in enumerate(dependencies):
+            if dependency.startswith((".", "/")):
+                paths.extend(self._local(index, dependency))
             else:
-                self._check_installed(given)
+                self._check_installed(dependency)
         return paths
 
-    def _local(self, index: int, given: str) -> list[Path]:
-        """A local dependency; in a project laid out with ``src``, what installing it would make importable."""
-        directory = Path(self.base, given).resolve()
+    def _local(self, index: int, dependency: str) -> list[Path]:
+        """Return the directories that installing a local dependency would make importable."""
+        directory = Path(self.base, dependency).resolve()
         if not directory.is_dir():
             raise self._error(f"dependencies.{index}", f"there is no directory {directory}")
         is_project = any((directory / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg"))
@@ -206,32 +121,29 @@ class _Reader:
         return [directory, src] if is_project and src.is_dir() else [directory]
 
     def _check_installed(self, requirement: str) -> None:
-        found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
+        name = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
         try:
-            distribution(found.group() if found else requirement)
+            distribution(name.group() if name else requirement)
         except (PackageNotFoundError, ValueError):
             self.warnings.append(f"{self.file.name}: dependencies: {requirement} is not installed in this environment")
 
-    def _env(self, env: Any) -> dict[str, str]:
-        if env is None:
-            return {}
+    def _env(self, content: ProjectFile) -> dict[str, str]:
+        env = {} if content.env is None else content.env
         if isinstance(env, str):
             return self._env_file(env)
-        if not isinstance(env, dict):
-            raise self._error("env", f"must be the path of a .env file or an object, is {kind(env)}")
-        for name, value in cast("JSON", env).items():
-            if not isinstance(value, (str, int, float)):
-                raise self._error(f"env.{name}", f"must be text, is {kind(value)}")
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in env.items()}
 
-    def _env_file(self, given: str) -> dict[str, str]:
-        file = Path(self.base, given).resolve()
+    def _env_file(self, path: str) -> dict[str, str]:
+        file = Path(self.base, path).resolve()
         if not file.is_file():
             raise self._error("env", f"there is no file {file}", "create it, or remove the key")
         return {name: value for name, value in dotenv_values(file).items() if value is not None}
 
 
-def kind(value: Any) -> str:
-    """What a JSON value is, in words."""
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
+def _without_empty(raw: JSON) -> JSON:
+    """Leave out an empty ``auth`` or ``store.index``, which switches nothing on."""
+    content = {key: value for key, value in raw.items() if key != "auth" or value != {}}
+    store: Any = raw.get("store")
+    if isinstance(store, dict) and cast("JSON", store).get("index") == {}:
+        content["store"] = {**cast("JSON", store), "index": None}
+    return content

@@ -1,19 +1,19 @@
-"""TODO."""
+"""Derive the HTTP settings of a project from the ``http`` section of its langgraph.json, and import its app."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, cast
 
+from msgspec import UnsetType, to_builtins
 from starlette.applications import Starlette
 
-from treadle.errors import ConfigError
 from treadle.model import JSON
-from treadle.project.config import ProjectConfig, kind
-from treadle.project.load import named
+from treadle.project.config import ProjectConfig
+from treadle.project.imports import import_object
+from treadle.project.schema import CorsRules, HeaderPatterns
 
 _SWITCHES: dict[str, tuple[str, ...]] = {
     "disable_assistants": ("Assistants",),
@@ -22,48 +22,26 @@ _SWITCHES: dict[str, tuple[str, ...]] = {
     "disable_store": ("Store",),
     "disable_webhooks": ("Webhooks",),
     "disable_meta": ("System",),
-    "disable_mcp": (),
-    "disable_a2a": (),
-    "disable_ui": (),
 }
-"""What each switch turns off, by the tags of the route table. The last three name things that this server has not."""
-
-
-_KEYS = (
-    *("app", *_SWITCHES, "cors", "configurable_headers", "logging_headers", "middleware_order"),
-    *("enable_custom_route_auth", "mount_prefix"),
-)
-
-
-_CORS: dict[str, tuple[type, ...]] = {
-    "allow_origins": (list,),
-    "allow_methods": (list,),
-    "allow_headers": (list,),
-    "allow_credentials": (bool,),
-    "allow_origin_regex": (str,),
-    "expose_headers": (list,),
-    "max_age": (int,),
-}
-
+"""The tags of the routes that each switch turns off. The other switches name features that this server lacks."""
 
 _APP_SHAPE = '"./file.py:app" or "package.module:app", a Starlette or FastAPI application'
-
 
 _SECRETS = frozenset(["x-api-key", "x-tenant-id", "x-service-key"])
 
 
 @dataclass(frozen=True)
 class HeaderRule:
-    """Which request headers go into a run's configurable: those that a pattern of ``includes`` matches and none of
-    ``excludes`` does; ``*`` stands for any text. Keys of services go only where they are named in full."""
+    """Selects the request headers that go into a run's configurable: those that match a pattern of ``includes`` and
+    none of ``excludes``, where ``*`` matches any text. Service keys are selected only by their full name."""
 
     includes: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
 
-    def chosen(self, headers: Mapping[str, str]) -> JSON:
-        return {name: value for name, value in headers.items() if self._takes(name)}
+    def select(self, headers: Mapping[str, str]) -> JSON:
+        return {name: value for name, value in headers.items() if self._selects(name)}
 
-    def _takes(self, name: str) -> bool:
+    def _selects(self, name: str) -> bool:
         if any(fnmatchcase(name, pattern) for pattern in self.excludes):
             return False
         return name in self.includes or (
@@ -73,7 +51,7 @@ class HeaderRule:
 
 @dataclass(frozen=True)
 class HttpConfig:
-    """``cors`` replaces what browsers are told otherwise; ``custom_auth``: the app's own routes ask who comes, too."""
+    """``cors`` replaces the default CORS rules; with ``custom_auth`` the app's own routes are authenticated, too."""
 
     app: Starlette | None = None
     off: frozenset[str] = frozenset()
@@ -93,89 +71,38 @@ class HttpConfig:
 
 
 def http_config(project: ProjectConfig) -> HttpConfig:
-    """Reads ``http`` and imports its app; for after ``load_graphs``, which prepares the imports.
+    """Derive the HTTP settings, and import the app. Call it after ``load_graphs``, which prepares ``sys.path``.
 
-    Raises ConfigError naming the key, GraphImportError where the user's own code fails."""
-    given: JSON = project.raw.get("http") or {}
-    return _Reader(project).read(given)
+    Raises ConfigError, or GraphImportError if the user's own code fails."""
+    section = project.content.http
+    return HttpConfig(
+        app=None if section.app is None else _app(project, section.app),
+        off=frozenset(switch for switch in _SWITCHES if getattr(section, switch)),
+        cors=None if section.cors is None else _cors(project, section.cors),
+        headers=_rule(section.configurable_headers),
+        custom_auth=section.enable_custom_route_auth,
+        prefix=(section.mount_prefix or "").rstrip("/"),
+    )
 
 
-class _Reader:
-    def __init__(self, project: ProjectConfig) -> None:
-        self._project = project
+def _app(project: ProjectConfig, text: str) -> Starlette:
+    place = project.reference("http.app", text, _APP_SHAPE)
+    app = import_object(place)
+    if not isinstance(app, Starlette):
+        raise place.error(f"{place} is a {type(app).__name__}, not an application")
+    return app
 
-    def read(self, given: JSON) -> HttpConfig:
-        self._known("http", given, _KEYS)
-        if given.get("middleware_order") not in (None, "middleware_first"):
-            hint = "middleware_first: an app's middleware comes before authentication"
-            raise self._error("http.middleware_order", f"{given['middleware_order']!r} is not supported", hint)
-        self._rule(given, "logging_headers")  # no header is logged: there is nothing to leave out
-        return HttpConfig(
-            app=self._app(given.get("app")),
-            off=frozenset(switch for switch in _SWITCHES if self._flag(given, switch)),
-            cors=self._cors(given.get("cors")),
-            headers=self._rule(given, "configurable_headers"),
-            custom_auth=self._flag(given, "enable_custom_route_auth"),
-            prefix=self._prefix(given.get("mount_prefix")),
-        )
 
-    def _error(self, key: str, detail: str, hint: str | None = None) -> ConfigError:
-        return ConfigError(detail, file=str(self._project.file), key=key, hint=hint)
+def _cors(project: ProjectConfig, rules: CorsRules) -> JSON:
+    """Return only the rules that are set: the server has defaults for the others."""
+    try:
+        re.compile("" if isinstance(rules.allow_origin_regex, UnsetType) else rules.allow_origin_regex)
+    except re.error as error:
+        raise project.error("http.cors.allow_origin_regex", f"is not a regular expression: {error}") from None
+    return to_builtins(rules)
 
-    def _known(self, where: str, given: JSON, keys: Sequence[str]) -> None:
-        for key in given.keys() - set(keys):
-            raise self._error(f"{where}.{key}", "is not a key that is known here", f"one of {', '.join(keys)}")
 
-    def _flag(self, given: JSON, key: str) -> bool:
-        value = given.get(key, False)
-        if not isinstance(value, bool):
-            raise self._error(f"http.{key}", f"is {value!r}", "true or false")
-        return value
-
-    def _app(self, text: Any) -> Starlette | None:
-        if text is None:
-            return None
-        place, found = named(self._project, "http.app", text, _APP_SHAPE)
-        if not isinstance(found, Starlette):
-            detail = f"{place} is a {type(found).__name__}, not an application"
-            raise self._error("http.app", detail, _APP_SHAPE)
-        return found
-
-    def _cors(self, given: Any) -> JSON | None:
-        if given is None:
-            return None
-        if not isinstance(given, dict):
-            raise self._error("http.cors", f"must be an object, is {kind(given)}")
-        cors = cast("JSON", given)
-        self._known("http.cors", cors, tuple(_CORS))
-        for key, value in cors.items():
-            texts = not isinstance(value, list) or all(isinstance(each, str) for each in cast("list[Any]", value))
-            if not isinstance(value, _CORS[key]) or (isinstance(value, bool) and key == "max_age") or not texts:
-                allowed = {list: "a list of text", bool: "true or false", str: "text", int: "a number of seconds"}
-                raise self._error(f"http.cors.{key}", f"is {value!r}", allowed[_CORS[key][0]])
-        try:
-            re.compile(cors.get("allow_origin_regex", ""))
-        except re.error as error:
-            raise self._error("http.cors.allow_origin_regex", f"is no regular expression: {error}") from None
-        return cors
-
-    def _rule(self, given: JSON, key: str) -> HeaderRule:
-        rule = given.get(key) or {}
-        if not isinstance(rule, dict):
-            raise self._error(f"http.{key}", f"must be an object, is {kind(rule)}", "includes and excludes")
-        rules = cast("JSON", rule)
-        self._known(f"http.{key}", rules, ("includes", "excludes"))
-        return HeaderRule(self._patterns(key, rules, "includes"), self._patterns(key, rules, "excludes"))
-
-    def _patterns(self, key: str, rules: JSON, name: str) -> tuple[str, ...]:
-        patterns: Any = rules.get(name) or []
-        if not isinstance(patterns, list) or not all(isinstance(each, str) for each in cast("list[Any]", patterns)):
-            raise self._error(f"http.{key}.{name}", f"is {patterns!r}", 'a list of header names, such as ["x-org-*"]')
-        return tuple(each.lower() for each in cast("list[str]", patterns))
-
-    def _prefix(self, given: Any) -> str:
-        if given is None or given == "":
-            return ""
-        if not isinstance(given, str) or not re.fullmatch(r"(/[\w.~-]+)+/?", given):
-            raise self._error("http.mount_prefix", f"is {given!r}", 'a path such as "/api"')
-        return given.rstrip("/")
+def _rule(patterns: HeaderPatterns | None) -> HeaderRule:
+    patterns = patterns or HeaderPatterns()
+    includes, excludes = patterns.includes or (), patterns.excludes or ()
+    return HeaderRule(tuple(each.lower() for each in includes), tuple(each.lower() for each in excludes))

@@ -1,29 +1,27 @@
-"""What langgraph.json says of the store and of how long things are kept: its ``store`` and ``checkpointer``."""
+"""Derive the settings of the store and of thread expiry from ``store`` and ``checkpointer`` of a langgraph.json."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import IndexConfig, TTLConfig, ensure_embeddings
 
-from treadle.errors import ConfigError
-from treadle.model import JSON, ThreadTTL
-from treadle.project.config import ProjectConfig, kind
-from treadle.project.load import import_module
+from treadle.model import ThreadTTL
+from treadle.project.config import ProjectConfig
+from treadle.project.imports import import_object
+from treadle.project.references import is_path
+from treadle.project.schema import CheckpointerTTL, StoreIndex, StoreTTL
 
 _SWEEP_MINUTES = 5.0
 _EMBED_SHAPE = '"provider:model", "./file.py:function" or "package.module:function"'
-_STRATEGIES = ("delete", "keep_latest")
 
 
 @dataclass(frozen=True)
 class StorageConfig:
-    """``index`` (semantic search) and ``store_ttl`` are the store's, ``thread_ttl`` is what threads get by default."""
+    """``index`` (semantic search) and ``store_ttl`` apply to the store; ``thread_ttl`` is the default for threads."""
 
     index: IndexConfig | None = None
     store_ttl: TTLConfig | None = None
@@ -33,93 +31,45 @@ class StorageConfig:
 
 
 def storage_config(project: ProjectConfig) -> StorageConfig:
-    """Checks both sections and imports the embedding function; for after ``load_graphs``, which prepares the imports.
+    """Derive the settings, and import the embedding function. Call it after ``load_graphs``, which prepares
+    ``sys.path``. Raises ConfigError."""
+    index = project.content.store.index
+    store = project.content.store.ttl or StoreTTL()
+    threads = project.content.checkpointer.ttl or CheckpointerTTL()
+    return StorageConfig(
+        index=None if index is None else _index(project, index),
+        store_ttl=None if store == StoreTTL() else _store_ttl(store),
+        store_sweep_seconds=60 * (store.sweep_interval_minutes or _SWEEP_MINUTES),
+        thread_ttl=None if threads.default_ttl is None else ThreadTTL(threads.default_ttl, threads.strategy),
+        thread_sweep_seconds=60 * (threads.sweep_interval_minutes or _SWEEP_MINUTES),
+    )
 
-    Raises ConfigError naming the key."""
-    return _Reader(project).read()
+
+def _store_ttl(ttl: StoreTTL) -> TTLConfig:
+    return TTLConfig(refresh_on_read=ttl.refresh_on_read, default_ttl=ttl.default_ttl)
 
 
-class _Reader:
-    def __init__(self, project: ProjectConfig) -> None:
-        self._project = project
-        self._file = str(project.file)
+def _index(project: ProjectConfig, index: StoreIndex) -> IndexConfig:
+    return IndexConfig(dims=index.dims, embed=_embeddings(project, index.embed), fields=index.fields or ["$"])
 
-    def read(self) -> StorageConfig:
-        store_ttl = self._object("store.ttl")
-        thread_ttl = self._object("checkpointer.ttl")
-        return StorageConfig(
-            index=self._index(self._object("store.index")),
-            store_ttl=self._store_ttl(store_ttl),
-            store_sweep_seconds=60 * (self._minutes(store_ttl, "store.ttl.sweep_interval_minutes") or _SWEEP_MINUTES),
-            thread_ttl=self._thread_ttl(thread_ttl),
-            thread_sweep_seconds=60
-            * (self._minutes(thread_ttl, "checkpointer.ttl.sweep_interval_minutes") or _SWEEP_MINUTES),
-        )
 
-    def _error(self, key: str, detail: str, hint: str | None = None) -> ConfigError:
-        return ConfigError(detail, file=self._file, key=key, hint=hint)
+def _embeddings(project: ProjectConfig, text: str) -> Embeddings:
+    key = "store.index.embed"
+    place, colon, name = text.rpartition(":")
+    if not colon:
+        raise project.error(key, f"must name a model or a function, got {text!r}", _EMBED_SHAPE)
+    # A model such as "openai:text-embedding-3-small" has no dot in its provider; a module has.
+    is_code = is_path(place) or ("." in place and name.isidentifier())
+    embed = _function(project, key, text) if is_code else text
+    try:
+        return ensure_embeddings(embed)
+    except Exception as error:  # a provider's package checks its environment here, and may raise anything
+        raise project.error(key, f"{text!r} cannot be used: {error}", _EMBED_SHAPE) from error
 
-    def _object(self, key: str) -> JSON:
-        section, _, name = key.partition(".")
-        given = self._project.raw.get(section, {}).get(name)
-        if given is not None and not isinstance(given, dict):
-            raise self._error(key, f"must be an object, is {kind(given)}")
-        return cast("JSON", given or {})
 
-    def _minutes(self, section: JSON, key: str) -> float | None:
-        given = section.get(key.rpartition(".")[2])
-        if given is None:
-            return None
-        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
-            raise self._error(key, f"must be a number of minutes above 0, is {given!r}")
-        return float(given)
-
-    def _store_ttl(self, given: JSON) -> TTLConfig | None:
-        refresh = given.get("refresh_on_read", True)
-        if not isinstance(refresh, bool):
-            raise self._error("store.ttl.refresh_on_read", f"must be true or false, is {kind(refresh)}")
-        default = self._minutes(given, "store.ttl.default_ttl")
-        return TTLConfig(refresh_on_read=refresh, default_ttl=default) if given else None
-
-    def _thread_ttl(self, given: JSON) -> ThreadTTL | None:
-        strategy = given.get("strategy", "delete")
-        if strategy not in _STRATEGIES:
-            raise self._error("checkpointer.ttl.strategy", f"is {strategy!r}", f"one of {', '.join(_STRATEGIES)}")
-        minutes = self._minutes(given, "checkpointer.ttl.default_ttl")
-        return None if minutes is None else ThreadTTL(minutes, strategy)
-
-    # the index
-
-    def _index(self, given: JSON) -> IndexConfig | None:
-        if not given:
-            return None
-        dims, fields = given.get("dims"), given.get("fields") or ["$"]
-        if isinstance(dims, bool) or not isinstance(dims, int) or dims < 1:
-            raise self._error("store.index.dims", "must be the size of the embeddings, an integer above 0")
-        if not isinstance(fields, list) or not all(isinstance(field, str) for field in cast("list[Any]", fields)):
-            raise self._error(
-                "store.index.fields", "must be a list of paths", 'such as ["text", "meta.title"] or ["$"]'
-            )
-        return IndexConfig(dims=dims, embed=self._embeddings(given.get("embed")), fields=cast("list[str]", fields))
-
-    def _embeddings(self, given: Any) -> Embeddings:
-        key = "store.index.embed"
-        if not isinstance(given, str) or ":" not in given:
-            raise self._error(key, f"must say what embeds texts, is {given!r}", _EMBED_SHAPE)
-        place, _, name = given.rpartition(":")
-        is_code = "/" in place or place.endswith(".py") or ("." in place and name.isidentifier())
-        found = self._imported(key, place, name) if is_code else given
-        try:
-            return ensure_embeddings(found)
-        except Exception as error:  # a provider's own package checks its environment here, and may raise anything
-            raise self._error(key, f"{given!r} cannot be used: {error}", _EMBED_SHAPE) from error
-
-    def _imported(self, key: str, place: str, name: str) -> Embeddings | Callable[..., Any]:
-        file = Path(self._project.file.parent, place).resolve() if "/" in place or place.endswith(".py") else None
-        if file is not None and not file.is_file():
-            raise self._error(key, f"there is no file {file}")
-        module = import_module(self._project, key, file=file, module=place)
-        found = getattr(module, name, None)
-        if not isinstance(found, Embeddings) and not callable(found):
-            raise self._error(key, f"{place} has no function {name!r}", _EMBED_SHAPE)
-        return found
+def _function(project: ProjectConfig, key: str, text: str) -> Embeddings | Callable[..., Any]:
+    reference = project.reference(key, text, _EMBED_SHAPE)
+    function = import_object(reference)
+    if not isinstance(function, Embeddings) and not callable(function):
+        raise reference.error(f"{reference} is not a function")
+    return function

@@ -114,7 +114,7 @@ def _requested(request: Request, services: Services) -> Requested:
         key=key,
         route=f"{request.method} {request.url.path}",
         requester=requester(),
-        headers=services.http.headers.chosen(request.headers),
+        headers=services.http.headers.select(request.headers),
     )
 
 
