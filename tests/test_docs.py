@@ -18,7 +18,9 @@ from treadle.settings import table
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *DOCS.glob("*.md"), ROOT / "examples" / "README.md", ROOT / "console" / "README.md"]
+)
 
 
 def read(name: str) -> str:
@@ -97,10 +99,22 @@ def test_the_drawn_ends_are_the_terminal_statuses():
     assert ends == {status for status in RUN_STATUSES if not RUN_ARROWS[status]}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_within_the_docs_lead_somewhere(page):
-    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)", page.read_text())
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub derives them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken(link: str, page: Path) -> bool:
+    path, _, anchor = link.partition("#")
+    target = page.parent / path if path else page
+    return not target.exists() or bool(anchor and target.suffix == ".md" and anchor not in anchors(target))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_and_their_anchors_exist(page: Path):
+    links = re.findall(r"\]\((?!https?://)([^)]+)\)", page.read_text())
+    assert [link for link in links if broken(link, page)] == []
 
 
 def missing_pages(text: str, place: Path) -> list[str]:
@@ -109,7 +123,7 @@ def missing_pages(text: str, place: Path) -> list[str]:
     return [name for name in cited if not any((base / name).exists() for base in (ROOT, DOCS, place.parent))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_cites_only_pages_that_exist(page: Path):
     assert missing_pages(page.read_text(), page) == []
 
