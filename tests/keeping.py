@@ -42,7 +42,11 @@ async def keeping(
     """A server as ``treadle serve`` makes it, with all that its langgraph.json says."""
     config = load_config(project)
     runtime = Runtime(
-        shapes.settings(data, **{**QUICK, **settings}), load_graphs(config), clock=clock, storage=storage_config(config)
+        shapes.settings(data, **{**QUICK, **settings}),
+        load_graphs(config),
+        clock=clock,
+        limits=config.limits,
+        storage=storage_config(config),
     )
     transport = StreamingTransport(runtime.app)
     async with runtime, httpx.AsyncClient(transport=transport, base_url="http://treadle", timeout=30) as http:

@@ -1,23 +1,22 @@
-"""TODO."""
+"""The graphs of a project, opened for one use at a time."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
 
 from treadle.graph.factory import Access, Factory, Use
 from treadle.graph.internals import AnyGraph
-from treadle.ports.queue import Limits
 
 
 @dataclass(frozen=True)
 class LoadedGraph:
-    """A graph that can be opened: made once (``static``) or by a ``factory`` for each use."""
+    """A graph that was built once (``static``), or that a ``factory`` builds for each use."""
 
     graph_id: str
     description: str | None
@@ -34,7 +33,9 @@ class LoadedGraph:
         context: Any = None,
         user: Any = None,
     ) -> AsyncGenerator[AnyGraph]:
-        """The graph for one use; what a factory holds open is closed afterwards. Call it on the loop of the graphs."""
+        """Open the graph for one use, and close the resources of its factory afterwards.
+
+        Call it on the event loop that runs the graphs."""
         if self.static is not None:
             yield self.static
             return
@@ -44,18 +45,5 @@ class LoadedGraph:
             yield graph
 
 
-class Graphs(Mapping[str, LoadedGraph]):
-    """The graphs of a project by id, in the order of its file. ``limits``: how many of their runs may run at once."""
-
-    def __init__(self, graphs: Mapping[str, LoadedGraph], limits: Limits | None = None) -> None:
-        self._graphs = dict(graphs)
-        self.limits = limits or Limits()
-
-    def __getitem__(self, graph_id: str) -> LoadedGraph:
-        return self._graphs[graph_id]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._graphs)
-
-    def __len__(self) -> int:
-        return len(self._graphs)
+Graphs: TypeAlias = Mapping[str, LoadedGraph]
+"""The graphs of a project by id, in the order of its langgraph.json."""

@@ -30,7 +30,7 @@ def load_graphs(config: ProjectConfig) -> Graphs:
     for name, value in config.env.items():
         os.environ.setdefault(name, value)
     importlib.invalidate_caches()
-    return Graphs({name: _load(name, spec) for name, spec in config.graphs.items()}, config.limits)
+    return {name: _load(name, spec) for name, spec in config.graphs.items()}
 
 
 def _load(graph_id: str, spec: GraphSpec) -> LoadedGraph:

@@ -15,7 +15,7 @@ from treadle.graph.graphs import Graphs
 from treadle.loops import GraphThread, SameLoop, blocked_on
 from treadle.ports.backend import Backend
 from treadle.ports.clock import Clock
-from treadle.ports.queue import WorkerInfo
+from treadle.ports.queue import Limits, WorkerInfo
 from treadle.settings import Settings
 from treadle.worker.execute import Tools
 from treadle.worker.lease import LeaseKeeper
@@ -48,7 +48,9 @@ class Working:
     ``stuck`` is set when user code did not let go of the loop while it was drained.
     """
 
-    def __init__(self, backend: Backend, graphs: Graphs, settings: Settings, loop: GraphThread | SameLoop) -> None:
+    def __init__(
+        self, backend: Backend, graphs: Graphs, limits: Limits, settings: Settings, loop: GraphThread | SameLoop
+    ) -> None:
         self._backend = backend
         self._settings = settings
         self._loop = loop
@@ -57,6 +59,7 @@ class Working:
             log=backend.log,
             checkpoints=backend.checkpoints,
             graphs=graphs,
+            limits=limits,
             clock=backend.clock,
             settings=settings,
         )

@@ -21,6 +21,7 @@ from treadle.http.sse import Streams
 from treadle.http.user_app import Lifespan
 from treadle.loops import GraphThread, SameLoop
 from treadle.ports.clock import Clock
+from treadle.ports.queue import DEFAULT_LIMITS, Limits
 from treadle.project.auth import AuthConfig, auth_config
 from treadle.project.http import HttpConfig, http_config
 from treadle.project.load import load_config, load_graphs
@@ -64,6 +65,7 @@ class Runtime:
         graphs: Graphs,
         *,
         clock: Clock | None = None,
+        limits: Limits = DEFAULT_LIMITS,
         webhooks: WebhookConfig | None = None,
         storage: StorageConfig | None = None,
         auth: AuthConfig | None = None,
@@ -83,7 +85,7 @@ class Runtime:
         self._lifespan: Lifespan | None = None
         if self.services.http.app is not None:
             self.app = self._lifespan = Lifespan(self.app)
-        self.working = Working(self.backend, graphs, settings, self._graph_loop) if settings.workers else None
+        self.working = self._working(graphs, limits) if settings.workers else None
         self._resolver = Resolver()
         self._side: Side | None = None
         self._sweeper = Sweeper(chores(self.backend, settings, storage, rescues=self.working is None))
@@ -121,6 +123,9 @@ class Runtime:
             return None
         same_loop = self.settings.graphs_on_serving_loop
         return UserAuth(config, seconds=self.settings.auth_seconds, same_loop=same_loop)
+
+    def _working(self, graphs: Graphs, limits: Limits) -> Working:
+        return Working(self.backend, graphs, limits, self.settings, self._graph_loop)
 
     def _gate(self, assistants: Assistants) -> Gate | None:
         if self._auth is None:
@@ -217,6 +222,7 @@ def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]
         runtime = Runtime(
             settings,
             load_graphs(project),
+            limits=project.limits,
             webhooks=webhook_config(project),
             storage=storage_config(project),
             auth=auth_config(project),

@@ -13,6 +13,7 @@ from treadle.errors import ConfigError
 from treadle.graph.graphs import Graphs
 from treadle.http import health
 from treadle.loops import GraphThread, SameLoop
+from treadle.ports.queue import DEFAULT_LIMITS, Limits
 from treadle.project.load import load_config, load_graphs
 from treadle.project.storage import StorageConfig, storage_config
 from treadle.runtime.backend import chores, open_storage
@@ -30,12 +31,19 @@ _STUCK_SECONDS = 0.5
 class WorkerRuntime:
     """One worker over a database that it shares. Several may live in one process."""
 
-    def __init__(self, settings: Settings, graphs: Graphs, *, storage: StorageConfig | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        graphs: Graphs,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        storage: StorageConfig | None = None,
+    ) -> None:
         storage = storage or StorageConfig()
         self.settings = settings
         self.backend = open_storage(settings, storage, serves=False)
         self._loop = SameLoop() if settings.graphs_on_serving_loop else GraphThread()
-        self.working = Working(self.backend, graphs, settings, self._loop)
+        self.working = Working(self.backend, graphs, limits, settings, self._loop)
         self._sweeper = Sweeper(chores(self.backend, settings, storage))
 
     @property
@@ -86,7 +94,7 @@ def work(settings: Settings, config_path: Path, *, port: int | None, ready: Call
         listener = None if port is None else opened.enter_context(listen(settings.host, port))
         project = load_config(config_path)
         graphs = load_graphs(project)
-        runtime = WorkerRuntime(settings, graphs, storage=storage_config(project))
+        runtime = WorkerRuntime(settings, graphs, limits=project.limits, storage=storage_config(project))
         app = health.build(runtime.backend.statistics, slots=settings.concurrency)
         web = None if listener is None else Web(app, listener)
         said = f"{runtime.worker_id}, {settings.concurrency} runs at once of {', '.join(graphs)}"

@@ -25,7 +25,7 @@ from treadle.model import JSON, Command
 from treadle.ports.backend import Checkpoints, RunSaver
 from treadle.ports.clock import Clock
 from treadle.ports.log import EventLog
-from treadle.ports.queue import Outcome, Queue
+from treadle.ports.queue import Limits, Outcome, Queue
 from treadle.settings import Settings
 from treadle.worker.attempt import Appender, Attempt
 
@@ -43,6 +43,7 @@ class Tools(Struct, frozen=True):
     log: EventLog
     checkpoints: Checkpoints
     graphs: Graphs
+    limits: Limits
     clock: Clock
     settings: Settings
 

@@ -109,7 +109,7 @@ class Worker:
             self._more = True
             return poll
         try:
-            claimed = await self._tools.queue.claim(self.worker_id, room, self._tools.graphs.limits)
+            claimed = await self._tools.queue.claim(self.worker_id, room, self._tools.limits)
         except Exception as error:  # the database cannot be written now: nothing is lost, try again
             logger.error("claiming failed", error=repr(error))
             return poll
