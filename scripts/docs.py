@@ -16,7 +16,7 @@ from prometheus_client import Metric
 from treadle import errors, settings
 from treadle.http.app import operations
 from treadle.http.routes import metrics
-from treadle.ports.statistics import Figures, Waiting
+from treadle.ports.statistics import QueueWait, ServerMetrics
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -114,10 +114,10 @@ def _flag(name: str) -> str:
 
 
 def metrics_page() -> str:
-    nothing = Figures(
+    nothing = ServerMetrics(
         pending=0,
         running=0,
-        waiting=Waiting(0, None, None, None),
+        waiting=QueueWait(0, None, None, None),
         depths=[],
         workers=0,
         expired=0,

@@ -19,7 +19,7 @@ from treadle.backends.live.hub import Hub
 from treadle.backends.tables.transaction import SqlRecords
 from treadle.errors import TreadleError
 from treadle.model import Assistant
-from treadle.ports.queries import AssistantQuery, RunQuery, ThreadQuery
+from treadle.ports.queries import AssistantQuery, ThreadQuery, ThreadRunsQuery
 from treadle.ports.records import Transaction
 
 NAMES = ["a", "B", "ä", "Ä", "z", "Z", "_", "ß", "ẞ", "İ", "i", "I", "é", "e\u0301", "日本", "😀", "", "%", "a_b", "ﬀ"]
@@ -127,10 +127,10 @@ def test_keys_and_times_at_their_ends(engines: tuple[Engine, Engine]) -> None:
     asked: list[Callable[[Transaction], Any]] = with_threads()
     for key in ("", "ключ", "a" * 3000):
         asked += [
-            lambda tx, key=key: tx.remembered(key),
-            lambda tx, key=key: tx.remember(key, "digest", ["run"]),
-            lambda tx, key=key: tx.remembered(key),
+            lambda tx, key=key: tx.idempotency_record(key),
+            lambda tx, key=key: tx.save_idempotency_record(key, "digest", ["run"]),
+            lambda tx, key=key: tx.idempotency_record(key),
         ]
     for bounds in ({"created_after": LONG_AGO}, {"created_before": NEVER}):
-        asked.append(lambda tx, bounds=bounds: tx.list_runs(RunQuery(thread_id=id_of(1), **bounds)))
+        asked.append(lambda tx, bounds=bounds: tx.list_runs(ThreadRunsQuery(thread_id=id_of(1), **bounds)))
     alike(engines, asked)

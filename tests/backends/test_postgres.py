@@ -242,16 +242,16 @@ def test_a_job_that_raises_leaves_nothing_and_tells_nothing(pg: PostgresEngine, 
 
     def failing(conn: Connection) -> None:
         conn.execute("INSERT INTO marks (job) VALUES (?)", ("bad",))
-        pg.tell(lambda: told.append("bad"))
+        pg.after_commit(lambda: told.append("bad"))
         raise ConflictError("no")
 
     def refused(conn: Connection) -> None:
-        pg.tell(lambda: told.append("refused"))
+        pg.after_commit(lambda: told.append("refused"))
         conn.execute("INSERT INTO counters (name, n) VALUES (?, ?)", ("d", None))
 
     def good(conn: Connection) -> None:
         conn.execute("INSERT INTO marks (job) VALUES (?)", ("good",))
-        pg.tell(lambda: told.append("good"))
+        pg.after_commit(lambda: told.append("good"))
 
     async def main() -> list[Any]:
         return await asyncio.gather(

@@ -22,7 +22,7 @@ from treadle.backends.tables import rows
 from treadle.backends.tables import run_search as run_rows
 from treadle.backends.tables.transaction import SqlTransaction
 from treadle.model import ACTIVE, RUN_STATUSES
-from treadle.ports.queries import RunsQuery
+from treadle.ports.queries import RunSearchQuery
 from treadle.run_search import FoundRun
 from treadle.times import from_microseconds
 
@@ -52,9 +52,9 @@ def runs(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def queries(draw: st.DrawFn) -> RunsQuery:
+def queries(draw: st.DrawFn) -> RunSearchQuery:
     some_day = st.none() | st.integers(1, 20).map(lambda us: datetime.fromtimestamp(us / 1e6, UTC))
-    return RunsQuery(
+    return RunSearchQuery(
         statuses=draw(st.lists(st.sampled_from(RUN_STATUSES), max_size=3)),
         assistant_id=draw(st.none() | st.sampled_from(ASSISTANTS)),
         thread_id=draw(st.none() | st.sampled_from(THREADS)),
@@ -122,14 +122,14 @@ KEYS: dict[str, Callable[[dict[str, Any]], int]] = {
 }
 
 
-def expected(made: list[dict[str, Any]], query: RunsQuery) -> list[str]:
+def expected(made: list[dict[str, Any]], query: RunSearchQuery) -> list[str]:
     """By a look at every run."""
     key = KEYS[query.sort_by]
     found = [(key(run), number) for number, run in enumerate(made) if matches(name(number), run, query)]
     return [name(number) for _, number in sorted(found, reverse=not query.ascending)]
 
 
-def matches(run_id: str, run: dict[str, Any], query: RunsQuery) -> bool:
+def matches(run_id: str, run: dict[str, Any], query: RunSearchQuery) -> bool:
     at = from_microseconds(run["created_at"])
     thread = of_thread(run["thread_id"])
     return (
@@ -147,7 +147,7 @@ def matches(run_id: str, run: dict[str, Any], query: RunsQuery) -> bool:
     )
 
 
-def pages(tx: SqlTransaction, query: RunsQuery) -> list[FoundRun]:
+def pages(tx: SqlTransaction, query: RunSearchQuery) -> list[FoundRun]:
     """All that a search finds, a page at a time. Only where runs are looked at one by one a page may be short."""
     found: list[FoundRun] = []
     while True:
@@ -158,7 +158,9 @@ def pages(tx: SqlTransaction, query: RunsQuery) -> list[FoundRun]:
             return found
         assert len(page.runs) == query.limit or query.metadata or query.thread_metadata or query.tags or query.permitted
         assert page.last != query.after
-        query = RunsQuery(**{field: getattr(query, field) for field in query.__struct_fields__} | {"after": page.last})
+        query = RunSearchQuery(
+            **{field: getattr(query, field) for field in query.__struct_fields__} | {"after": page.last}
+        )
 
 
 @given(
@@ -169,14 +171,14 @@ def pages(tx: SqlTransaction, query: RunsQuery) -> list[FoundRun]:
 )
 @chosen(deadline=None, max_examples=15)
 def test_a_search_finds_what_a_look_at_every_run_finds(
-    shape: shapes.Shape, made: list[dict[str, Any]], asked: list[RunsQuery], examined: int, few: int
+    shape: shapes.Shape, made: list[dict[str, Any]], asked: list[RunSearchQuery], examined: int, few: int
 ) -> None:
     with shapes.fresh_engine() as engine:
         engine.submit(lambda conn: fill(conn, made)).result(20)
         for query in asked:
 
-            def work(conn: Connection, query: RunsQuery = query) -> tuple[list[FoundRun], int]:
-                tx = SqlTransaction(conn, now=NOW, hub=Hub(), tell=engine.tell)
+            def work(conn: Connection, query: RunSearchQuery = query) -> tuple[list[FoundRun], int]:
+                tx = SqlTransaction(conn, now=NOW, hub=Hub(), tell=engine.after_commit)
                 tx.examined, tx.few = examined, few
                 return pages(tx, query), tx.count_runs(query)
 
@@ -204,8 +206,8 @@ def test_what_a_run_says(engine: Engine) -> None:
     )
 
     def work(conn: Connection) -> list[FoundRun]:
-        tx = SqlTransaction(conn, now=11_000_000, hub=Hub(), tell=engine.tell)
-        return tx.search_runs(RunsQuery(ascending=True)).runs
+        tx = SqlTransaction(conn, now=11_000_000, hub=Hub(), tell=engine.after_commit)
+        return tx.search_runs(RunSearchQuery(ascending=True)).runs
 
     pending, running, ended, never_started = engine.snapshot(work)
     assert (pending.duration_seconds, pending.blocked_by) == (None, "key")
@@ -228,7 +230,7 @@ def test_a_page_is_read_from_an_index_in_its_order(tmp_path: Path) -> None:
     engine = SqliteEngine(tmp_path / "plans", clock=SystemClock())
     for asked in PLAIN:
         parameters = run_rows.Parameters()
-        explained = f"EXPLAIN QUERY PLAN {run_rows.page(RunsQuery(**asked), parameters)}"
+        explained = f"EXPLAIN QUERY PLAN {run_rows.page(RunSearchQuery(**asked), parameters)}"
         plan = engine.snapshot(lambda conn, sql=explained, given=parameters.values: conn.execute(sql, given).fetchall())
         reads = [step for *_, step in plan if step.startswith(("SCAN r ", "SEARCH r "))]
         index = "runs_of_assistant" if "assistant_id" in asked else "runs_listed"

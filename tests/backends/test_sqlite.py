@@ -72,7 +72,7 @@ def _together(engine: SqliteEngine, jobs: list[Work[int]]) -> list[Any]:
 
 def _job(engine: SqliteEngine, number: int, kind: Kind, told: list[int]) -> Work[int]:
     def work(conn: Connection) -> int:
-        engine.tell(lambda: told.append(number))
+        engine.after_commit(lambda: told.append(number))
         if kind == "refuses":
             raise Refused
         conn.execute("INSERT INTO marks (job) VALUES (?)", (number,))

@@ -164,7 +164,7 @@ def test_items_expire_unless_they_are_read_and_their_room_is_freed(tmp_path: Pat
     clock = Ahead()
 
     async def rows(server: Running) -> int:
-        return (await server.runtime.backend.statistics.figures()).rows["store_items"]
+        return (await server.runtime.backend.statistics.metrics()).rows["store_items"]
 
     async def use(server: Running) -> None:
         await put(server, "short", {"text": "cat"}, ttl=5)

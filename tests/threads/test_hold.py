@@ -45,7 +45,7 @@ async def updating(server: Running, thread_id: str, gate: Any) -> asyncio.Task[A
 
 
 async def claims(server: Running) -> int:
-    return (await server.runtime.backend.statistics.figures()).claims
+    return (await server.runtime.backend.statistics.metrics()).claims
 
 
 async def looked(server: Running, times: int = 3) -> None:

@@ -95,7 +95,7 @@ def test_a_thread_that_cannot_have_its_history_is_not_made(
         answer = await server.http.post("/threads", json={"thread_id": NOBODY, **body})
         assert (answer.status_code, answer.json().get("field")) == (status, field), answer.text
         assert await server.post("/threads/count", {}) == 0
-        assert (await server.runtime.backend.statistics.figures()).rows["checkpoints"] == 0
+        assert (await server.runtime.backend.statistics.metrics()).rows["checkpoints"] == 0
         assert (await server.http.post("/threads", json={"thread_id": NOBODY})).status_code == 200
 
     with_server(tmp_path, use)

@@ -71,7 +71,7 @@ def test_a_thread_goes_when_its_time_is_over_with_all_it_has(tmp_path: Path) -> 
         assert (await server.http.get(path)).status_code == 404
         assert (await server.http.get(f"/threads/{stays}")).status_code == 200
         clock.minutes(2)
-        rows = (await server.runtime.backend.statistics.figures()).rows
+        rows = (await server.runtime.backend.statistics.metrics()).rows
         assert rows["checkpoints"] == rows["runs"] == rows["event_chunks"] == 0
 
     with_server(tmp_path, use)

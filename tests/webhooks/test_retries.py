@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from running import Running, serve_for
 from treadle.errors import ConfigError
-from treadle.ports.deliveries import Delivery
+from treadle.ports.deliveries import LeasedDelivery
 from treadle.settings import Settings
 from treadle.webhooks.courier import Signer, judge, pause
 from treadle.webhooks.post import Answer, TargetRefused
@@ -293,10 +293,10 @@ def test_a_bad_secret_is_told_at_the_start(secret: str) -> None:
 # --- what a try means -------------------------------------------------------------------------------------------------
 
 AT = 1_000_000_000_000_000
-TAKEN = Delivery("id", 1, "http://h/x", "http://h", b"{}", AT, 0)
+TAKEN = LeasedDelivery("id", 1, "http://h/x", "http://h", b"{}", AT, 0)
 
 
-def judged(found: Answer | Exception, taken: Delivery = TAKEN, *, jitter: float = 0.0, **settings: Any) -> Any:
+def judged(found: Answer | Exception, taken: LeasedDelivery = TAKEN, *, jitter: float = 0.0, **settings: Any) -> Any:
     return judge(taken, found, Settings(**settings), at=AT, now=AT, took_ms=5, jitter=lambda: jitter)
 
 

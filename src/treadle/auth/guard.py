@@ -34,9 +34,9 @@ from treadle.model import (
     WebhookDeliveryLog,
 )
 from treadle.ports.deliveries import DeliveryQuery
-from treadle.ports.queries import AssistantQuery, CronQuery, FoundRuns, RunQuery, RunsQuery, ThreadQuery
+from treadle.ports.queries import AssistantQuery, CronQuery, RunPage, RunSearchQuery, ThreadQuery, ThreadRunsQuery
 from treadle.ports.queue import Outcome
-from treadle.ports.records import ActiveRun, Ended, NewRun, Records, Transaction
+from treadle.ports.records import ActiveRun, NewRun, Records, RunResult, Transaction
 from treadle.ports.statistics import ThreadStorage
 
 T = TypeVar("T")
@@ -132,8 +132,8 @@ class GuardedRecords:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         return await self._records.read(_guarded(work))
 
-    def glance(self, work: Callable[[Transaction], T]) -> Awaitable[T]:
-        return self._records.glance(_guarded(work))
+    def lookup(self, work: Callable[[Transaction], T]) -> Awaitable[T]:
+        return self._records.lookup(_guarded(work))
 
 
 def _guarded(work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
@@ -225,11 +225,11 @@ class GuardedTransaction:
         self._require_thread(thread_id)
         self._tx.merge_thread(thread_id, metadata=metadata)
 
-    def rest_thread(
+    def record_thread_state(
         self, thread_id: str, *, status: ThreadStatus, output: bytes | None, interrupts: JSON, error: JSON | None
     ) -> None:
         self._require_thread(thread_id)
-        self._tx.rest_thread(thread_id, status=status, output=output, interrupts=interrupts, error=error)
+        self._tx.record_thread_state(thread_id, status=status, output=output, interrupts=interrupts, error=error)
 
     def hold_thread(self, thread_id: str, seconds: float) -> int | None:
         self._require_thread(thread_id)
@@ -301,16 +301,16 @@ class GuardedTransaction:
                 seen[thread_id] = self._sees_thread(thread_id)
         return [(thread_id, run_id) for thread_id, run_id in active if seen[thread_id]]
 
-    def list_runs(self, query: RunQuery) -> list[Run]:
+    def list_runs(self, query: ThreadRunsQuery) -> list[Run]:
         return self._tx.list_runs(query) if self._sees_thread(query.thread_id) else []
 
-    def search_runs(self, query: RunsQuery) -> FoundRuns:
+    def search_runs(self, query: RunSearchQuery) -> RunPage:
         permitted = self._permitted("threads")
         if permitted is None:
-            return FoundRuns([], None)
+            return RunPage([], None)
         return self._tx.search_runs(structs.replace(query, permitted=permitted))
 
-    def count_runs(self, query: RunsQuery) -> int:
+    def count_runs(self, query: RunSearchQuery) -> int:
         permitted = self._permitted("threads")
         return 0 if permitted is None else self._tx.count_runs(structs.replace(query, permitted=permitted))
 
@@ -328,8 +328,8 @@ class GuardedTransaction:
     def delete_run(self, run_id: str) -> bool:
         return self._sees_run(run_id) and self._tx.delete_run(run_id)
 
-    def ended(self, run_id: str) -> Ended | None:
-        return self._tx.ended(run_id) if self._sees_run(run_id) else None
+    def run_result(self, run_id: str) -> RunResult | None:
+        return self._tx.run_result(run_id) if self._sees_run(run_id) else None
 
     # crons
 
@@ -387,11 +387,11 @@ class GuardedTransaction:
 
     # idempotency
 
-    def remembered(self, key: str) -> tuple[str, list[str]] | None:
-        return self._tx.remembered(self._own(key))
+    def idempotency_record(self, key: str) -> tuple[str, list[str]] | None:
+        return self._tx.idempotency_record(self._own(key))
 
-    def remember(self, key: str, digest: str, run_ids: list[str]) -> None:
-        self._tx.remember(self._own(key), digest, run_ids)
+    def save_idempotency_record(self, key: str, digest: str, run_ids: list[str]) -> None:
+        self._tx.save_idempotency_record(self._own(key), digest, run_ids)
 
     def _own(self, key: str) -> str:
         """Keys are the user's own: another's request with the same key is another request."""

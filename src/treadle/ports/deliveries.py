@@ -21,7 +21,7 @@ class DeliveryQuery(Struct, kw_only=True, frozen=True):
     offset: int = 0
 
 
-class Delivery(Struct, frozen=True):
+class LeasedDelivery(Struct, frozen=True):
     """A webhook delivery that is to be tried now. ``number`` is that of this try, and fences what is recorded of it.
 
     ``since`` (unix microseconds) is when trying began, ``failures`` how many tries failed since then.
@@ -36,7 +36,7 @@ class Delivery(Struct, frozen=True):
     failures: int
 
 
-class Tried(Struct, kw_only=True, frozen=True):
+class TryResult(Struct, kw_only=True, frozen=True):
     """What came of a try: ``status`` is what the delivery is now, ``next_try_at`` (unix microseconds) is set iff it is
     still pending."""
 
@@ -48,23 +48,25 @@ class Tried(Struct, kw_only=True, frozen=True):
     next_try_at: int | None = None
 
 
-class Taken(Struct, frozen=True):
+class DeliveryBatch(Struct, frozen=True):
     """``next_due`` is when the next delivery comes due, in unix microseconds."""
 
-    deliveries: list[Delivery]
+    deliveries: list[LeasedDelivery]
     next_due: int | None
 
 
 class DeliveryQueue(Protocol):
     """The outbox of webhooks, as the courier sees it. Rows get in by the transactions that end runs."""
 
-    async def take(self, limit: int, *, in_flight: Mapping[str, int], per_receiver: int, seconds: float) -> Taken:
+    async def lease(
+        self, limit: int, *, in_flight: Mapping[str, int], per_receiver: int, seconds: float
+    ) -> DeliveryBatch:
         """Leases up to ``limit`` due deliveries for ``seconds``, oldest first: of the deliveries of one thread to one
         receiver only the oldest pending one, and of one receiver no more than ``per_receiver``, those ``in_flight``
         (receiver: how many) counted in."""
         ...
 
-    async def record(self, delivery: Delivery, tried: Tried) -> None:
+    async def record(self, delivery: LeasedDelivery, tried: TryResult) -> None:
         """Logs a try and settles or postpones its delivery. Does nothing if a later try has begun."""
         ...
 

@@ -14,7 +14,7 @@ from treadle.model import JSON, RunStatus, ThreadStatus
 from treadle.run_search import FoundRun, RunSort
 
 
-class RunQuery(Struct, kw_only=True, frozen=True):
+class ThreadRunsQuery(Struct, kw_only=True, frozen=True):
     """Runs of one thread, newest first. ``metadata`` is matched by containment; the bounds are exclusive."""
 
     thread_id: str
@@ -26,7 +26,7 @@ class RunQuery(Struct, kw_only=True, frozen=True):
     offset: int = 0
 
 
-class RunsQuery(Struct, kw_only=True, frozen=True):
+class RunSearchQuery(Struct, kw_only=True, frozen=True):
     """Runs of all threads, but for ended ones of temporary threads. ``statuses`` empty: any.
 
     ``after`` is the last run of the page before: what it is sorted by, as a number, and its position. What ``sort_by``
@@ -49,7 +49,7 @@ class RunsQuery(Struct, kw_only=True, frozen=True):
     kwargs: bool = False
 
 
-class FoundRuns(Struct, frozen=True):
+class RunPage(Struct, frozen=True):
     """``last`` is what the next page is after, None if there is none."""
 
     runs: list[FoundRun]

@@ -62,7 +62,7 @@ class Claim(Struct, frozen=True):
     after_interrupt: bool
 
 
-class Claimed(Struct, frozen=True):
+class ClaimBatch(Struct, frozen=True):
     """``next_due`` is when to claim again (a delayed run becomes due then), in unix microseconds."""
 
     claims: list[Claim]
@@ -89,7 +89,7 @@ class Outcome(Struct, kw_only=True, frozen=True):
 class Queue(Protocol):
     """What a worker may do to runs. Every write for a run needs its Lease and raises LeaseLost without it."""
 
-    async def claim(self, worker_id: str, limit: int, limits: Limits = DEFAULT_LIMITS) -> Claimed:
+    async def claim(self, worker_id: str, limit: int, limits: Limits = DEFAULT_LIMITS) -> ClaimBatch:
         """Takes up to ``limit`` due pending runs, at most one a thread, and appends their metadata event.
 
         Those of higher priority come first, then those that became due first; on one thread the order of creation

@@ -26,7 +26,7 @@ from treadle.model import (
     WebhookDeliveryLog,
 )
 from treadle.ports.deliveries import DeliveryQuery
-from treadle.ports.queries import AssistantQuery, CronQuery, FoundRuns, RunQuery, RunsQuery, ThreadQuery
+from treadle.ports.queries import AssistantQuery, CronQuery, RunPage, RunSearchQuery, ThreadQuery, ThreadRunsQuery
 from treadle.ports.queue import Outcome
 from treadle.ports.statistics import ThreadStorage
 
@@ -62,7 +62,7 @@ class ActiveRun(Struct, frozen=True):
     cancel_action: CancelAction | None
 
 
-class Ended(Struct, frozen=True):
+class RunResult(Struct, frozen=True):
     """What is left of a run's ending: ``output`` is the final state as JSON, ``interrupts`` what ``__interrupt__`` of
     its wait body holds."""
 
@@ -115,7 +115,7 @@ class Transaction(Protocol):
         """Merges ``metadata`` at the top level."""
         ...
 
-    def rest_thread(
+    def record_thread_state(
         self, thread_id: str, *, status: ThreadStatus, output: bytes | None, interrupts: JSON, error: JSON | None
     ) -> None:
         """Records a state that no run produced (an update, a copy) and ends a hold; the status shows once no run is
@@ -170,9 +170,9 @@ class Transaction(Protocol):
         """``(thread_id, run_id)`` over all threads."""
         ...
 
-    def list_runs(self, query: RunQuery) -> list[Run]: ...
-    def search_runs(self, query: RunsQuery) -> FoundRuns: ...
-    def count_runs(self, query: RunsQuery) -> int:
+    def list_runs(self, query: ThreadRunsQuery) -> list[Run]: ...
+    def search_runs(self, query: RunSearchQuery) -> RunPage: ...
+    def count_runs(self, query: RunSearchQuery) -> int:
         """How many there are, whatever ``limit`` and ``after`` say."""
         ...
 
@@ -193,7 +193,7 @@ class Transaction(Protocol):
         """Removes a run that is not active, with its events; the thread keeps its history."""
         ...
 
-    def ended(self, run_id: str) -> Ended | None:
+    def run_result(self, run_id: str) -> RunResult | None:
         """How a run ended, or None if there is no such run."""
         ...
 
@@ -230,11 +230,11 @@ class Transaction(Protocol):
         ...
 
     # idempotency
-    def remembered(self, key: str) -> tuple[str, list[str]] | None:
+    def idempotency_record(self, key: str) -> tuple[str, list[str]] | None:
         """``(digest, run ids)`` stored under an idempotency key."""
         ...
 
-    def remember(self, key: str, digest: str, run_ids: list[str]) -> None: ...
+    def save_idempotency_record(self, key: str, digest: str, run_ids: list[str]) -> None: ...
 
 
 class Records(Protocol):
@@ -250,6 +250,6 @@ class Records(Protocol):
         """Runs ``work`` on a consistent snapshot, off the calling loop. It must not write."""
         ...
 
-    def glance(self, work: Callable[[Transaction], T]) -> Awaitable[T]:
+    def lookup(self, work: Callable[[Transaction], T]) -> Awaitable[T]:
         """``read`` for one look-up by key, wherever that is cheapest."""
         ...

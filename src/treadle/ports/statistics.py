@@ -37,7 +37,7 @@ class ThreadStorage(Struct, kw_only=True):
     pending_writes: Usage
 
 
-class Waiting(Struct, frozen=True):
+class QueueWait(Struct, frozen=True):
     """Due pending runs: how many, and for how long (seconds) the oldest and the median have been due.
 
     ``unblocked`` is the longest wait of those whose thread has no running run.
@@ -66,7 +66,7 @@ class Depth(Struct, frozen=True):
     oldest: float | None
 
 
-class Figures(Struct, kw_only=True, frozen=True):
+class ServerMetrics(Struct, kw_only=True, frozen=True):
     """``pending``, ``running``, ``waiting``, ``workers`` and the sizes are what the database holds now; the rest is
     counted since the start of this process, ``ended`` by the status that runs ended in (``rolled_back`` ones too).
 
@@ -75,7 +75,7 @@ class Figures(Struct, kw_only=True, frozen=True):
 
     pending: int
     running: int
-    waiting: Waiting
+    waiting: QueueWait
     depths: Sequence[Depth]
     workers: int
     expired: int
@@ -88,10 +88,10 @@ class Figures(Struct, kw_only=True, frozen=True):
     file_bytes: Mapping[str, int]
 
 
-class Holdings(Struct, kw_only=True, frozen=True):
+class ServerOverview(Struct, kw_only=True, frozen=True):
     """What the database holds now, for those who look after the server; ``figures`` are of the same moment."""
 
-    figures: Figures
+    metrics: ServerMetrics
     kind: Literal["sqlite", "postgres"]
     version: str
     runs: Mapping[RunStatus, int]
@@ -101,10 +101,10 @@ class Holdings(Struct, kw_only=True, frozen=True):
 
 
 class Statistics(Protocol):
-    async def figures(self) -> Figures:
+    async def metrics(self) -> ServerMetrics:
         """All of it, read off the calling loop. Cheap enough for every few seconds."""
         ...
 
-    async def holdings(self) -> Holdings:
+    async def overview(self) -> ServerOverview:
         """As ``figures``. Runs that take long to count are counted seldom."""
         ...

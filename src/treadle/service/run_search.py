@@ -11,7 +11,7 @@ import msgspec
 
 from treadle.errors import UnprocessableError
 from treadle.model import RunStatus
-from treadle.ports.queries import RunsQuery
+from treadle.ports.queries import RunSearchQuery
 from treadle.ports.records import Records
 from treadle.run_search import FoundRun, Page, RunFilter, RunSearch, RunSort
 from treadle.service.assistants import Assistants
@@ -48,9 +48,9 @@ class RunSearches:
         query = self._query(request)
         return await self._records.read(lambda tx: tx.count_runs(query))
 
-    def _query(self, request: RunFilter) -> RunsQuery:
+    def _query(self, request: RunFilter) -> RunSearchQuery:
         status = request.status
-        return RunsQuery(
+        return RunSearchQuery(
             ids=request.ids,
             statuses=() if status is None else [status] if isinstance(status, str) else _some(status),
             assistant_id=None if request.assistant_id is None else self._assistants.identify(request.assistant_id),

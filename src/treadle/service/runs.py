@@ -14,7 +14,7 @@ from treadle.ids import uuid7
 from treadle.model import ACTIVE, JSON, CancelAction, MultitaskStrategy, Run, RunCreate, RunsCancel, Thread, ThreadTTL
 from treadle.ports.clock import Clock
 from treadle.ports.log import EventLog
-from treadle.ports.queries import RunQuery, RunsQuery
+from treadle.ports.queries import RunSearchQuery, ThreadRunsQuery
 from treadle.ports.queue import Outcome
 from treadle.ports.records import Records, Transaction
 from treadle.service.admission import Admission
@@ -95,12 +95,12 @@ class Runs:
         entry = self.admission.enter(count, self._clock.monotonic())
 
         def work(tx: Transaction) -> list[Run]:
-            if requested.key is not None and (known := tx.remembered(requested.key)):
+            if requested.key is not None and (known := tx.idempotency_record(requested.key)):
                 return _same(tx, known, digest)
             entry.check(tx)
             runs = make(tx)
             if requested.key is not None:
-                tx.remember(requested.key, digest, [run.run_id for run in runs])
+                tx.save_idempotency_record(requested.key, digest, [run.run_id for run in runs])
             return runs
 
         try:
@@ -141,7 +141,7 @@ class Runs:
         old = _of_thread(tx, thread_id, run_id)
         if old.status not in _RETRIED:
             raise ConflictError(f"The run is {old.status}: only one that ended in {_listed(_RETRIED)} can be retried")
-        (last,) = tx.search_runs(RunsQuery(thread_id=thread_id, limit=1)).runs
+        (last,) = tx.search_runs(RunSearchQuery(thread_id=thread_id, limit=1)).runs
         if last.run_id != run_id:
             raise ConflictError(
                 f"Run {last.run_id} came after it. Retry that one, or start a new run from a checkpoint.",
@@ -190,7 +190,7 @@ class Runs:
         run = await self._records.read(lambda tx: tx.run(run_id))
         return run if run is not None and thread_id in (None, run.thread_id) else None
 
-    async def list(self, query: RunQuery) -> list[Run]:
+    async def list(self, query: ThreadRunsQuery) -> list[Run]:
         def work(tx: Transaction) -> list[Run]:
             if tx.thread(query.thread_id, values=False) is None:
                 raise NotFoundError(f"Thread with ID {query.thread_id} not found")
@@ -200,7 +200,7 @@ class Runs:
 
     async def result(self, run_id: str) -> bytes:
         """The body that wait and join answer for an ended run: its final values, ``__interrupt__`` or ``__error__``."""
-        return await self._records.glance(lambda tx: _result(tx, run_id))
+        return await self._records.lookup(lambda tx: _result(tx, run_id))
 
     # ending
 
@@ -318,7 +318,7 @@ def _chosen(tx: Transaction, request: RunsCancel) -> list[str]:
 
 
 def _result(tx: Transaction, run_id: str) -> bytes:
-    ended = tx.ended(run_id)
+    ended = tx.run_result(run_id)
     if ended is None:
         return _error_envelope({"error": "HTTPException", "message": "404: Run not found"})
     if ended.status in ("error", "timeout"):

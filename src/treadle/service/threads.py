@@ -275,7 +275,7 @@ class Threads:
 
         def work(tx: Transaction) -> None:
             if tx.thread(thread_id, values=False):
-                tx.rest_thread(thread_id, status=status, output=values, interrupts=interrupts, error=None)
+                tx.record_thread_state(thread_id, status=status, output=values, interrupts=interrupts, error=None)
                 if written is not None:
                     tx.append_thread_event(thread_id, Event(tx.now // 1000, "state_update", "", orjson.dumps(news)))
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from treadle.errors import ConfigError
 from treadle.ports.clock import Clock
-from treadle.ports.deliveries import Delivery, DeliveryQueue, Tried
+from treadle.ports.deliveries import DeliveryQueue, LeasedDelivery, TryResult
 from treadle.ports.queue import Wakeup
 from treadle.settings import Settings
 from treadle.webhooks.post import Answer, Post, TargetRefused
@@ -120,7 +120,7 @@ class Courier:
         lease = self._means.settings.webhook_timeout_seconds + _LEASE_SLACK_SECONDS
         while room := _AT_ONCE - len(self._tries):
             in_flight = Counter(self._tries.values())
-            taken = await self._means.queue.take(room, in_flight=in_flight, per_receiver=_PER_RECEIVER, seconds=lease)
+            taken = await self._means.queue.lease(room, in_flight=in_flight, per_receiver=_PER_RECEIVER, seconds=lease)
             for delivery in taken.deliveries:
                 task = asyncio.get_running_loop().create_task(self._deliver(delivery))
                 self._tries[task] = delivery.receiver
@@ -154,7 +154,7 @@ class Courier:
             # The lease of the delivery ends, and then it is tried again.
             logger.error("what came of a webhook could not be written", error=repr(error))
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: LeasedDelivery) -> None:
         clock = self._means.clock
         at, began = clock.now(), clock.monotonic()
         found = await self._try(delivery, at)
@@ -170,7 +170,7 @@ class Courier:
                 given_up=tried.status == "failed",
             )
 
-    async def _try(self, delivery: Delivery, at: int) -> Answer | Exception:
+    async def _try(self, delivery: LeasedDelivery, at: int) -> Answer | Exception:
         limit = self._means.settings.webhook_timeout_seconds
         sent_at = datetime.fromtimestamp(at / 1e6, UTC)
         content = stamped(delivery.payload, sent_at)
@@ -197,7 +197,7 @@ def stamped(payload: bytes, sent_at: datetime) -> bytes:
 
 
 def judge(
-    delivery: Delivery,
+    delivery: LeasedDelivery,
     found: Answer | Exception,
     settings: Settings,
     *,
@@ -205,20 +205,20 @@ def judge(
     now: int,
     took_ms: int,
     jitter: Callable[[], float],
-) -> Tried:
+) -> TryResult:
     """Pure: what a try means for its delivery. ``jitter`` gives numbers from 0 to 1.
 
     2xx is delivered; a refused target and 410 are given up at once; all else is tried again until
     ``webhook_retry_seconds`` are over."""
     code = found.status if isinstance(found, Answer) else None
     if code is not None and 200 <= code < 300:
-        return Tried(status="delivered", at=at, duration_ms=took_ms, status_code=code)
+        return TryResult(status="delivered", at=at, duration_ms=took_ms, status_code=code)
     asked = found.retry_after if isinstance(found, Answer) else None
     next_try_at = now + int(pause(delivery.failures, settings.webhook_backoff_seconds, asked, jitter()) * 1e6)
     over = next_try_at > delivery.since + int(settings.webhook_retry_seconds * 1e6)
     if over or code == _GONE or isinstance(found, TargetRefused):
-        return Tried(status="failed", at=at, duration_ms=took_ms, status_code=code, error=_told(found))
-    return Tried(
+        return TryResult(status="failed", at=at, duration_ms=took_ms, status_code=code, error=_told(found))
+    return TryResult(
         status="pending", at=at, duration_ms=took_ms, status_code=code, error=_told(found), next_try_at=next_try_at
     )
 

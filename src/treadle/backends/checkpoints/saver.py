@@ -158,7 +158,7 @@ class SqlCheckpointer(RunSaver):
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         address = _address(config)
         await self._outbox.settled(address.namespace)
-        return await self._engine.glance(lambda conn: self._point(conn, address))
+        return await self._engine.lookup(lambda conn: self._point(conn, address))
 
     def list(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import TypeVar, cast
 
-from treadle.backends.engine.connection import Connection, hold
+from treadle.backends.engine.connection import Connection, require_lease
 from treadle.backends.engine.jobs import Engine
 from treadle.ports.queue import Lease
 
@@ -41,7 +41,7 @@ class Outbox:
             return work
 
         def guarded(conn: Connection) -> T:
-            hold(conn, lease)
+            require_lease(conn, lease)
             return work(conn)
 
         return guarded
@@ -99,7 +99,7 @@ class Outbox:
 
     def write(self, conn: Connection, batch: list[Work[None]]) -> None:
         if self._lease is not None:
-            hold(conn, self._lease)
+            require_lease(conn, self._lease)
         for work in batch:
             work(conn)
 

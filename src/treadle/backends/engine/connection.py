@@ -28,13 +28,14 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """A connection inside a transaction. Parameters are ``?``, ``?1`` or ``:name``. ``finds_metadata``: whether threads
-    are found by what their metadata contain without a look at each.
+    """A connection inside a transaction. Parameters are ``?``, ``?1`` or ``:name``.
 
-    ``lock_*`` in a transaction that writes: from here to its end no other one changes the thread (its runs, their
-    events and checkpoints included) or the assistant. In one that reads they do nothing."""
+    ``indexes_metadata`` is true if an index finds threads by the contents of their metadata.
 
-    finds_metadata: bool
+    In a transaction that writes, ``lock_*`` keeps every other transaction from changing the thread (with its runs,
+    their events and its checkpoints) or the assistant until it ends. In one that only reads they do nothing."""
+
+    indexes_metadata: bool
 
     def execute(self, sql: str, parameters: Any = (), /) -> Cursor: ...
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> object: ...
@@ -50,7 +51,7 @@ Work = Callable[[Connection], T]
 _HOLD = "SELECT 1 FROM runs WHERE run_id = ? AND attempt = ? AND worker_id IS NOT NULL"
 
 
-def hold(conn: Connection, lease: Lease) -> None:
+def require_lease(conn: Connection, lease: Lease) -> None:
     """Raises LeaseLost unless ``lease`` is the current attempt of a running run. The fence of every write of a run."""
     conn.lock_thread(lease.thread_id)
     if conn.execute(_HOLD, (lease.run_id, lease.attempt)).fetchone() is None:

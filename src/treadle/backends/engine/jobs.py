@@ -50,7 +50,7 @@ class Engine(Protocol):
         """Runs a write job and returns its result once it is durable."""
         ...
 
-    def tell(self, callback: Callable[[], None]) -> None:
+    def after_commit(self, callback: Callable[[], None]) -> None:
         """For a running job: calls back on the writer's thread after the commit, or never if the job does not
         commit."""
         ...
@@ -59,7 +59,7 @@ class Engine(Protocol):
         """Runs ``work`` on one snapshot, off the loop."""
         ...
 
-    def glance(self, work: Work[T]) -> Awaitable[T]:
+    def lookup(self, work: Work[T]) -> Awaitable[T]:
         """``read`` for one or two look-ups by key, wherever that is cheapest."""
         ...
 

@@ -173,7 +173,7 @@ class PostgresEngine(Submitting):
         for session in self._sessions:
             session.close()
 
-    def tell(self, callback: Callable[[], None]) -> None:
+    def after_commit(self, callback: Callable[[], None]) -> None:
         self._local.told.append(callback)
 
     def _session(self, role: str, *, lock_ms: int, writes: bool) -> _Session:
@@ -190,7 +190,7 @@ class PostgresEngine(Submitting):
     async def read(self, work: Work[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work, True)
 
-    async def glance(self, work: Work[T]) -> T:
+    async def lookup(self, work: Work[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work, False)
 
     def snapshot(self, work: Work[T]) -> T:

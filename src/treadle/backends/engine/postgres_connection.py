@@ -107,7 +107,7 @@ class PostgresConnection:
     changed something, None if not; it is known before the commit is sent. ``sent`` counts its statements that change or
     lock something."""
 
-    finds_metadata = True
+    indexes_metadata = True
 
     def __init__(
         self, url: str, *, name: str, settings: Mapping[str, str], connect_seconds: float, writes: bool = True

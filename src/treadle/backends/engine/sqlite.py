@@ -46,7 +46,7 @@ _DISK = {
 class SqliteConnection(sqlite3.Connection):
     """Of the one writer, whose transactions are serial: whatever it touches is locked."""
 
-    finds_metadata = False
+    indexes_metadata = False
 
     def lock_thread(self, thread_id: str) -> None: ...
     def lock_thread_of(self, run_id: str) -> None: ...
@@ -98,7 +98,7 @@ class SqliteEngine(Submitting):
         for connection in self._connections:
             connection.close()
 
-    def tell(self, callback: Callable[[], None]) -> None:
+    def after_commit(self, callback: Callable[[], None]) -> None:
         self._told.append(callback)
 
     # reading
@@ -117,7 +117,7 @@ class SqliteEngine(Submitting):
     async def _here(self, work: Work[T]) -> T:
         return work(self.reader())
 
-    def glance(self, work: Work[T]) -> Awaitable[T]:
+    def lookup(self, work: Work[T]) -> Awaitable[T]:
         # A statement by an index is cheaper here than the hop to another thread.
         return self._here(work)
 

@@ -91,7 +91,7 @@ class SqlStore(BaseStore):
 
     async def _aread(self, work: rows.Job[T], reads: Mapping[int, Read]) -> T:
         if len(reads) <= 4 and all(isinstance(op, GetOp) for op in reads.values()):
-            return await self._engine.glance(work)
+            return await self._engine.lookup(work)
         return await self._engine.read(work)
 
     def _read(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from treadle.auth import filters
 from treadle.backends.tables import rows
 from treadle.model import JSON
-from treadle.ports.queries import AssistantQuery, RunQuery
+from treadle.ports.queries import AssistantQuery, ThreadRunsQuery
 from treadle.times import to_microseconds
 
 _LONGEST = 200
@@ -81,7 +81,7 @@ def _contained(part: JSON | None) -> str | None:
     return rows.dump(part) if part else None
 
 
-def run_filter(query: RunQuery) -> tuple[str, list[Any]]:
+def run_filter(query: ThreadRunsQuery) -> tuple[str, list[Any]]:
     return _where(
         [
             ("r.thread_id = ?", query.thread_id),

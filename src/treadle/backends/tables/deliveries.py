@@ -15,7 +15,7 @@ from treadle.backends.engine.jobs import Engine
 from treadle.backends.live.hub import Hub
 from treadle.backends.tables import rows
 from treadle.model import JSON, WebhookDelivery, WebhookDeliveryLog, WebhookTry
-from treadle.ports.deliveries import Delivery, DeliveryQuery, Taken, Tried
+from treadle.ports.deliveries import DeliveryBatch, DeliveryQuery, LeasedDelivery, TryResult
 from treadle.ports.queue import Outcome
 from treadle.times import from_microseconds
 
@@ -154,17 +154,19 @@ class SqlDeliveries:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def take(self, limit: int, *, in_flight: Mapping[str, int], per_receiver: int, seconds: float) -> Taken:
+    async def lease(
+        self, limit: int, *, in_flight: Mapping[str, int], per_receiver: int, seconds: float
+    ) -> DeliveryBatch:
         now = self._engine.clock.now()
         busy = rows.dump([name for name, count in in_flight.items() if count >= per_receiver])
         # Looked up without the writer first: most looks find nothing.
         waiting, next_due = await self._engine.read(lambda conn: _waiting(conn, now, busy))
         if not waiting:
-            return Taken([], next_due)
+            return DeliveryBatch([], next_due)
         until = now + int(seconds * 1e6)
         return await self._engine.write(lambda conn: _take(conn, now, busy, limit, in_flight, per_receiver, until))
 
-    async def record(self, delivery: Delivery, tried: Tried) -> None:
+    async def record(self, delivery: LeasedDelivery, tried: TryResult) -> None:
         await self._engine.write(lambda conn: _record(conn, delivery, tried, self._engine.clock.now()))
 
     async def recover(self) -> None:
@@ -198,18 +200,18 @@ def _take(
     in_flight: Mapping[str, int],
     per_receiver: int,
     until: int,
-) -> Taken:
+) -> DeliveryBatch:
     waiting, next_due = _waiting(conn, now, busy, _DUE_LOCKED)
     counts = Counter(in_flight)
-    taken: list[Delivery] = []
+    taken: list[LeasedDelivery] = []
     for position, name in waiting:
         if len(taken) < limit and counts[name] < per_receiver:
             counts[name] += 1
-            taken.append(Delivery(*conn.execute(_TAKE, (until, position)).fetchone()))
-    return Taken(taken, next_due)
+            taken.append(LeasedDelivery(*conn.execute(_TAKE, (until, position)).fetchone()))
+    return DeliveryBatch(taken, next_due)
 
 
-def _record(conn: Connection, delivery: Delivery, tried: Tried, now: int) -> None:
+def _record(conn: Connection, delivery: LeasedDelivery, tried: TryResult, now: int) -> None:
     settled = conn.execute(_RECORD, (tried.status, tried.next_try_at, now, delivery.delivery_id, delivery.number))
     if settled.rowcount:
         conn.execute(

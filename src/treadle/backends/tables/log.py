@@ -65,7 +65,7 @@ class SqlEventLog:
         self._poll_seconds = poll_seconds
 
     async def append(self, lease: Lease, events: Sequence[Event]) -> None:
-        work = partial(extend, lease=lease, events=events, hub=self._hub, tell=self._engine.tell)
+        work = partial(extend, lease=lease, events=events, hub=self._hub, tell=self._engine.after_commit)
         await self._engine.write(work, key=lease.thread_id)
 
     def follow(self, run_id: str, after: int = 0) -> TailFollower:

@@ -9,7 +9,7 @@ import orjson
 from msgspec import structs
 
 from treadle.backends.checkpoints import saver as checkpoints
-from treadle.backends.engine.connection import Connection, hold
+from treadle.backends.engine.connection import Connection, require_lease
 from treadle.backends.engine.jobs import Engine
 from treadle.backends.live.hub import Hub
 from treadle.backends.tables import deliveries, retention, rows, threads, writes
@@ -17,7 +17,7 @@ from treadle.backends.tables.log import extend
 from treadle.backends.tables.turns import Candidate, Turns, leave, wake_behind, wake_limited, wake_thread
 from treadle.errors import LeaseLost
 from treadle.model import CancelAction, Event
-from treadle.ports.queue import DEFAULT_LIMITS, Claim, Claimed, Lease, Limits, Outcome, WorkerInfo
+from treadle.ports.queue import DEFAULT_LIMITS, Claim, ClaimBatch, Lease, Limits, Outcome, WorkerInfo
 
 T = TypeVar("T")
 
@@ -62,18 +62,18 @@ class SqlQueue:
         self._hub = hub
         self._limits: Limits | None = None
 
-    async def claim(self, worker_id: str, limit: int, limits: Limits = DEFAULT_LIMITS) -> Claimed:
+    async def claim(self, worker_id: str, limit: int, limits: Limits = DEFAULT_LIMITS) -> ClaimBatch:
         claimed = await self._engine.write(lambda conn: self._claim(conn, worker_id, limit, limits))
         self._limits = limits
         return claimed
 
-    def _claim(self, conn: Connection, worker_id: str, limit: int, limits: Limits) -> Claimed:
+    def _claim(self, conn: Connection, worker_id: str, limit: int, limits: Limits) -> ClaimBatch:
         if limits != self._limits:
             wake_limited(conn, _RECONSIDERED)
         now = self._engine.clock.now()
         turns = Turns(conn, now, limits)
         claims = [self._take(conn, worker_id, each, now, turns.is_limited(each.graph_id)) for each in turns.take(limit)]
-        return Claimed(claims, turns.next_due)
+        return ClaimBatch(claims, turns.next_due)
 
     def _take(self, conn: Connection, worker_id: str, candidate: Candidate, now: int, limited: bool) -> Claim:
         run_id, thread_id = candidate.run_id, candidate.thread_id
@@ -83,8 +83,10 @@ class SqlQueue:
         started = {"run_id": run_id, "attempt": attempt, "tags": request.get("config", {}).get("tags") or []}
         event = Event(now // 1000, "metadata", "", orjson.dumps(started))
         writes.count_events(conn, thread_id, before + 1)
-        writes.append_events(conn, run_id, thread_id, attempt, seq, before + 1, (event,), self._hub, self._engine.tell)
-        self._engine.tell(self._hub.claimed)
+        writes.append_events(
+            conn, run_id, thread_id, attempt, seq, before + 1, (event,), self._hub, self._engine.after_commit
+        )
+        self._engine.after_commit(self._hub.claimed)
         return Claim(
             lease=Lease(run_id=run_id, thread_id=thread_id, attempt=attempt, worker_id=worker_id),
             assistant_id=assistant_id,
@@ -108,7 +110,7 @@ class SqlQueue:
 
     def _end(self, conn: Connection, run: writes.Standing, outcome: Outcome, events: Sequence[Event]) -> None:
         """Ends a running run as ``outcome`` says, or as its cancel mark does; the caller has made sure that it may."""
-        now, hub, tell = self._engine.clock.now(), self._hub, self._engine.tell
+        now, hub, tell = self._engine.clock.now(), self._hub, self._engine.after_commit
         run_id, thread_id = run.run_id, run.thread_id
         if run.cancel_action is not None:
             outcome = _as_marked(outcome, run.cancel_action, run.cancel_reason or "")
@@ -147,7 +149,7 @@ class SqlQueue:
         await self._engine.write(lambda conn: self._release(conn, lease, events), key=lease.thread_id)
 
     def _release(self, conn: Connection, lease: Lease, events: Sequence[Event]) -> None:
-        extend(conn, lease, events, self._hub, self._engine.tell)
+        extend(conn, lease, events, self._hub, self._engine.after_commit)
         run = writes.standing(conn, lease.run_id)
         assert run is not None, "what was extended is there"
         if run.cancel_action is not None:
@@ -160,13 +162,13 @@ class SqlQueue:
         leave(conn, *slots)
         # An older run of the thread may have come due while this one was running.
         wake_thread(conn, thread_id)
-        self._engine.tell(self._hub.queue_changed)
+        self._engine.after_commit(self._hub.queue_changed)
 
     async def reset(self, lease: Lease) -> bool:
         return await self._engine.write(lambda conn: self._reset(conn, lease), key=lease.thread_id)
 
     def _reset(self, conn: Connection, lease: Lease) -> bool:
-        hold(conn, lease)
+        require_lease(conn, lease)
         if checkpoints.has_checkpoints(conn, lease.thread_id, lease.run_id):
             return True
         checkpoints.delete_loose_writes(conn, lease.thread_id, lease.run_id)
@@ -214,19 +216,19 @@ class SqlQueue:
     def _sweep(self, conn: Connection, stateless_before: int, keys_before: int) -> None:
         gone = conn.execute(_GONE, (stateless_before,)).fetchall()
         for (thread_id,) in gone:
-            writes.delete_thread(conn, thread_id, self._engine.clock.now(), self._hub, self._engine.tell)
+            writes.delete_thread(conn, thread_id, self._engine.clock.now(), self._hub, self._engine.after_commit)
         conn.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (keys_before,))
         wake_limited(conn, _LOOKED_AFTER)
         wake_behind(conn, _LOOKED_AFTER)
 
     async def trim_runs(self, ended_before: int, limit: int = 100) -> int:
         return await self._engine.write(
-            lambda conn: retention.trim(conn, ended_before, limit, self._hub, self._engine.tell)
+            lambda conn: retention.trim(conn, ended_before, limit, self._hub, self._engine.after_commit)
         )
 
     async def expire_runs(self, ended_before: int, limit: int = 100) -> int:
         return await self._engine.write(
-            lambda conn: retention.remove(conn, ended_before, limit, self._hub, self._engine.tell)
+            lambda conn: retention.remove(conn, ended_before, limit, self._hub, self._engine.after_commit)
         )
 
     async def expire_threads(self, limit: int = 100) -> int:
@@ -237,7 +239,7 @@ class SqlQueue:
         expired = threads.expired(conn, now, limit)
         for thread_id, strategy in expired:
             if strategy == "delete":
-                writes.delete_thread(conn, thread_id, now, self._hub, self._engine.tell)
+                writes.delete_thread(conn, thread_id, now, self._hub, self._engine.after_commit)
             else:
                 threads.prune(conn, thread_id, now)
         return len(expired)

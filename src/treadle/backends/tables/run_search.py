@@ -20,7 +20,7 @@ from treadle.backends.engine.connection import Connection
 from treadle.backends.tables import rows
 from treadle.backends.tables.turns import KIND_OF_BLOCKER
 from treadle.model import ACTIVE, JSON, RUN_STATUSES
-from treadle.ports.queries import FoundRuns, RunsQuery
+from treadle.ports.queries import RunPage, RunSearchQuery
 from treadle.run_search import FoundRun
 from treadle.times import from_microseconds, to_microseconds
 
@@ -50,7 +50,7 @@ class RunSearchVerbs:
     now: int
     _conn: Connection
 
-    def search_runs(self, query: RunsQuery) -> FoundRuns:
+    def search_runs(self, query: RunSearchQuery) -> RunPage:
         threads = self._few_threads(query)
         upto = self._examined(query) if threads is None else None
         parameters = Parameters()
@@ -64,13 +64,13 @@ class RunSearchVerbs:
         ).fetchall()
         shown = found[: query.limit]
         last = (shown[-1][0], shown[-1][1]) if len(found) > query.limit else upto
-        return FoundRuns([_found(row[2:], self.now) for row in shown], last)
+        return RunPage([_found(row[2:], self.now) for row in shown], last)
 
-    def _few_threads(self, query: RunsQuery) -> list[str] | None:
+    def _few_threads(self, query: RunSearchQuery) -> list[str] | None:
         """Those that runs may be of, if that is quick to know and they are few."""
         parameters = Parameters()
         conditions = _of_thread(query, parameters)
-        if not (conditions and self._conn.finds_metadata) or _is_narrow(query):
+        if not (conditions and self._conn.indexes_metadata) or _is_narrow(query):
             return None
         found = self._conn.execute(
             f"SELECT t.thread_id FROM threads t WHERE t.gone_at IS NULL AND {conditions[0]} LIMIT {self.few + 1}",
@@ -78,7 +78,7 @@ class RunSearchVerbs:
         ).fetchall()
         return [thread_id for (thread_id,) in found] if len(found) <= self.few else None
 
-    def _examined(self, query: RunsQuery) -> tuple[int, int] | None:
+    def _examined(self, query: RunSearchQuery) -> tuple[int, int] | None:
         """The run that a search goes as far as; None if it may go to the end."""
         if query.sort_by != "created_at" or not _examines(query):
             return None
@@ -89,7 +89,7 @@ class RunSearchVerbs:
         row = self._conn.execute(f"{picked} OFFSET {parameters.add(most)}", parameters.values).fetchone()
         return (row[0], row[1]) if row else None
 
-    def count_runs(self, query: RunsQuery) -> int:
+    def count_runs(self, query: RunSearchQuery) -> int:
         parameters = Parameters()
         if (query.permitted or query.thread_metadata) and not _is_narrow(query):
             return self._conn.execute(_count_by_thread(query, parameters), parameters.values).fetchone()[0]
@@ -111,18 +111,18 @@ class Parameters:
         return f"?{len(self.values)}"
 
 
-def _examines(query: RunsQuery) -> bool:
+def _examines(query: RunSearchQuery) -> bool:
     """Whether there is something that no index says."""
     return bool(query.metadata or query.thread_metadata or query.tags or query.permitted)
 
 
-def _is_narrow(query: RunsQuery) -> bool:
+def _is_narrow(query: RunSearchQuery) -> bool:
     """Whether few runs are looked at anyway."""
     return query.thread_id is not None or query.ids is not None
 
 
 def page(
-    query: RunsQuery,
+    query: RunSearchQuery,
     parameters: Parameters,
     *,
     upto: tuple[int, int] | None = None,
@@ -147,7 +147,7 @@ def page(
     return f"{' UNION ALL '.join(ranges)} ORDER BY {order} LIMIT {most}"
 
 
-def _count_by_thread(query: RunsQuery, parameters: Parameters) -> str:
+def _count_by_thread(query: RunSearchQuery, parameters: Parameters) -> str:
     """A statement that goes from the threads to their runs: there are fewer threads, and PostgreSQL has an index of
     what their metadata contain."""
     threads = " AND ".join(_of_thread(query, parameters))
@@ -158,12 +158,12 @@ def _count_by_thread(query: RunsQuery, parameters: Parameters) -> str:
     )
 
 
-def _order(query: RunsQuery, *columns: str) -> str:
+def _order(query: RunSearchQuery, *columns: str) -> str:
     return ", ".join(f"{column} {'ASC' if query.ascending else 'DESC'}" for column in columns)
 
 
 def _ranges(
-    query: RunsQuery, parameters: Parameters, *, by_thread: bool = False, threads: Sequence[str] | None = None
+    query: RunSearchQuery, parameters: Parameters, *, by_thread: bool = False, threads: Sequence[str] | None = None
 ) -> list[str]:
     """Conditions that part the runs which are asked for: each is a range of an index, or all of them are found by their
     thread or their ids."""
@@ -190,7 +190,7 @@ def _ranges(
     ]
 
 
-def _common(query: RunsQuery, parameters: Parameters, *, by_thread: bool) -> list[str]:
+def _common(query: RunSearchQuery, parameters: Parameters, *, by_thread: bool) -> list[str]:
     after, before = query.created_after, query.created_before
     given: list[tuple[str, Any]] = [
         ("r.run_id IN (SELECT value FROM json_each({}))", None if query.ids is None else rows.dump(list(query.ids))),
@@ -207,7 +207,7 @@ def _common(query: RunsQuery, parameters: Parameters, *, by_thread: bool) -> lis
     return found
 
 
-def _of_thread(query: RunsQuery, parameters: Parameters) -> list[str]:
+def _of_thread(query: RunSearchQuery, parameters: Parameters) -> list[str]:
     """Conditions on a thread ``t``. What it has to contain comes first: an index may find it, and it is cheaper to know
     than all that the filters mean."""
     part = [contained(query.permitted)] if query.permitted else []

@@ -11,7 +11,7 @@ from treadle.backends.engine.jobs import Engine
 from treadle.backends.live.hub import Hub
 from treadle.backends.tables import server_state
 from treadle.backends.tables.turns import KIND_OF_BLOCKER
-from treadle.ports.statistics import PRIORITY_CLASSES, Depth, Figures, Holdings, Waiting
+from treadle.ports.statistics import PRIORITY_CLASSES, Depth, QueueWait, ServerMetrics, ServerOverview
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ _SLOW_SECONDS = 0.05
 class Active(NamedTuple):
     running: int
     depths: list[Depth]
-    waiting: Waiting
+    waiting: QueueWait
 
 
 class Patient(Generic[T]):
@@ -80,16 +80,16 @@ class SqlStatistics:
         self._active = Patient(self._ask_active)
         self._by_status = Patient(server_state.runs_by_status)
 
-    async def figures(self) -> Figures:
-        return await self._engine.read(self._figures)
+    async def metrics(self) -> ServerMetrics:
+        return await self._engine.read(self._metrics)
 
-    async def holdings(self) -> Holdings:
-        return await self._engine.read(self._holdings)
+    async def overview(self) -> ServerOverview:
+        return await self._engine.read(self._overview)
 
-    def _figures(self, conn: Connection) -> Figures:
+    def _metrics(self, conn: Connection) -> ServerMetrics:
         now, counts = self._engine.clock.now(), self._hub.counts
         active = self._active.look(conn)
-        return Figures(
+        return ServerMetrics(
             pending=sum(depth.runs for depth in active.depths),
             running=active.running,
             waiting=active.waiting,
@@ -105,10 +105,10 @@ class SqlStatistics:
             file_bytes=self._engine.sizes(conn),
         )
 
-    def _holdings(self, conn: Connection) -> Holdings:
+    def _overview(self, conn: Connection) -> ServerOverview:
         now = self._engine.clock.now()
-        return Holdings(
-            figures=self._figures(conn),
+        return ServerOverview(
+            metrics=self._metrics(conn),
             kind=self._engine.kind,
             version=self._engine.version(conn),
             runs=self._by_status.look(conn),
@@ -134,12 +134,12 @@ class SqlStatistics:
         return self._rows
 
 
-def _waiting(due: list[tuple[int, int]], now: int) -> Waiting:
+def _waiting(due: list[tuple[int, int]], now: int) -> QueueWait:
     waits = [(now - available_at) / 1e6 for available_at, _ in due]
     free = [wait for wait, (_, blocked) in zip(waits, due, strict=True) if not blocked]
     if not waits:
-        return Waiting(0, None, None, None)
-    return Waiting(len(waits), waits[0], waits[len(waits) // 2], free[0] if free else None)
+        return QueueWait(0, None, None, None)
+    return QueueWait(len(waits), waits[0], waits[len(waits) // 2], free[0] if free else None)
 
 
 def _depth(row: tuple[Any, ...], now: int) -> Depth:

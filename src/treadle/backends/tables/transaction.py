@@ -32,9 +32,9 @@ from treadle.backends.tables.writes import (
 )
 from treadle.errors import LeaseLost
 from treadle.model import JSON, Assistant, CancelAction, Run, Thread, ThreadStatus, ThreadTTL
-from treadle.ports.queries import AssistantQuery, RunQuery
+from treadle.ports.queries import AssistantQuery, ThreadRunsQuery
 from treadle.ports.queue import Outcome
-from treadle.ports.records import ActiveRun, Ended, NewRun, Transaction
+from treadle.ports.records import ActiveRun, NewRun, RunResult, Transaction
 from treadle.times import from_microseconds, to_microseconds
 
 T = TypeVar("T")
@@ -155,7 +155,7 @@ class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, 
             (rows.dump(merged), self.now, thread_id),
         )
 
-    def rest_thread(
+    def record_thread_state(
         self, thread_id: str, *, status: ThreadStatus, output: bytes | None, interrupts: JSON, error: JSON | None
     ) -> None:
         old = self._one("SELECT output_id FROM threads WHERE thread_id = ?", thread_id)
@@ -247,7 +247,7 @@ class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, 
         found = self._all(f"SELECT thread_id, run_id FROM runs WHERE {listed} ORDER BY +position", wanted)
         return [(thread_id, run_id) for thread_id, run_id in found]
 
-    def list_runs(self, query: RunQuery) -> list[Run]:
+    def list_runs(self, query: ThreadRunsQuery) -> list[Run]:
         where, parameters = run_filter(query)
         page = f"SELECT r.position FROM runs r{where} ORDER BY r.position DESC LIMIT ? OFFSET ?"
         found = self._all(
@@ -294,7 +294,7 @@ class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, 
         delete_run(self._conn, run_id, self._hub, self._tell)
         return True
 
-    def ended(self, run_id: str) -> Ended | None:
+    def run_result(self, run_id: str) -> RunResult | None:
         row = self._one(
             "SELECT status, error, interrupts, body FROM runs LEFT JOIN outputs USING (output_id) WHERE run_id = ?",
             run_id,
@@ -302,15 +302,15 @@ class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, 
         if row is None:
             return None
         status, error, interrupts, output = row
-        return Ended(status, rows.load_or_none(error), rows.load_or_none(interrupts), output)
+        return RunResult(status, rows.load_or_none(error), rows.load_or_none(interrupts), output)
 
     # idempotency
 
-    def remembered(self, key: str) -> tuple[str, list[str]] | None:
+    def idempotency_record(self, key: str) -> tuple[str, list[str]] | None:
         row = self._one("SELECT digest, run_ids FROM idempotency_keys WHERE key = ?", key)
         return (row[0], row[1].split(",")) if row else None
 
-    def remember(self, key: str, digest: str, run_ids: list[str]) -> None:
+    def save_idempotency_record(self, key: str, digest: str, run_ids: list[str]) -> None:
         self._conn.execute(
             "INSERT INTO idempotency_keys (key, digest, run_ids, created_at) VALUES (?, ?, ?, ?)",
             (key, digest, ",".join(run_ids), self.now),
@@ -330,8 +330,8 @@ class SqlRecords:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         return await self._engine.read(lambda conn: work(self._transaction(conn)))
 
-    def glance(self, work: Callable[[Transaction], T]) -> Awaitable[T]:
-        return self._engine.glance(lambda conn: work(self._transaction(conn)))
+    def lookup(self, work: Callable[[Transaction], T]) -> Awaitable[T]:
+        return self._engine.lookup(lambda conn: work(self._transaction(conn)))
 
     def _transaction(self, conn: Connection) -> SqlTransaction:
-        return SqlTransaction(conn, now=self._engine.clock.now(), hub=self._hub, tell=self._engine.tell)
+        return SqlTransaction(conn, now=self._engine.clock.now(), hub=self._hub, tell=self._engine.after_commit)

@@ -18,7 +18,7 @@ from treadle.http.gate import PUBLIC
 from treadle.http.responses import json_response
 from treadle.http.routing import Operation, Parameter, Services
 from treadle.model import JSON
-from treadle.ports.statistics import Figures, Statistics
+from treadle.ports.statistics import ServerMetrics, Statistics
 
 Format = Literal["prometheus", "json"]
 FORMATS: tuple[Format, ...] = ("prometheus", "json")
@@ -41,13 +41,13 @@ class Served(NamedTuple):
 
 async def answer(request: Request, statistics: Statistics, served: Served) -> Response:
     wanted = parse.query(request).choice("format", FORMATS)
-    figures = await statistics.figures()
+    figures = await statistics.metrics()
     if wanted == "json":
         return json_response(_as_json(figures, served))
     return Response(_as_text(families(figures, served)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def families(figures: Figures, served: Served) -> Iterator[Metric]:
+def families(figures: ServerMetrics, served: Served) -> Iterator[Metric]:
     """Every metric of treadle's own."""
     waiting = figures.waiting
     yield _gauge("runs_pending", "Runs that wait to be claimed, delayed ones included", figures.pending)
@@ -81,7 +81,7 @@ def _counter(name: str, help: str, value: float) -> Metric:
     return CounterMetricFamily(f"treadle_{name}", help, value)
 
 
-def _queued(figures: Figures) -> Metric:
+def _queued(figures: ServerMetrics) -> Metric:
     help = "Pending runs by graph, priority (low below 0, high above) and what they wait for, as claims found it"
     family = GaugeMetricFamily("treadle_runs_queued", help, labels=["graph", "priority", "blocked_by"])
     for depth in figures.depths:
@@ -89,7 +89,7 @@ def _queued(figures: Figures) -> Metric:
     return family
 
 
-def _queue_wait(figures: Figures) -> Metric:
+def _queue_wait(figures: ServerMetrics) -> Metric:
     oldest: dict[str, float] = {}
     for depth in figures.depths:
         oldest[depth.graph_id] = max(depth.oldest or 0.0, oldest.get(depth.graph_id, 0.0))
@@ -134,7 +134,7 @@ def _as_text(metrics: Iterable[Metric]) -> bytes:
     return generate_latest(registry)
 
 
-def _as_json(figures: Figures, served: Served) -> JSON:
+def _as_json(figures: ServerMetrics, served: Served) -> JSON:
     """The names of the official server's, and our own beside them."""
     waiting, slots = figures.waiting, served.slots
     counted = [

@@ -21,7 +21,7 @@ from treadle.http.responses import json_response, no_content
 from treadle.http.routing import Operation, Parameter, Services
 from treadle.http.sse import STREAM_HEADERS, EventReading, ResultReading, Terms, View
 from treadle.model import ACTIVE, JSON, RUN_STATUSES, STREAM_MODES, CancelAction, Run, RunCreate, RunsCancel, RunStatus
-from treadle.ports.queries import RunQuery
+from treadle.ports.queries import ThreadRunsQuery
 from treadle.service.request import Requested
 
 COLUMNS = tuple(Run.__struct_fields__)
@@ -160,7 +160,7 @@ async def list_runs(request: Request, services: Services) -> ASGIApp:
         raise UnprocessableError(text, field="select", allowed=list(COLUMNS))
     status: RunStatus | None = query.choice("status", RUN_STATUSES)
     runs = await services.runs.list(
-        RunQuery(
+        ThreadRunsQuery(
             thread_id=thread_id,
             status=status,
             metadata=query.object("metadata"),

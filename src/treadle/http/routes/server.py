@@ -19,7 +19,7 @@ from treadle.http.gate import Access
 from treadle.http.responses import json_response
 from treadle.http.routing import Operation, Services
 from treadle.model import JSON
-from treadle.ports.statistics import Depth, Figures, Holdings
+from treadle.ports.statistics import Depth, ServerMetrics, ServerOverview
 from treadle.server_state import DatabaseState, ProcessState, Queued, QueueState, ServerState
 from treadle.settings import Settings
 from treadle.times import from_microseconds
@@ -29,7 +29,7 @@ async def state(request: Request, services: Services) -> Response:
     # It tells of everybody's work: it is for those who may see all of it.
     if not sees_all("threads"):
         raise PermissionDeniedError("The server's state is for users whose rules let them search all threads")
-    held = await services.statistics.holdings()
+    held = await services.statistics.overview()
     now = services.clock.now()
     return json_response(
         ServerState(
@@ -40,7 +40,7 @@ async def state(request: Request, services: Services) -> Response:
             started_at=from_microseconds(services.started_at),
             uptime_seconds=(now - services.started_at) / 1e6,
             process=_process(services),
-            queue=_queue(held.figures),
+            queue=_queue(held.metrics),
             runs=dict(held.runs),
             workers=list(held.workers),
             database=_database(held),
@@ -71,7 +71,7 @@ def _process(services: Services) -> ProcessState:
     )
 
 
-def _queue(figures: Figures) -> QueueState:
+def _queue(figures: ServerMetrics) -> QueueState:
     return QueueState(
         pending=figures.pending,
         running=figures.running,
@@ -91,10 +91,10 @@ def _queued(depth: Depth) -> Queued:
     )
 
 
-def _database(held: Holdings) -> DatabaseState:
-    files = dict(held.figures.file_bytes)
+def _database(held: ServerOverview) -> DatabaseState:
+    files = dict(held.metrics.file_bytes)
     return DatabaseState(
-        kind=held.kind, version=held.version, bytes=sum(files.values()), files=files, rows=dict(held.figures.rows)
+        kind=held.kind, version=held.version, bytes=sum(files.values()), files=files, rows=dict(held.metrics.rows)
     )
 
 
