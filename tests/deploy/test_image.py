@@ -89,7 +89,7 @@ def _build(root: Path) -> Image:
 
 
 def _copy(target: Path) -> None:
-    """Return only the files that the build stage copies from the repository."""
+    """Copy only the files that the build stage copies from the repository."""
     target.mkdir()
     for word, rest in files.stage("build"):
         if word == "COPY" and not rest.startswith("--from"):
