@@ -105,16 +105,12 @@ def http_page() -> str:
         tags.setdefault(operation.tag, []).append(row)
     head = "| method | path | description |\n|---|---|---|\n"
     tables = "\n\n".join(f"### {tag.capitalize()}\n\n{head}" + "\n".join(rows) for tag, rows in tags.items())
-    prose, marker, _ = (DOCS / "http.md").read_text().partition(ROUTES)
-    return f"{prose}{marker}\n{tables}\n"
-
-
-def _flag(name: str) -> str:
-    return f"`--{name.replace('_', '-')}`" if name in settings.flags() else ""
+    prose, _ = (DOCS / "http.md").read_text().split(ROUTES)
+    return f"{prose}{ROUTES}\n{tables}\n"
 
 
 def metrics_page() -> str:
-    nothing = ServerMetrics(
+    empty = ServerMetrics(
         pending=0,
         running=0,
         waiting=QueueWait(0, None, None, None),
@@ -129,8 +125,12 @@ def metrics_page() -> str:
         rows={},
         file_bytes={},
     )
-    families = metrics.families(nothing, metrics.Served())
+    families = metrics.families(empty, metrics.Served())
     return METRICS.format(rows="\n".join(_metric_row(family) for family in families))
+
+
+def _flag(name: str) -> str:
+    return f"`--{name.replace('_', '-')}`" if name in settings.flags() else ""
 
 
 def _metric_row(family: Metric) -> str:

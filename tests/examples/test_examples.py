@@ -76,7 +76,7 @@ def load(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where a class looks its annotations up
+    sys.modules[spec.name] = module  # dataclasses and TypedDicts resolve their annotations here
     sys.path.insert(0, str(EXAMPLES))
     try:
         spec.loader.exec_module(module)
