@@ -1,6 +1,6 @@
-"""What the official server was seen to answer, asked of ours: the same statuses and the same bodies.
+"""Replays of recorded exchanges about assistants, threads, the store and the system: statuses and bodies.
 
-Where ours differs on purpose, ``DIFFERENT`` says how and why (the numbers are places in the transcript).
+``DIFFERENT`` lists every deliberate difference by step: the status here, and the id of the requirement with the reason.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ TRANSCRIPTS = Path(__file__).parent / "transcripts"
 MARK = re.compile(r"<(uuid|ts):\d+>")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 
-BY_NAME = "a graph's name stands for its assistant in every path"
-CONTEXT = "setting the latest version brings its context back too"
-SCHEMAS = "the input and output of a TypedDict graph have schemas too"
-COPY = "a copy has the values that its history ends in"
-NAMESPACE = "a checkpoint says its namespace, wherever it was asked for"
+BY_NAME = "assistants.get.by_name"
+CONTEXT = "assistants.latest"
+SCHEMAS = "assistants.schemas"
+COPY = "threads.copy.values"
+NAMESPACE = "threads.state.namespace"
 
 DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
     "assistants_crud": {
@@ -30,38 +30,38 @@ DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
         14: (200, BY_NAME),
         20: (200, CONTEXT),
         21: (200, CONTEXT),
-        23: (422, "a missing version is a bad request, not an unknown version"),
+        23: (422, "assistants.latest.no_version"),
         25: (200, CONTEXT),
-        32: (200, CONTEXT + "; and step 14 changed an assistant"),
-        39: (409, "the assistant of a graph cannot be deleted, or its name would lead nowhere"),
+        32: (200, CONTEXT),
+        39: (409, "assistants.delete.of_a_graph"),
         40: (409, BY_NAME),
     },
     "threads_crud": {
-        11: (200, "who asks for the ttl is told it"),
+        11: (200, "threads.get.ttl"),
         26: (200, COPY),
         27: (200, COPY),
-        30: (404, "an unknown thread is not found"),
-        31: (200, "the bytes are those of our tables"),
+        30: (404, "threads.copy.unknown"),
+        31: (200, "threads.storage"),
     },
     "thread_state_and_history": {
-        8: (200, "a checkpoint id is understood as a string too, as the Python SDK sends it"),
-        13: (200, "select is honoured"),
+        8: (200, "threads.history.before"),
+        13: (200, "threads.history.select"),
         18: (200, NAMESPACE),
         19: (200, NAMESPACE),
         20: (200, NAMESPACE),
-        24: (200, "select is honoured"),
+        24: (200, "threads.history.select"),
     },
     "assistants_graph_schemas_subgraphs": dict.fromkeys((8, 9, 12, 13, 14), (200, SCHEMAS)),
     "store": {
-        12: (200, "without a prefix everything is searched"),
-        15: (200, "a limit of 0 gives nothing"),
+        12: (200, "store.search.no_prefix"),
+        15: (200, "store.search.limit_0"),
     },
     "threads_delete_busy": {3: (200, COPY)},
-    "threads_search_values": {1: (200, "values can be searched for")},
-    "threads_supersteps": {4: (422, "a thread that cannot have its history is not made")},
+    "threads_search_values": {1: (200, "threads.search.values")},
+    "threads_supersteps": {4: (422, "threads.supersteps.no_graph")},
     "system": {
-        2: (200, "/info says what this server is"),
-        3: (200, "counts of our own stand beside those of that server"),
+        2: (200, "system.info"),
+        3: (200, "system.metrics"),
     },
 }
 SETUP = dict.fromkeys(("thread_state_and_history", "threads_delete_busy", "threads_search_values"), "<uuid:1>")

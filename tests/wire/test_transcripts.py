@@ -1,6 +1,7 @@
-"""What the official server was seen to do, asked of ours over HTTP: statuses, bodies, event names and data.
+"""Replays of recorded exchanges about runs: statuses, bodies, event names and data of the official server.
 
-``DIFFERENT`` lists every place where ours differs on purpose, and why; ``EVERYWHERE`` what differs in all of them.
+``DIFFERENT`` lists every deliberate difference: the status here, and the id of the requirement with the reason.
+``EVERYWHERE`` lists the fields that differ in all recordings.
 """
 
 from __future__ import annotations
@@ -20,66 +21,62 @@ HERE = Path(__file__).parent / "transcripts"
 STREAMED = Path(__file__).parents[1] / "graph" / "transcripts"
 
 EVERYWHERE = {
-    "ids": "every event has an id, resumable or not",
-    "errors": "an error body has a code and data beside its detail; texts of validation errors are our own",
-    "langgraph_version langgraph_api_version langgraph_plan langgraph_host langgraph_api_url": "names of that server",
-    "treadle_version run_attempt": "metadata says when an attempt begins which server it runs on",
-    "__context_provided__ __pregel_node_finished": "marks of that server's own",
-    "__langsmith_project__ __langsmith_example_id__": "no call leaves the machine, so there is no tracer to tell",
-    "lc_versions langchain langchain-core langchain_core": "depends on what is installed",
+    "ids": "streams.ids",
+    "errors": "rules.error_body",
+    "langgraph_version langgraph_api_version langgraph_plan langgraph_host": "runs.config.persisted_metadata",
+    "langgraph_api_url treadle_version run_attempt": "runs.config.persisted_metadata",
+    "__context_provided__ __pregel_node_finished": "runs.config.persisted_metadata",
+    "__langsmith_project__ __langsmith_example_id__": "runs.langsmith_tracer",
+    "lc_versions langchain langchain-core langchain_core": "runs.config.persisted_metadata",
 }
 _IGNORED = {key for keys in EVERYWHERE for key in keys.split()}
 
-UNKNOWN_RUN = "joining an unknown run is a 404, not a 200 with an error in it"
-NOBODY_CALLED = "no call leaves the machine: feedback keys are recorded, and no vendor is asked"
-UNDERSTOOD = "a list is understood in each of its three spellings"
-CHECKED = "what means nothing is refused, naming it: never ignored, never a 500"
-NULL = "an explicit null means the default: the SDKs drop nulls, so accepting them is safe"
-
-FASTER = "a run starts within milliseconds, so it is not seen as pending, nor joined before its first event"
-FROM_THE_START = "joined without an id, a run is read from its start: it may be over before a client comes to join it"
-RETRIED = "LangGraph runs the thread from its start, where that server fails with a TypeError of its own"
+UNKNOWN_RUN = "joining.unknown_run"
+FEEDBACK = "runs.feedback_keys"
+LISTS = "rules.lists"
+VALIDATED = "rules.field_named"
+NULL = "rules.null"
+STARTS_AT_ONCE = "runs.create.starts_at_once"
+FROM_THE_START = "joining.without_an_id"
+EMPTY_THREAD = "runs.command.resume_empty_thread"
 
 DIFFERENT: dict[str, dict[int, tuple[int, str]]] = {
-    "cancel_errors": {7: (422, CHECKED), 8: (422, CHECKED)},
-    "command_on_empty_thread": {0: (200, RETRIED)},
+    "cancel_errors": {7: (422, VALIDATED), 8: (422, VALIDATED)},
+    "command_on_empty_thread": {0: (200, EMPTY_THREAD)},
     "context_config_metadata_merge": {
-        10: (
-            200,
-            "context is mirrored into configurable as it was given; only the graph's class drops unknown keys",
-        )
+        10: (200, "runs.context.unknown_keys"),
     },
-    "durability": dict.fromkeys((2, 5), (200, "checkpoint_during says what durability came to")),
-    "error_background_resumable": {1: (200, "the error is in the replay too")},
+    "durability": dict.fromkeys((2, 5), (200, "runs.durability")),
+    "error_background_resumable": {1: (200, "joining.error")},
     "error_wait": {2: (200, FROM_THE_START)},
     "errors_generic": {
-        18: (422, "a malformed id is the same error on every route"),
+        18: (422, "rules.malformed_id"),
         **dict.fromkeys((29, 38, 42, 43, 44, *range(46, 53), 54, 55, 56), (200, NULL)),
-        40: (422, CHECKED),
-        **dict.fromkeys((34, 35, 45, 53), (200, NULL + "; so the thread has had more runs by now")),
+        40: (422, VALIDATED),
+        **dict.fromkeys((34, 35, 45, 53), (200, NULL)),
     },
     "feedback_and_tracing_fields": {
-        0: (200, NOBODY_CALLED),
-        1: (200, "a run shows the session that its tracer names"),
-        3: (422, CHECKED),
-        4: (200, "strict_resume is understood"),
+        0: (200, FEEDBACK),
+        1: (200, "runs.langsmith_tracer.session"),
+        3: (422, VALIDATED),
+        4: (200, "runs.strict_resume"),
     },
     "join_errors": dict.fromkeys((0, 1, 2, 3), (404, UNKNOWN_RUN)),
-    "join_stream_default_modes": {3: (200, FASTER)},
+    "join_stream_default_modes": {3: (200, STARTS_AT_ONCE)},
     "resumable_join_replay": {1: (200, FROM_THE_START)},
     "runs_batch": {
         0: (200, NULL),
-        5: (404, "an item runs on the thread that it names, here one that is not there"),
+        5: (404, "runs.batch.thread_id"),
     },
     "runs_create_get_list_join_delete": {
-        **dict.fromkeys((2, 3), (200, FASTER)),
-        16: (422, CHECKED),
-        19: (422, CHECKED),
-        20: (422, CHECKED),
+        **dict.fromkeys((2, 3), (200, STARTS_AT_ONCE)),
+        16: (422, VALIDATED),
+        19: (422, VALIDATED),
+        20: (422, VALIDATED),
     },
-    "runs_list_select_json_array": {1: (200, UNDERSTOOD), 2: (200, UNDERSTOOD)},
-    "runs_stateless_stream": dict.fromkeys((2, 6, 7, 8), (200, "stateless runs are joined where they say")),
-    "stream_mode_metadata_chain": {0: (200, "metadata is a mode of its own")},
+    "runs_list_select_json_array": {1: (200, LISTS), 2: (200, LISTS)},
+    "runs_stateless_stream": dict.fromkeys((2, 6, 7, 8), (200, "joining.stateless")),
+    "stream_mode_metadata_chain": {0: (200, "modes.metadata")},
 }
 WAITED = {"runs_stateless_create", "durability", "error_background_resumable"}
 """Their recorder waited for the end of each background run before it went on."""
