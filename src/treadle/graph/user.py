@@ -51,12 +51,12 @@ def current_user() -> User | None:
     return _user.get()
 
 
-def as_user(user: User | None) -> contextvars.Token[User | None]:
-    """What is done in this context is done for ``user``. Undo it with ``no_longer``."""
+def set_user(user: User | None) -> contextvars.Token[User | None]:
+    """What is done in this context is done for ``user``. Undo it with ``reset_user``."""
     return _user.set(user)
 
 
-def no_longer(token: contextvars.Token[User | None]) -> None:
+def reset_user(token: contextvars.Token[User | None]) -> None:
     _user.reset(token)
 
 

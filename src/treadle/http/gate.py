@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 from starlette.types import Scope as Connection
 
-from treadle.auth import guard as scopes
+from treadle.auth import scope as scopes
 from treadle.auth.handlers import Refused, UserAuth
 from treadle.errors import PermissionDeniedError, ServerError
 from treadle.graph.user import User
@@ -122,7 +122,7 @@ class Gate:
                     raise PermissionDeniedError("A filter cannot be applied to the store: scope its namespace instead")
                 filters.extend([filter] if filter else ())
                 if action in ("create_run", "create"):
-                    marks |= scopes.stamps(filter, before.get("metadata") or {}, value.get("metadata") or {})
+                    marks |= scopes.owner_metadata(filter, before.get("metadata") or {}, value.get("metadata") or {})
                 if number == 0:
                     asked.change(index, action, before, value)
         if access.uses:
@@ -132,7 +132,7 @@ class Gate:
             found[str(access.resource)].extend(await self._shown(user, str(access.resource), known))
         brings_threads = ("threads", "create_run") in rules or ("threads", "create") in access.also
         own = access.resource != "assistants"
-        return scopes.Scope(user, found, marks if brings_threads else {}, own_assistants=own)
+        return scopes.Scope(user, found, marks if brings_threads else {}, system_assistants=own)
 
     async def _usable(self, user: User, asked: values.Asked) -> list[JSON]:
         """The filters for the assistants that are named: what cannot be read cannot be used either."""

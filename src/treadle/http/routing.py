@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from treadle.auth.guard import within
+from treadle.auth.scope import request_scope
 from treadle.http.gate import PUBLIC, Access, Gate
 from treadle.http.responses import error_response
 from treadle.http.sse import Streams
@@ -157,7 +157,7 @@ class _Path:
                 raise HTTPException(405, headers={"Allow": self._allow})
             if (gate := self._services.gate) is not None and operation.access is not PUBLIC:
                 request, scope = await gate.admit(request, operation.access, operation.request, operation.spelled)
-                admitted.enter_context(within(scope))
+                admitted.enter_context(request_scope(scope))
             return await operation.endpoint(request, self._services)
         except ClientDisconnect:
             return None

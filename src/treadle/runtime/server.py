@@ -10,8 +10,9 @@ from pathlib import Path
 import structlog
 from starlette.types import ASGIApp
 
-from treadle.auth.guard import GuardedRecords, internally
+from treadle.auth.guard import GuardedRecords
 from treadle.auth.handlers import UserAuth
+from treadle.auth.scope import unrestricted
 from treadle.graph.api import GraphCalls
 from treadle.graph.graphs import Graphs
 from treadle.http import console
@@ -144,7 +145,7 @@ class Runtime:
         if self._lifespan is not None:
             await self._lifespan.start()
         await self._take_back()
-        await internally(self.services.assistants.ensure_system_assistants)()
+        await unrestricted(self.services.assistants.ensure_system_assistants)()
         if self.working is not None:
             await self.working.start()
         self._side = Side(self._courier(), self._schedule())
@@ -174,7 +175,7 @@ class Runtime:
         return Courier(means)
 
     def _schedule(self) -> Schedule:
-        return Schedule(internally(self.services.crons.fire), self.clock, poll_seconds=self.settings.poll_seconds)
+        return Schedule(unrestricted(self.services.crons.fire), self.clock, poll_seconds=self.settings.poll_seconds)
 
     async def drain(self) -> None:
         """Stops claiming, gives running runs their time, hands the rest back, and breaks the streams that are open."""

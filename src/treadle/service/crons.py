@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from msgspec import UNSET, to_builtins
 
-from treadle.auth.guard import Requester, requester
+from treadle.auth.scope import Requester, requester
 from treadle.errors import APIError, BadRequestError, NotFoundError, UnprocessableError
 from treadle.ids import uuid7
 from treadle.model import JSON, Cron, CronCreate, CronPatch, CronSearch, RunCreate

@@ -9,7 +9,7 @@ import uuid
 
 from msgspec import Struct, structs, to_builtins
 
-from treadle.auth.guard import Requester
+from treadle.auth.scope import Requester
 from treadle.errors import BadRequestError, UnprocessableError
 from treadle.model import JSON, Assistant, Run, RunConfig, RunCreate, Thread
 from treadle.ports.records import NewRun

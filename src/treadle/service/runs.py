@@ -161,7 +161,7 @@ class Runs:
             return thread
         if not create and request.if_not_exists != "create":
             raise NotFoundError("Thread or assistant not found.")
-        marks = requested.requester.marks if requested.requester else {}
+        marks = requested.requester.owner_metadata if requested.requester else {}
         metadata = ({} if create else request.metadata or {}) | marks | ran
         tx.insert_thread(thread_id, metadata=metadata, ttl=self._thread_ttl)
         thread = tx.thread(thread_id, values=False)

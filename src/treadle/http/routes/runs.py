@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from treadle import sse
-from treadle.auth.guard import requester
+from treadle.auth.scope import requester
 from treadle.errors import NotFoundError, UnprocessableError
 from treadle.http import parse
 from treadle.http.gate import Access, Resource

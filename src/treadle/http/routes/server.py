@@ -13,7 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from treadle.auth.guard import sees_all
+from treadle.auth.scope import sees_all
 from treadle.errors import PermissionDeniedError
 from treadle.http.gate import Access
 from treadle.http.responses import json_response
