@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from treadle.backends.checkpoints.messages import Conversations
+from treadle.backends.checkpoints.messages import MessageSerializer
 from treadle.graph.encode import Encoder
-from treadle.message_cache import Kept
+from treadle.message_cache import MessageCache
 
 
 class Making:
@@ -23,7 +23,7 @@ class Making:
 
     def __init__(self) -> None:
         self.made: list[Any] = []
-        self.kept = Kept(self._make)
+        self.kept = MessageCache(self._make)
 
     def _make(self, message: Any) -> str:
         self.made.append(message)
@@ -119,7 +119,7 @@ def test_a_message_that_is_changed_while_it_is_made_is_made_anew() -> None:
         return made
 
     changed: list[bool] = []
-    kept = Kept(make)
+    kept = MessageCache(make)
     assert "meanwhile" not in kept.all(messages)[5]
     assert "meanwhile" in kept.all(messages)[5]
 
@@ -132,7 +132,7 @@ def test_a_making_that_fails_leaves_what_was_made() -> None:
             raise ValueError("no")
         return repr(message.model_dump())
 
-    kept = Kept(make)
+    kept = MessageCache(make)
     with pytest.raises(ValueError, match="no"):
         kept.all(messages)
     failing.clear()
@@ -182,20 +182,20 @@ def test_what_may_change_unseen_is_made_each_time_and_no_other(message: BaseMess
 def test_a_conversation_is_packed_to_the_byte_as_langgraph_packs_it(length: int) -> None:
     serde = JsonPlusSerializer()
     messages = conversation(min(length, 300)) * (length // 300 or 1) if length > 300 else conversation(length)
-    packed = Conversations(serde).dumps(messages)
+    packed = MessageSerializer(serde).dumps(messages)
     assert packed == (serde.dumps_typed(messages) if len(messages) >= 8 else None)
     if packed is not None and length <= 300:
         assert serde.loads_typed(packed) == messages
 
 
 def test_what_is_no_conversation_is_left_to_others() -> None:
-    conversations = Conversations(JsonPlusSerializer())
+    conversations = MessageSerializer(JsonPlusSerializer())
     for value in (None, {}, "x", [1] * 20, tuple(conversation()), [*conversation(), 1]):
         assert conversations.dumps(value) is None
 
     class Sealed(JsonPlusSerializer): ...
 
-    assert Conversations(Sealed()).dumps(conversation()) is None
+    assert MessageSerializer(Sealed()).dumps(conversation()) is None
 
 
 changes = st.sampled_from([*CHANGES.values(), lambda message: None])
@@ -209,7 +209,7 @@ def test_whatever_becomes_of_a_conversation_it_is_shown_and_saved_as_it_is(
     steps: list[tuple[str, int, Callable[[Any], None]]],
 ) -> None:
     serde, messages = JsonPlusSerializer(), conversation(10)
-    encoder, conversations = Encoder(), Conversations(serde)
+    encoder, conversations = Encoder(), MessageSerializer(serde)
     for step, number, change in steps:
         position = number % max(1, len(messages))
         if step == "append":

@@ -35,7 +35,7 @@ def is_conversation(value: Any) -> bool:
     return len(each) >= _LONG and isinstance(each[0], BaseMessage) and all(isinstance(one, BaseMessage) for one in each)
 
 
-class Kept(Generic[T]):
+class MessageCache(Generic[T]):
     """``make`` turns a message into what is kept of it. Belongs to one run, and is used by one thread at a time."""
 
     def __init__(self, make: Callable[[Any], T]) -> None:

@@ -67,7 +67,7 @@ class Peer:
         relays = getattr(self.relay, "both", (self.relay,))
         assert all(relay.await_listening(SECONDS) for relay in relays)
         assert sorted(self.hears() for _ in relays * 2) == ["delivery"] * len(relays) + ["queue"] * len(relays)
-        until(lambda: all(relay.speaking for relay in relays))
+        until(lambda: all(relay.can_send for relay in relays))
 
     def follow(self, log: Log, run_id: str = "r") -> TailFollower:
         return self.hub.follow(run_id, 0, log.read, NEVER)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from backends.relay_peers import NEVER, Log
-from treadle.backends.live.fanout import FEW, Fanout
+from treadle.backends.live.fanout import UNBATCHED_READERS, Fanout
 from treadle.backends.live.hub import Hub
 from treadle.ports.log import Chunk
 
@@ -58,7 +58,7 @@ def test_a_crowd_is_woken_in_order_and_others_have_their_turn_in_between() -> No
             turns.add(len(woken))
         assert woken == list(range(1_000))
         assert len(turns) > 5
-        await until(lambda: not fanout.crowded)
+        await until(lambda: not fanout.busy)
 
     within(10, main)
 
@@ -67,9 +67,9 @@ def test_few_are_woken_at_once_though_a_crowd_waits() -> None:
     async def main() -> None:
         fanout, crowd, few = Fanout(asyncio.get_running_loop()), list[int](), list[int]()
         fanout.wake([Reader(crowd, number) for number in range(1_000)])
-        fanout.wake([Reader(few, number) for number in range(FEW)])
+        fanout.wake([Reader(few, number) for number in range(UNBATCHED_READERS)])
         await asyncio.sleep(0)
-        assert few == list(range(FEW))
+        assert few == list(range(UNBATCHED_READERS))
         assert len(crowd) < 1_000
 
     within(10, main)
@@ -80,8 +80,8 @@ def test_a_reader_that_takes_a_turn_is_woken_after_those_who_wait() -> None:
         fanout, woken = Fanout(asyncio.get_running_loop()), list[int]()
         fanout.wake([Reader(woken, number) for number in range(300)])
         await asyncio.sleep(0)
-        assert fanout.crowded
-        assert fanout.turn(Reader(woken, 300))
+        assert fanout.busy
+        assert fanout.enqueue(Reader(woken, 300))
         await until(lambda: len(woken) == 301)
         assert woken == list(range(301))
 
@@ -150,7 +150,7 @@ def test_what_was_read_before_an_interruption_does_not_count_as_complete_after_i
             found = await super().read(key, after)
             if self.reads == 1:
                 self.commit(1)
-                hub.interrupted()
+                hub.resync()
             return found
 
     hub, log = Hub(), Interrupted()

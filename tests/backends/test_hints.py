@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from treadle.backends.live.hints import (
     Appended,
     Cancel,
-    Cut,
     DeliveryDue,
-    Gone,
     Hint,
-    Missed,
+    HintBuffer,
+    HintsDropped,
     QueueChanged,
     RunAt,
+    RunRemoved,
     ThreadAt,
-    Waiting,
-    gathered,
+    ThreadTrimmed,
+    coalesce,
     messages,
     size,
     without_events,
@@ -31,8 +31,8 @@ hints = st.lists(
         st.builds(QueueChanged),
         st.builds(DeliveryDue),
         st.builds(Cancel, ids, st.sampled_from(["interrupt", "rollback"])),
-        st.builds(Gone, ids),
-        st.builds(Cut, ids, st.booleans()),
+        st.builds(RunRemoved, ids),
+        st.builds(ThreadTrimmed, ids, st.booleans()),
         st.builds(RunAt, ids, st.integers(1, 9)),
         st.builds(ThreadAt, ids, st.integers(1, 9)),
         st.builds(Appended, ids, st.integers(1, 9), ids, st.integers(1, 9), st.integers(1, 3), st.binary(max_size=999)),
@@ -50,16 +50,16 @@ def test_events_are_told_of_by_both_their_numbers() -> None:
 
 
 def test_each_thing_is_said_once_and_last() -> None:
-    said = [QueueChanged(), RunAt("r", 1), Cut("t", False), RunAt("s", 1), QueueChanged(), RunAt("r", 2)]
-    assert gathered(said) == [Cut("t", False), RunAt("s", 1), QueueChanged(), RunAt("r", 2)]
+    said = [QueueChanged(), RunAt("r", 1), ThreadTrimmed("t", False), RunAt("s", 1), QueueChanged(), RunAt("r", 2)]
+    assert coalesce(said) == [ThreadTrimmed("t", False), RunAt("s", 1), QueueChanged(), RunAt("r", 2)]
 
 
 @given(hints)
 def test_gathering_keeps_all_events_and_the_last_word_on_everything(said: list[Hint]) -> None:
-    kept = gathered(said)
+    kept = coalesce(said)
     assert [hint for hint in kept if isinstance(hint, Appended)] == [h for h in said if isinstance(h, Appended)]
     assert _last_words(kept) == _last_words(said)
-    assert gathered(kept) == kept
+    assert coalesce(kept) == kept
 
 
 def _last_words(said: list[Hint]) -> dict[object, Hint]:
@@ -86,7 +86,7 @@ def test_payloads_fit_into_a_notification(said: list[Hint]) -> None:
 
 
 def test_what_fits_into_no_notification_is_something_missed() -> None:
-    assert payloads([Gone("x" * 9000)], b"name") == [b"name[[9]]"]
+    assert payloads([RunRemoved("x" * 9000)], b"name") == [b"name[[9]]"]
 
 
 @pytest.mark.parametrize("namespace", ["db:public", "d" * 63 + ":" + "s" * 63, "größe:" + "ü" * 40])
@@ -97,7 +97,7 @@ def test_channels_have_names_that_postgres_takes(namespace: str) -> None:
 
 
 def test_when_nobody_takes_them_events_are_only_told_of() -> None:
-    waiting = Waiting(most_bytes=100_000)
+    waiting = HintBuffer(most_bytes=100_000)
     for seq in range(1, 1001):
         waiting.put([Appended("r", seq, "t", seq + 7, 1, b"x" * 1000)])
     taken = waiting.drain()
@@ -107,21 +107,21 @@ def test_when_nobody_takes_them_events_are_only_told_of() -> None:
 
 
 def test_when_nobody_takes_them_the_rest_is_something_missed() -> None:
-    waiting = Waiting(most=100)
+    waiting = HintBuffer(most=100)
     for number in range(101):
-        waiting.put([Gone(str(number))])
-    assert waiting.drain() == [Missed()]
+        waiting.put([RunRemoved(str(number))])
+    assert waiting.drain() == [HintsDropped()]
 
 
 def test_what_could_not_be_sent_comes_first_again_without_its_events() -> None:
-    waiting = Waiting()
+    waiting = HintBuffer()
     waiting.put([RunAt("r", 9), QueueChanged()])
     waiting.put_back([Cancel("s", "interrupt"), Appended("r", 7, "t", 7, 2, b"...")])
     assert waiting.drain() == [Cancel("s", "interrupt"), ThreadAt("t", 8), RunAt("r", 9), QueueChanged()]
 
 
 def test_whoever_waits_for_hints_gets_what_is_there_and_in_the_end_nothing() -> None:
-    waiting = Waiting()
+    waiting = HintBuffer()
     taken: list[list[Hint]] = []
 
     def take() -> None:

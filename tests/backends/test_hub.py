@@ -72,8 +72,8 @@ class Hinted(RuleBasedStateMachine):
     def publish(self, chunk: Chunk) -> None:
         self.hub.published("r", chunk)
 
-    def behind(self, last: int) -> None:
-        self.hub._tails["r"].behind(last) if "r" in self.hub._tails else None
+    def announce(self, last: int) -> None:
+        self.hub._tails["r"].announce(last) if "r" in self.hub._tails else None
 
     @rule(count=st.integers(1, 5), arrives=st.booleans())
     def commit(self, count: int, arrives: bool) -> None:
@@ -90,11 +90,11 @@ class Hinted(RuleBasedStateMachine):
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
     def tell(self, data: st.DataObject) -> None:
-        self.behind(data.draw(st.sampled_from(self.sent)).last)
+        self.announce(data.draw(st.sampled_from(self.sent)).last)
 
     @rule()
     def interrupt(self) -> None:
-        self.hub.interrupted()
+        self.hub.resync()
 
     @rule(back=st.integers(0, 10))
     def join(self, back: int) -> None:
@@ -140,7 +140,7 @@ class Hinted(RuleBasedStateMachine):
     def teardown(self) -> None:
         """The last hint to arrive, of whatever kind, brings everything without a poll."""
         try:
-            for hint in (self.publish, lambda last: self.behind(last.last), lambda _: self.hub.interrupted()):
+            for hint in (self.publish, lambda last: self.announce(last.last), lambda _: self.hub.resync()):
                 hint(self.log.commit(2))
                 for reader in self.readers:
                     self.do(self.catch_up(*reader))
@@ -150,7 +150,7 @@ class Hinted(RuleBasedStateMachine):
 
     def end(self) -> None:
         """The end is heard of by whatever hint comes after it."""
-        hints = (self.publish, lambda last: self.behind(last.last), lambda _: self.hub.interrupted())
+        hints = (self.publish, lambda last: self.announce(last.last), lambda _: self.hub.resync())
         hints[self.log.reach % len(hints)](self.log.commit(1, "end"))
         for follower in self.waiting:
             self.do(self.until_the_end(follower))
@@ -175,8 +175,8 @@ class HintedThread(Hinted):
     def publish(self, chunk: Chunk) -> None:
         self.hub.published_in_thread("r", chunk)
 
-    def behind(self, last: int) -> None:
-        self.hub._threads["r"].behind(last) if "r" in self.hub._threads else None
+    def announce(self, last: int) -> None:
+        self.hub._threads["r"].announce(last) if "r" in self.hub._threads else None
 
     @precondition(lambda self: self.log.chunks)
     @rule(data=st.data(), heard=st.booleans())
@@ -234,7 +234,7 @@ def test_a_chunk_that_reaches_further_than_one_before_sends_readers_to_the_log()
 def test_word_of_more_sends_those_who_have_less_to_the_log() -> None:
     tail = Tail(100, 10_000)
     tail.push(chunk(1, 2))
-    tail.behind(4)
+    tail.announce(4)
     assert seqs(tail.since(0) or ()) == [1, 2]
     assert tail.since(2) is None
     assert tail.since(4) is None, "whether there is more than was told of, the log knows"
@@ -250,7 +250,7 @@ def test_word_of_what_is_known_wakes_nobody() -> None:
         assert seqs(await follower.read(5)) == [1, 2]
         reading = asyncio.ensure_future(follower.read(0.05))
         await asyncio.sleep(0)
-        hub._tails["r"].behind(2)
+        hub._tails["r"].announce(2)
         assert not await reading
         assert log.reads == 0
         follower.close()
@@ -304,7 +304,7 @@ def test_who_waits_for_the_end_passes_over_nothing_that_it_has_read_and_not_look
         for _ in range(4):
             await follower.end(0.0)
         assert follower.cursor == 4
-        hub.interrupted()
+        hub.resync()
         log.commit(1, "end")
         while not follower.ended:
             await follower.end(0.0)
@@ -341,7 +341,7 @@ def test_a_thread_made_anew_unheard_is_read_from_its_beginning() -> None:
         assert seqs(await follower.read(5)) == [1, 2, 3, 4, 5]
         log.chunks, log.reach = [], 0
         log.commit(2)
-        hub.interrupted()
+        hub.resync()
         assert seqs(await follower.read(5)) == [1, 2]
         assert follower.cursor == 2
         follower.close()
@@ -357,7 +357,7 @@ def test_an_interruption_wakes_readers_and_has_them_read_the_log() -> None:
         reading = asyncio.ensure_future(follower.read(9))
         await asyncio.sleep(0)
         log.commit(3)
-        hub.interrupted()
+        hub.resync()
         assert not await reading
         assert seqs(await follower.read(9)) == [1, 2, 3]
         follower.close()
@@ -384,7 +384,7 @@ def test_one_call_serves_the_readers_of_the_run_and_of_the_thread() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("hint", [lambda tail: tail.behind(4), lambda tail: tail.push(chunk(3, 2))])
+@pytest.mark.parametrize("hint", [lambda tail: tail.announce(4), lambda tail: tail.push(chunk(3, 2))])
 def test_a_hint_that_comes_as_a_reader_is_about_to_wait_is_not_missed(hint: Any) -> None:
     async def main() -> None:
         hub, log = Hub(), Log()

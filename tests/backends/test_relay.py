@@ -18,7 +18,7 @@ from backends import relay_peers
 from backends.relay_peers import NEVER, RELAYS, SECONDS, Both, Log, Peer, read_all
 from services import PostgresServer, RedisServer, free_port
 from treadle.backends.live.relay import ClusterHub
-from treadle.backends.live.relay_link import Link, delay
+from treadle.backends.live.relay_link import ServerRelay, delay
 from treadle.backends.live.relay_postgres import PostgresRelay
 from treadle.backends.live.relay_redis import RedisRelay
 from treadle.ports.log import Chunk
@@ -186,7 +186,7 @@ def test_a_process_without_readers_hears_of_no_events(join: Join) -> None:
         assert await read_all(follower, 2) == [1, 2]
         here.hub.cancel_marked("r", "interrupt")
         assert worker.hears() == ("r", "interrupt")
-        assert worker.hub._tails["r"].heard().reach == 0
+        assert worker.hub._tails["r"].state().reach == 0
         tail.close()
         follower.close()
 
@@ -377,7 +377,7 @@ def test_a_relay_without_a_server_neither_blocks_nor_raises(kind: str) -> None:
     for _ in range(1000):
         peer.hub.appended("r", "t", log.commit(1), log.reach)
     assert not peer.relay.listening
-    assert not peer.relay.speaking
+    assert not peer.relay.can_send
     peer.hub.close()
 
 
@@ -398,21 +398,21 @@ def test_starting_and_closing_again_changes_nothing(join: Join) -> None:
 
 @pytest.mark.parametrize("relay", [PostgresRelay, RedisRelay])
 def test_a_quiet_connection_shows_that_it_lives_when_asked(
-    relay: Callable[..., Link], postgres: PostgresServer, shared_redis: RedisServer
+    relay: Callable[..., ServerRelay], postgres: PostgresServer, shared_redis: RedisServer
 ) -> None:
     url = postgres.url if relay is PostgresRelay else shared_redis.url
-    with closing(relay(url, namespace="quiet")._listener()) as listener:
+    with closing(relay(url, namespace="quiet")._subscribe()) as subscription:
         for _ in range(3):
-            assert listener.hear(0) is None
-            listener.ping()
-            assert listener.hear(SECONDS) == ([] if relay is PostgresRelay else ())
+            assert subscription.poll(0) is None
+            subscription.ping()
+            assert subscription.poll(SECONDS) == ([] if relay is PostgresRelay else ())
 
 
 def test_a_server_that_hangs_is_noticed_and_heard_again_afterwards() -> None:
     with PostgresServer(fsync=False) as server:
         here, there = (Peer(PostgresRelay(server.url, namespace="hang")) for _ in range(2))
         lost = threading.Event()
-        there.hub.lost = lambda was_live: lost.set()
+        there.hub.on_disconnected = lambda was_live: lost.set()
         here.begin()
         there.begin()
         server.pause()

@@ -34,8 +34,8 @@ class Written:
         """As a graph that never waits by itself."""
         for number in range(count):
             self.appender.add([("custom", "", b"%d" % number + b"." * size)])
-            if self.appender.crowded:
-                await self.appender.room()
+            if self.appender.full:
+                await self.appender.wait_for_capacity()
 
     async def last(self) -> int:
         return (await self.log.bounds(self.lease.run_id))[1]
@@ -98,9 +98,9 @@ def test_what_was_just_emitted_can_be_waited_for(tmp_path: Path) -> None:
     async def main() -> None:
         async with written(tmp_path) as run:
             await run.emit(1)
-            await run.appender.told()
+            await run.appender.flushed()
             assert await run.last() == 2
-            await run.appender.told()
+            await run.appender.flushed()
             assert numbers(await run.finish()) == [0]
 
     asyncio.run(main())

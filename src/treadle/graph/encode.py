@@ -26,7 +26,7 @@ import orjson
 from langchain_core.messages import BaseMessage
 from langgraph.types import Send
 
-from treadle.message_cache import Kept, is_conversation
+from treadle.message_cache import MessageCache, is_conversation
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY
 
@@ -53,7 +53,7 @@ class Encoder:
     """
 
     def __init__(self) -> None:
-        self._messages = Kept(self._anew)
+        self._messages = MessageCache(self._anew)
 
     def encode(self, value: Any) -> bytes:
         """``value`` as compact JSON on one line."""

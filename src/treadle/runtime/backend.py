@@ -9,7 +9,7 @@ from treadle.ports.backend import Backend
 from treadle.ports.clock import Clock
 from treadle.project.storage import StorageConfig
 from treadle.settings import Settings
-from treadle.worker.sweep import Chore
+from treadle.worker.sweep import Sweep
 
 logger = structlog.get_logger("treadle")
 
@@ -38,17 +38,17 @@ def open_storage(
     return database.opened(settings, opening)
 
 
-def chores(backend: Backend, settings: Settings, storage: StorageConfig, *, rescues: bool = False) -> list[Chore]:
+def sweeps(backend: Backend, settings: Settings, storage: StorageConfig, *, rescues: bool = False) -> list[Sweep]:
     """What is swept beside what the keeper of a lease sees to; ``rescues`` where there is no such keeper."""
     found = [
-        Chore("threads", storage.thread_sweep_seconds, backend.queue.expire_threads),
-        Chore("store", storage.store_sweep_seconds, backend.sweep_store),
+        Sweep("threads", storage.thread_sweep_seconds, backend.queue.expire_threads),
+        Sweep("store", storage.store_sweep_seconds, backend.sweep_store),
     ]
     found += _retention(backend, settings)
-    return [*found, *_keepers_chores(backend, settings)] if rescues else found
+    return [*found, *_rescue_sweeps(backend, settings)] if rescues else found
 
 
-def _retention(backend: Backend, settings: Settings) -> list[Chore]:
+def _retention(backend: Backend, settings: Settings) -> list[Sweep]:
     of_runs, of_events = settings.run_retention_seconds, settings.event_retention_seconds
     kept = [seconds for seconds in (of_runs, of_events) if seconds > 0]
     if not kept:
@@ -59,10 +59,10 @@ def _retention(backend: Backend, settings: Settings) -> list[Chore]:
         trimmed = await backend.queue.trim_runs(now - int(min(kept) * 1e6))
         return max(trimmed, await backend.queue.expire_runs(now - int(of_runs * 1e6)) if of_runs > 0 else 0)
 
-    return [Chore("retention", min(60.0, max(1.0, min(kept) / 10)), sweep)]
+    return [Sweep("retention", min(60.0, max(1.0, min(kept) / 10)), sweep)]
 
 
-def _keepers_chores(backend: Backend, settings: Settings) -> list[Chore]:
+def _rescue_sweeps(backend: Backend, settings: Settings) -> list[Sweep]:
     async def rescue() -> int:
         taken = await backend.queue.rescue(max_attempts=settings.max_attempts, steady_seconds=settings.lease_seconds)
         if taken:
@@ -78,4 +78,4 @@ def _keepers_chores(backend: Backend, settings: Settings) -> list[Chore]:
         return 0
 
     every = min(60.0, max(1.0, settings.stateless_retention_seconds))
-    return [Chore("runs", settings.lease_seconds / 6, rescue), Chore("stateless", every, sweep)]
+    return [Sweep("runs", settings.lease_seconds / 6, rescue), Sweep("stateless", every, sweep)]

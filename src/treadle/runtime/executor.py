@@ -17,7 +17,7 @@ from treadle.ports.backend import Backend
 from treadle.ports.clock import Clock
 from treadle.ports.queue import Limits, WorkerInfo
 from treadle.settings import Settings
-from treadle.worker.execute import Tools
+from treadle.worker.execute import Resources
 from treadle.worker.lease import LeaseKeeper
 from treadle.worker.loop import Worker, hand_back
 
@@ -42,7 +42,7 @@ def _info(settings: Settings, clock: Clock) -> WorkerInfo:
     )
 
 
-class Working:
+class Executor:
     """The worker on the loop of the graphs, and the keeper of its lease. The loop is started and stopped by others.
 
     ``stuck`` is set when user code did not let go of the loop while it was drained.
@@ -54,7 +54,7 @@ class Working:
         self._backend = backend
         self._settings = settings
         self._loop = loop
-        self._tools = Tools(
+        self._resources = Resources(
             queue=backend.queue,
             log=backend.log,
             checkpoints=backend.checkpoints,
@@ -63,7 +63,7 @@ class Working:
             clock=backend.clock,
             settings=settings,
         )
-        self.worker = Worker(worker_id(), self._tools, backend.wakeup, _info(settings, backend.clock))
+        self.worker = Worker(worker_id(), self._resources, backend.wakeup, _info(settings, backend.clock))
         self._life: asyncio.Future[None] | None = None
         self._keeper: LeaseKeeper | None = None
         self.stuck = False
@@ -73,7 +73,7 @@ class Working:
         await self._backend.queue.renew(self.worker.worker_id, self._settings.lease_seconds, self.worker.info)
         self._life = asyncio.ensure_future(loop.submit(self.worker.run()))
         self._keeper = LeaseKeeper(
-            self.worker, self._tools, graph_loop=loop.loop, blocked_on=lambda: blocked_on(loop.thread_id)
+            self.worker, self._resources, graph_loop=loop.loop, blocked_on=lambda: blocked_on(loop.thread_id)
         )
         self._keeper.start()
 
@@ -94,7 +94,7 @@ class Working:
         logger.warning("handing back runs whose code does not let go", runs=len(left))
         try:
             async with asyncio.timeout(_STOP_SECONDS):
-                await hand_back(self._tools, left)
+                await hand_back(self._resources, left)
         except Exception as error:  # the database cannot be reached: the lease runs out, and the process has to end
             logger.error("runs could not be handed back; their lease runs out", error=repr(error))
 

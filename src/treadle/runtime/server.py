@@ -28,8 +28,8 @@ from treadle.project.http import HttpConfig, http_config
 from treadle.project.load import load_config, load_graphs
 from treadle.project.storage import StorageConfig, storage_config
 from treadle.project.webhooks import WebhookConfig, webhook_config
-from treadle.runtime.backend import chores, open_storage
-from treadle.runtime.executor import Working
+from treadle.runtime.backend import open_storage, sweeps
+from treadle.runtime.executor import Executor
 from treadle.runtime.process import Web, configure_logging, listen, live
 from treadle.service.admission import Admission
 from treadle.service.assistants import Assistants
@@ -43,8 +43,8 @@ from treadle.webhooks.courier import Courier, Means, Signer
 from treadle.webhooks.deliveries import Webhooks
 from treadle.webhooks.post import LocalPost, NetworkPost, Resolver
 from treadle.webhooks.targets import Targets
-from treadle.worker.background import Side
-from treadle.worker.cron_loop import Schedule
+from treadle.worker.background import Background
+from treadle.worker.cron_loop import CronLoop
 from treadle.worker.sweep import Sweeper
 
 logger = structlog.get_logger("treadle")
@@ -86,10 +86,10 @@ class Runtime:
         self._lifespan: Lifespan | None = None
         if self.services.http.app is not None:
             self.app = self._lifespan = Lifespan(self.app)
-        self.working = self._working(graphs, limits) if settings.workers else None
+        self.executor = self._executor(graphs, limits) if settings.workers else None
         self._resolver = Resolver()
-        self._side: Side | None = None
-        self._sweeper = Sweeper(chores(self.backend, settings, storage, rescues=self.working is None))
+        self._background: Background | None = None
+        self._sweeper = Sweeper(sweeps(self.backend, settings, storage, rescues=self.executor is None))
 
     def _services(self, graphs: Graphs, http: HttpConfig) -> Services:
         backend, clock, ttl = self.backend, self.clock, self._storage.thread_ttl
@@ -125,8 +125,8 @@ class Runtime:
         same_loop = self.settings.graphs_on_serving_loop
         return UserAuth(config, seconds=self.settings.auth_seconds, same_loop=same_loop)
 
-    def _working(self, graphs: Graphs, limits: Limits) -> Working:
-        return Working(self.backend, graphs, limits, self.settings, self._graph_loop)
+    def _executor(self, graphs: Graphs, limits: Limits) -> Executor:
+        return Executor(self.backend, graphs, limits, self.settings, self._graph_loop)
 
     def _gate(self, assistants: Assistants) -> Gate | None:
         if self._auth is None:
@@ -136,7 +136,7 @@ class Runtime:
     @property
     def stuck(self) -> bool:
         """Whether user code did not let go of its thread."""
-        return self.working is not None and self.working.stuck
+        return self.executor is not None and self.executor.stuck
 
     async def start(self) -> None:
         self._graph_loop.start()
@@ -146,10 +146,10 @@ class Runtime:
             await self._lifespan.start()
         await self._take_back()
         await unrestricted(self.services.assistants.ensure_system_assistants)()
-        if self.working is not None:
-            await self.working.start()
-        self._side = Side(self._courier(), self._schedule())
-        self._side.start()
+        if self.executor is not None:
+            await self.executor.start()
+        self._background = Background(self._courier(), self._cron_loop())
+        self._background.start()
         self._sweeper.start()
 
     async def _take_back(self) -> None:
@@ -174,25 +174,25 @@ class Runtime:
         )
         return Courier(means)
 
-    def _schedule(self) -> Schedule:
-        return Schedule(unrestricted(self.services.crons.fire), self.clock, poll_seconds=self.settings.poll_seconds)
+    def _cron_loop(self) -> CronLoop:
+        return CronLoop(unrestricted(self.services.crons.fire), self.clock, poll_seconds=self.settings.poll_seconds)
 
     async def drain(self) -> None:
         """Stops claiming, gives running runs their time, hands the rest back, and breaks the streams that are open."""
-        if self._side is not None:
-            self._side.stop_firing()
-        if self.working is not None:
-            await self.working.drain()
-        if self._side is not None:
-            await self._side.fired()
+        if self._background is not None:
+            self._background.stop_firing()
+        if self.executor is not None:
+            await self.executor.drain()
+        if self._background is not None:
+            await self._background.fired()
         self.services.streams.break_all()
 
     async def stop(self) -> None:
         await self._sweeper.stop()
-        if self.working is not None:
-            await self.working.stop()
-        if self._side is not None:
-            await self._side.stop()
+        if self.executor is not None:
+            await self.executor.stop()
+        if self._background is not None:
+            await self._background.stop()
         self._resolver.close()
         if self._lifespan is not None:
             await self._lifespan.stop(_STOP_SECONDS)

@@ -16,8 +16,8 @@ from treadle.loops import GraphThread, SameLoop
 from treadle.ports.queue import DEFAULT_LIMITS, Limits
 from treadle.project.load import load_config, load_graphs
 from treadle.project.storage import StorageConfig, storage_config
-from treadle.runtime.backend import chores, open_storage
-from treadle.runtime.executor import Working
+from treadle.runtime.backend import open_storage, sweeps
+from treadle.runtime.executor import Executor
 from treadle.runtime.process import Web, configure_logging, listen, live
 from treadle.settings import Settings
 from treadle.worker.sweep import Sweeper
@@ -43,31 +43,31 @@ class WorkerRuntime:
         self.settings = settings
         self.backend = open_storage(settings, storage, serves=False)
         self._loop = SameLoop() if settings.graphs_on_serving_loop else GraphThread()
-        self.working = Working(self.backend, graphs, limits, settings, self._loop)
-        self._sweeper = Sweeper(chores(self.backend, settings, storage))
+        self.executor = Executor(self.backend, graphs, limits, settings, self._loop)
+        self._sweeper = Sweeper(sweeps(self.backend, settings, storage))
 
     @property
     def stuck(self) -> bool:
-        return self.working.stuck
+        return self.executor.stuck
 
     @property
     def worker_id(self) -> str:
-        return self.working.worker.worker_id
+        return self.executor.worker.worker_id
 
     async def start(self) -> None:
         self._loop.start()
         if taken := await self.backend.queue.rescue(max_attempts=self.settings.max_attempts):
             logger.warning("took runs from lost workers", run_ids=taken)
-        await self.working.start()
+        await self.executor.start()
         self._sweeper.start()
 
     async def drain(self) -> None:
         """Stops claiming, gives running runs their time, and hands the rest back."""
-        await self.working.drain()
+        await self.executor.drain()
 
     async def stop(self) -> None:
         await self._sweeper.stop()
-        await self.working.stop()
+        await self.executor.stop()
         self._loop.stop(_STUCK_SECONDS if self.stuck else _STOP_SECONDS)
         self.backend.close()
 

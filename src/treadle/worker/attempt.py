@@ -82,11 +82,11 @@ class Appender:
             self._loop.call_soon(self._launch)
 
     @property
-    def crowded(self) -> bool:
+    def full(self) -> bool:
         """Whether the graph has to await ``room`` before it goes on."""
         return self._added >= _CHUNK_EVENTS or self._bytes > _WAITING_BYTES or self.lost is not None
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Lets the appending get on, and waits while the log is far behind. Raises LeaseLost when the attempt may not
         write any more."""
         # A graph may emit without ever waiting itself: one turn of the loop launches the append, the next begins it.
@@ -101,7 +101,7 @@ class Appender:
         if self.lost is not None:
             raise self.lost
 
-    async def told(self) -> None:
+    async def flushed(self) -> None:
         """Waits for the append of what was added in this turn of the loop."""
         await asyncio.sleep(0)
         if self._flight is not None:

@@ -13,7 +13,7 @@ from treadle.ports.clock import Clock
 logger = structlog.get_logger("treadle.schedule")
 
 
-class Schedule:
+class CronLoop:
     """``run`` is its life; ``stop`` may be called from any thread.
 
     ``fire`` makes the runs of all crons that are due and returns when the next one will be (unix microseconds). It is

@@ -36,7 +36,7 @@ _PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 
 
-class Tools(Struct, frozen=True):
+class Resources(Struct, frozen=True):
     """What executing takes."""
 
     queue: Queue
@@ -53,7 +53,7 @@ class Execution:
     """The value that goes through the pipe."""
 
     attempt: Attempt
-    tools: Tools
+    resources: Resources
     config: RunnableConfig
     saver: RunSaver
     appender: Appender
@@ -71,15 +71,15 @@ class GraphMissing(TreadleError):
     """The run's graph is not in this server's configuration any more."""
 
 
-async def execute(attempt: Attempt, tools: Tools) -> None:
+async def execute(attempt: Attempt, resources: Resources) -> None:
     """Takes a claimed run to its end, or hands it back; an attempt that lost its run ends without a trace."""
     attempt.started = True
     run = Execution(
         attempt,
-        tools,
+        resources,
         configure(attempt),
-        tools.checkpoints.for_run(attempt.lease, eager=attempt.claim.kwargs["durability"] != "sync"),
-        Appender(tools.log, attempt.lease, tools.clock),
+        resources.checkpoints.for_run(attempt.lease, eager=attempt.claim.kwargs["durability"] != "sync"),
+        Appender(resources.log, attempt.lease, resources.clock),
     )
     try:
         outcome = await _outcome(run)
@@ -147,11 +147,13 @@ def configure(attempt: Attempt) -> RunnableConfig:
 async def load(run: Execution, opened: AsyncExitStack) -> AnyGraph:
     """The graph, made by its factory where it has one."""
     claim = run.attempt.claim
-    loaded = run.tools.graphs.get(claim.graph_id)
+    loaded = run.resources.graphs.get(claim.graph_id)
     if loaded is None:
-        raise GraphMissing(f"graph {claim.graph_id!r} is not in langgraph.json; it has {', '.join(run.tools.graphs)}")
+        raise GraphMissing(
+            f"graph {claim.graph_id!r} is not in langgraph.json; it has {', '.join(run.resources.graphs)}"
+        )
     context = claim.kwargs.get("context")
-    store = run.tools.checkpoints.store
+    store = run.resources.checkpoints.store
     user = run.config.get("configurable", {}).get(USER)
     return await opened.enter_async_context(
         loaded.open(access="threads.create_run", config=run.config, store=store, context=context, user=user)
@@ -162,10 +164,10 @@ async def prepare(run: Execution, graph: AnyGraph) -> Ask:
     """What to ask of the graph. A later attempt goes on from the run's last checkpoint, if it has one."""
     claim = run.attempt.claim
     kwargs = claim.kwargs
-    resume = claim.resumed and await run.tools.queue.reset(claim.lease)
+    resume = claim.resumed and await run.resources.queue.reset(claim.lease)
     command = kwargs.get("command")
     if claim.after_interrupt and not resume and command is None and kwargs.get("input") is not None:
-        await answer_cut_calls(graph, run.config, run.saver, run.tools.checkpoints.store)
+        await answer_cut_calls(graph, run.config, run.saver, run.resources.checkpoints.store)
     return Ask(
         config=run.config,
         input=kwargs.get("input"),
@@ -184,8 +186,8 @@ async def prepare(run: Execution, graph: AnyGraph) -> Ask:
 async def perform(run: Execution, graph: AnyGraph, ask: Ask) -> Ending:
     """Runs the graph; its events go to the log as they come."""
     ending = Ending()
-    store = run.tools.checkpoints.store
-    limit = run.tools.settings.run_timeout_seconds or None
+    store = run.resources.checkpoints.store
+    limit = run.resources.settings.run_timeout_seconds or None
     timeout = asyncio.timeout(limit)
     try:
         async with timeout, aclosing(stream(graph, ask, saver=run.saver, store=store, ending=ending)) as chunks:
@@ -196,9 +198,9 @@ async def perform(run: Execution, graph: AnyGraph, ask: Ask) -> Ending:
                     # Who waits for the first event gets it now: a graph that goes on would fight for the interpreter
                     # with those who write it and send it.
                     begun = True
-                    await run.appender.told()
-                if run.appender.crowded:
-                    await run.appender.room()
+                    await run.appender.flushed()
+                if run.appender.full:
+                    await run.appender.wait_for_capacity()
     except TimeoutError as error:
         if timeout.expired():
             raise TimedOut(f"the run took longer than {limit:g} seconds") from error
@@ -214,7 +216,7 @@ async def settle(run: Execution, graph: AnyGraph | None, cause: BaseException) -
     ending = Ending()
     if graph is not None and not run.attempt.handing_back and run.attempt.cancelled != "rollback":
         try:
-            ending = await settle_state(graph, run.config, run.saver, run.tools.checkpoints.store)
+            ending = await settle_state(graph, run.config, run.saver, run.resources.checkpoints.store)
         except Exception as error:  # the state is an extra here: the run ends all the same
             logger.warning("the state of a run could not be read", run_id=run.attempt.lease.run_id, error=repr(error))
     return failed(run, cause, ending)
@@ -254,9 +256,9 @@ async def record(run: Execution, outcome: Outcome | None) -> None:
     while True:
         try:
             if outcome is not None:
-                await run.tools.queue.finish(run.attempt.lease, outcome, events)
+                await run.resources.queue.finish(run.attempt.lease, outcome, events)
             else:
-                await run.tools.queue.release(run.attempt.lease, events)
+                await run.resources.queue.release(run.attempt.lease, events)
         except LeaseLost:
             raise
         except Exception as error:  # disk full, database locked: the lease is still ours, so try again

@@ -12,7 +12,7 @@ import structlog
 from treadle.errors import LeaseLost
 from treadle.ports.queue import Outcome
 from treadle.worker.attempt import Attempt
-from treadle.worker.execute import Tools
+from treadle.worker.execute import Resources
 from treadle.worker.loop import Worker
 
 logger = structlog.get_logger("treadle.lease")
@@ -27,10 +27,15 @@ class LeaseKeeper:
     """Renews, delivers lost cancel marks, cuts off what does not stop, rescues, sweeps, and names blocking nodes."""
 
     def __init__(
-        self, worker: Worker, tools: Tools, *, graph_loop: asyncio.AbstractEventLoop, blocked_on: Callable[[], str]
+        self,
+        worker: Worker,
+        resources: Resources,
+        *,
+        graph_loop: asyncio.AbstractEventLoop,
+        blocked_on: Callable[[], str],
     ) -> None:
         self._worker = worker
-        self._tools = tools
+        self._resources = resources
         self._graph_loop = graph_loop
         self._blocked_on = blocked_on
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -55,7 +60,7 @@ class LeaseKeeper:
 
     async def _keep(self) -> None:
         self._loop = asyncio.get_running_loop()
-        clock, settings = self._tools.clock, self._tools.settings
+        clock, settings = self._resources.clock, self._resources.settings
         renew_at = rescue_at = clock.monotonic()
         sweep_every = min(_SWEEP_SECONDS, max(1.0, settings.stateless_retention_seconds))
         sweep_at = clock.monotonic() + sweep_every
@@ -83,22 +88,22 @@ class LeaseKeeper:
             logger.error("keeping the lease failed", step=getattr(step, "__name__", ""), error=repr(error))
 
     async def _renew(self) -> None:
-        worker, seconds = self._worker, self._tools.settings.lease_seconds
-        marks = await self._tools.queue.renew(worker.worker_id, seconds, worker.info)
+        worker, seconds = self._worker, self._resources.settings.lease_seconds
+        marks = await self._resources.queue.renew(worker.worker_id, seconds, worker.info)
         for run_id, action in marks.items():
             self._worker.cancel(run_id, action)
 
     async def _rescue(self) -> None:
-        settings = self._tools.settings
-        rescued = await self._tools.queue.rescue(
+        settings = self._resources.settings
+        rescued = await self._resources.queue.rescue(
             max_attempts=settings.max_attempts, steady_seconds=settings.lease_seconds
         )
         if rescued:
             logger.warning("took runs from lost workers", run_ids=rescued)
 
     async def _sweep(self) -> None:
-        now, settings = self._tools.clock.now(), self._tools.settings
-        await self._tools.queue.sweep(
+        now, settings = self._resources.clock.now(), self._resources.settings
+        await self._resources.queue.sweep(
             stateless_before=now - int(settings.stateless_retention_seconds * 1e6),
             keys_before=now - int(settings.idempotency_seconds * 1e6),
         )
@@ -114,16 +119,16 @@ class LeaseKeeper:
         logger.warning("a cancelled run did not stop in time and is cut off", run_id=attempt.lease.run_id)
         with suppress(LeaseLost):
             outcome = Outcome(status="interrupted", thread_status="interrupted")
-            await self._tools.queue.finish(attempt.lease, outcome, ())
+            await self._resources.queue.finish(attempt.lease, outcome, ())
 
     def _check_loop(self) -> None:
         """Pings the loop of the graphs, and names the line that keeps it from answering."""
-        now = self._tools.clock.monotonic()
+        now = self._resources.clock.monotonic()
         if self._pinged_at is None:
             self._pinged_at, self._warned = now, False
             with suppress(RuntimeError):  # the loop is closed: the server is stopping
                 self._graph_loop.call_soon_threadsafe(self._pong)
-        elif not self._warned and now - self._pinged_at > self._tools.settings.block_warning_seconds:
+        elif not self._warned and now - self._pinged_at > self._resources.settings.block_warning_seconds:
             self._warned = True
             logger.warning("a node blocks the event loop of the graphs", at=self._blocked_on())
 

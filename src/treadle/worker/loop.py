@@ -12,7 +12,7 @@ from treadle.errors import LeaseLost
 from treadle.model import CancelAction
 from treadle.ports.queue import Wakeup, WorkerInfo
 from treadle.worker.attempt import Attempt
-from treadle.worker.execute import Tools, execute
+from treadle.worker.execute import Resources, execute
 
 logger = structlog.get_logger("treadle.worker")
 
@@ -21,10 +21,10 @@ class Worker:
     """``run`` is its life, on the loop of the graphs; ``cancel`` may be called from any thread. ``info`` is what it
     says of itself."""
 
-    def __init__(self, worker_id: str, tools: Tools, wakeup: Wakeup, info: WorkerInfo | None = None) -> None:
+    def __init__(self, worker_id: str, resources: Resources, wakeup: Wakeup, info: WorkerInfo | None = None) -> None:
         self.worker_id = worker_id
         self.info = info
-        self._tools = tools
+        self._resources = resources
         self._wakeup = wakeup
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
@@ -66,12 +66,12 @@ class Worker:
         assert self._loop is not None
         attempt.cancelled = action
         if attempt.cut_off_at is None:
-            attempt.cut_off_at = self._tools.clock.monotonic() + self._tools.settings.cancel_seconds
+            attempt.cut_off_at = self._resources.clock.monotonic() + self._resources.settings.cancel_seconds
         self._loop.call_soon_threadsafe(attempt.stop)
 
     def overdue(self) -> list[Attempt]:
         """Cancelled attempts that did not stop in time. From any thread."""
-        now = self._tools.clock.monotonic()
+        now = self._resources.clock.monotonic()
         return [
             each for each in tuple(self._attempts.values()) if each.cut_off_at is not None and each.cut_off_at <= now
         ]
@@ -96,20 +96,20 @@ class Worker:
         for attempt in self.active():
             attempt.hand_back()
         if tasks := self._tasks():
-            await asyncio.wait(tasks, timeout=self._tools.settings.cancel_seconds)
+            await asyncio.wait(tasks, timeout=self._resources.settings.cancel_seconds)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [attempt.task for attempt in self._attempts.values() if attempt.task is not None]
 
     async def _claim(self) -> float:
         """Takes what is due, as far as there is room. Returns for how long there is nothing to do."""
-        poll = self._tools.settings.poll_seconds
-        room = self._tools.settings.concurrency - len(self._attempts)
+        poll = self._resources.settings.poll_seconds
+        room = self._resources.settings.concurrency - len(self._attempts)
         if room <= 0:
             self._more = True
             return poll
         try:
-            claimed = await self._tools.queue.claim(self.worker_id, room, self._tools.limits)
+            claimed = await self._resources.queue.claim(self.worker_id, room, self._resources.limits)
         except Exception as error:  # the database cannot be written now: nothing is lost, try again
             logger.error("claiming failed", error=repr(error))
             return poll
@@ -120,7 +120,7 @@ class Worker:
             self._early.clear()
         if claimed.next_due is None:
             return poll
-        return min(poll, max(0.0, (claimed.next_due - self._tools.clock.now()) / 1e6))
+        return min(poll, max(0.0, (claimed.next_due - self._resources.clock.now()) / 1e6))
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -129,7 +129,7 @@ class Worker:
     def _begin(self, attempt: Attempt) -> None:
         self._attempts[attempt.lease.run_id] = attempt
         attempt.task = asyncio.get_running_loop().create_task(
-            execute(attempt, self._tools), name=f"run {attempt.lease.run_id}"
+            execute(attempt, self._resources), name=f"run {attempt.lease.run_id}"
         )
         attempt.task.add_done_callback(lambda task: self._done(attempt, task))
         if (action := self._early.pop(attempt.lease.run_id, None)) is not None:
@@ -149,8 +149,8 @@ class Worker:
             self._changed.set()
 
 
-async def hand_back(tools: Tools, attempts: list[Attempt]) -> None:
+async def hand_back(resources: Resources, attempts: list[Attempt]) -> None:
     """Hands back runs whose own code does not let go, from outside their loop."""
     for attempt in attempts:
         with suppress(LeaseLost):
-            await tools.queue.release(attempt.lease)
+            await resources.queue.release(attempt.lease)

@@ -16,7 +16,7 @@ _PAUSE_SECONDS = 0.02
 """So that other writes come in between."""
 
 
-class Chore(NamedTuple):
+class Sweep(NamedTuple):
     """``work`` removes up to 100 things (or all there are) and returns how many that were."""
 
     name: str
@@ -27,13 +27,13 @@ class Chore(NamedTuple):
 class Sweeper:
     """``start`` on a running loop; what expired while no server ran is swept then. ``stop`` may be called again."""
 
-    def __init__(self, chores: Sequence[Chore]) -> None:
-        self._chores = chores
+    def __init__(self, sweeps: Sequence[Sweep]) -> None:
+        self._sweeps = sweeps
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         if not self._tasks:
-            self._tasks = [asyncio.create_task(_repeat(chore), name=f"sweep {chore.name}") for chore in self._chores]
+            self._tasks = [asyncio.create_task(_repeat(sweep), name=f"sweep {sweep.name}") for sweep in self._sweeps]
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -42,11 +42,11 @@ class Sweeper:
         self._tasks = []
 
 
-async def _repeat(chore: Chore) -> None:
+async def _repeat(sweep: Sweep) -> None:
     while True:
         try:
-            more = await chore.work() >= _MOST
+            more = await sweep.work() >= _MOST
         except Exception as error:  # the database cannot be written now: nothing is lost, the next turn does it
-            logger.error("sweeping failed", chore=chore.name, error=repr(error))
+            logger.error("sweeping failed", chore=sweep.name, error=repr(error))
             more = False
-        await asyncio.sleep(_PAUSE_SECONDS if more else chore.seconds)
+        await asyncio.sleep(_PAUSE_SECONDS if more else sweep.seconds)

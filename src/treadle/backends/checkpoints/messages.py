@@ -9,21 +9,21 @@ from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from treadle.message_cache import Kept, is_conversation
+from treadle.message_cache import MessageCache, is_conversation
 
 
 class _Otherwise(Exception):
     """A message that is not written as MessagePack."""
 
 
-class Conversations:
+class MessageSerializer:
     """Belongs to one saver, so to one run."""
 
     def __init__(self, serde: SerializerProtocol) -> None:
         self._serde = serde
         # What others make of a list is not known to be what they make of its elements.
         self._known = type(serde) is JsonPlusSerializer
-        self._packed = Kept(self._pack)
+        self._packed = MessageCache(self._pack)
         self._lock = threading.Lock()  # sub-graphs that are not asynchronous save on threads of their own
 
     def dumps(self, value: Any) -> tuple[str, bytes] | None:

@@ -21,7 +21,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from treadle.backends.checkpoints import rows
-from treadle.backends.checkpoints.messages import Conversations
+from treadle.backends.checkpoints.messages import MessageSerializer
 from treadle.backends.checkpoints.rows import (
     Typed,
     copy_thread_checkpoints,
@@ -30,7 +30,7 @@ from treadle.backends.checkpoints.rows import (
     delete_thread_checkpoints,
     has_checkpoints,
 )
-from treadle.backends.checkpoints.write_buffer import Outbox
+from treadle.backends.checkpoints.write_buffer import WriteBuffer
 from treadle.backends.engine.connection import Connection
 from treadle.backends.engine.jobs import Engine
 from treadle.ports.backend import RunSaver
@@ -95,15 +95,15 @@ class SqlCheckpointer(RunSaver):
         self._lease = lease
         self._eager = eager
         # Shared by the shallow clones that LangGraph makes of a saver (with_allowlist).
-        self._outbox = Outbox(engine, lease)
+        self._buffer = WriteBuffer(engine, lease)
         # What the last checkpoint of each namespace holds. Kept only under a lease: without, others may write to or
         # delete from the thread meanwhile.
         self._known: dict[tuple[str, str], dict[str, _Known]] = {}
-        self._messages = Conversations(self.serde)
+        self._messages = MessageSerializer(self.serde)
 
     async def settled(self) -> None:
         """Returns once every write made so far is durable. Raises the first error of those that were not awaited."""
-        await self._outbox.settled()
+        await self._buffer.settled()
 
     def get_next_version(self, current: str | None, channel: None) -> str:
         """A number that grows and a random part that keeps the versions of forks apart. Compares as text."""
@@ -152,12 +152,12 @@ class SqlCheckpointer(RunSaver):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         address = _address(config)
-        self._outbox.settle(address.namespace)
+        self._buffer.settle(address.namespace)
         return self._engine.snapshot(lambda conn: self._point(conn, address))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         address = _address(config)
-        await self._outbox.settled(address.namespace)
+        await self._buffer.settled(address.namespace)
         return await self._engine.lookup(lambda conn: self._point(conn, address))
 
     def list(
@@ -169,7 +169,7 @@ class SqlCheckpointer(RunSaver):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """Newest first. ``filter`` is matched by equality of each key of the metadata; ``before`` is exclusive."""
-        self._outbox.settle()
+        self._buffer.settle()
         remaining = limit
         found = self._engine.snapshot(lambda conn: _find(conn, config, before, None if filter else limit))
         for positions in rows.batched(found, _page_size(filter, limit)):
@@ -188,7 +188,7 @@ class SqlCheckpointer(RunSaver):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """``list``, read off the loop."""
-        await self._outbox.settled()
+        await self._buffer.settled()
         remaining = limit
         found = await self._engine.read(lambda conn: _find(conn, config, before, None if filter else limit))
         for positions in rows.batched(found, _page_size(filter, limit)):
@@ -205,7 +205,7 @@ class SqlCheckpointer(RunSaver):
         if not channels:
             return {}
         address = _address(config)
-        self._outbox.settle(address.namespace)
+        self._buffer.settle(address.namespace)
         return self._engine.snapshot(lambda conn: self._history(conn, address, channels))
 
     async def aget_delta_channel_history(
@@ -214,7 +214,7 @@ class SqlCheckpointer(RunSaver):
         if not channels:
             return {}
         address = _address(config)
-        await self._outbox.settled(address.namespace)
+        await self._buffer.settled(address.namespace)
         return await self._engine.read(lambda conn: self._history(conn, address, channels))
 
     # removing and copying
@@ -247,13 +247,13 @@ class SqlCheckpointer(RunSaver):
 
     def _save(self, key: tuple[str, str], work: Callable[[Connection], None]) -> None:
         if self._eager:
-            self._outbox.post(key, work)
+            self._buffer.post(key, work)
         else:
             self._commit(work)
 
     async def _asave(self, key: tuple[str, str], work: Callable[[Connection], None]) -> None:
         if self._eager:
-            self._outbox.post(key, work)
+            self._buffer.post(key, work)
         else:
             await self._acommit(work)
 
@@ -263,10 +263,10 @@ class SqlCheckpointer(RunSaver):
         return self._lease and self._lease.thread_id
 
     def _commit(self, work: Callable[[Connection], None]) -> None:
-        self._engine.submit(self._outbox.fenced(work), key=self._key).result()
+        self._engine.submit(self._buffer.fenced(work), key=self._key).result()
 
     async def _acommit(self, work: Callable[[Connection], None]) -> None:
-        await self._engine.write(self._outbox.fenced(work), key=self._key)
+        await self._engine.write(self._buffer.fenced(work), key=self._key)
 
     def _remove(self, work: Callable[[Connection], None]) -> None:
         self._known.clear()

@@ -16,11 +16,11 @@ T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 
-class Outbox:
+class WriteBuffer:
     """Hands write jobs to the engine. ``post`` does not wait: what is posted while an earlier post still waits for the
     writer joins its job, so a busy writer gets fewer and larger jobs.
 
-    A job that fails stops the outbox: nothing posted after it is written, and its error is raised by every later call.
+    A job that fails stops the buffer: nothing posted after it is written, and its error is raised by every later call.
     """
 
     def __init__(self, engine: Engine, lease: Lease | None) -> None:
@@ -111,22 +111,22 @@ class Outbox:
 
 
 class _Drain:
-    """The job of an outbox. What it has taken it keeps: it may have to be run again."""
+    """The job of a write buffer. What it has taken it keeps: it may have to be run again."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def __init__(self, buffer: WriteBuffer) -> None:
+        self._buffer = buffer
         self._batch: list[Work[None]] | None = None
         self._failed: BaseException | None = None
 
     def __call__(self, conn: Connection) -> None:
         if self._failed is not None:
-            self._outbox.forgive(self._failed)  # what it did was undone, and it is run again
+            self._buffer.forgive(self._failed)  # what it did was undone, and it is run again
         if self._batch is None:
-            self._batch = self._outbox.take()
+            self._batch = self._buffer.take()
         try:
-            self._outbox.write(conn, self._batch)
+            self._buffer.write(conn, self._batch)
         except BaseException as error:
             # At once, and not when its future is resolved: the next job may be in the same group.
             self._failed = error
-            self._outbox.fail(error)
+            self._buffer.fail(error)
             raise

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from time import thread_time
 from typing import Protocol
 
-FEW = 8
+UNBATCHED_READERS = 8
 """So many readers of one run are no crowd: they are woken at once, whatever goes on."""
 
 _AIM_SECONDS = 0.0015
@@ -24,7 +24,7 @@ _LONGEST_REST_SECONDS = 0.01
 _SMALLEST, _LARGEST = 8, 128
 
 
-class Waiting(Protocol):
+class Wakeable(Protocol):
     """A reader that waits on the loop."""
 
     def wake(self) -> None: ...
@@ -35,31 +35,31 @@ class Fanout:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.crowded = False
+        self.busy = False
         """Whether a group is being served or rested after: who belongs to a crowd should take a ``turn``."""
-        self._pending: deque[Waiting] = deque()
+        self._pending: deque[Wakeable] = deque()
         self._group = 32
 
-    def wake(self, readers: Collection[Waiting]) -> None:
+    def wake(self, readers: Collection[Wakeable]) -> None:
         """From any thread. Raises RuntimeError when the loop is closed."""
         self.loop.call_soon_threadsafe(self._wake, readers)
 
-    def _wake(self, readers: Collection[Waiting]) -> None:
-        if len(readers) <= FEW:
+    def _wake(self, readers: Collection[Wakeable]) -> None:
+        if len(readers) <= UNBATCHED_READERS:
             for reader in readers:
                 reader.wake()
         else:
             self._queue(readers)
 
-    def turn(self, reader: Waiting) -> bool:
+    def enqueue(self, reader: Wakeable) -> bool:
         """Has ``reader`` woken after those that are waiting already. On the loop; True, as it is to wait then."""
         self._queue((reader,))
         return True
 
-    def _queue(self, readers: Collection[Waiting]) -> None:
+    def _queue(self, readers: Collection[Wakeable]) -> None:
         self._pending.extend(readers)
-        if not self.crowded:
-            self.crowded = True
+        if not self.busy:
+            self.busy = True
             self._serve()
 
     def _serve(self) -> None:
@@ -81,4 +81,4 @@ class Fanout:
         if self._pending:
             self._serve()
         else:
-            self.crowded = False
+            self.busy = False

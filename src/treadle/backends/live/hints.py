@@ -29,13 +29,13 @@ class Cancel(Struct, frozen=True, array_like=True, tag=3):
     action: CancelAction
 
 
-class Gone(Struct, frozen=True, array_like=True, tag=4):
+class RunRemoved(Struct, frozen=True, array_like=True, tag=4):
     """The run has been removed."""
 
     run_id: str
 
 
-class Cut(Struct, frozen=True, array_like=True, tag=5):
+class ThreadTrimmed(Struct, frozen=True, array_like=True, tag=5):
     """Events of the thread have been removed, or the ``whole`` thread."""
 
     thread_id: str
@@ -68,24 +68,33 @@ class Appended(Struct, frozen=True, array_like=True, tag=8):
     blob: bytes
 
 
-class Missed(Struct, frozen=True, array_like=True, tag=9):
+class HintsDropped(Struct, frozen=True, array_like=True, tag=9):
     """There was more to tell than could be told: anything may have happened."""
 
 
-class Deaf(Struct, frozen=True, array_like=True, tag=10):
+class PrimaryLost(Struct, frozen=True, array_like=True, tag=10):
     """The sender cannot hear what is sent by the first relay (relay.FallbackRelay)."""
 
 
 Hint: TypeAlias = (
-    QueueChanged | DeliveryDue | Cancel | Gone | Cut | RunAt | ThreadAt | Appended | Missed | Deaf
-)  # fmt: skip
+    QueueChanged
+    | DeliveryDue
+    | Cancel
+    | RunRemoved
+    | ThreadTrimmed
+    | RunAt
+    | ThreadAt
+    | Appended
+    | HintsDropped
+    | PrimaryLost
+)
 
-_OF_LOGS = (Gone, Cut, RunAt, ThreadAt, Appended)
+_LOG_HINTS = (RunRemoved, ThreadTrimmed, RunAt, ThreadAt, Appended)
 
 
-def of_logs(hint: Hint) -> bool:
+def concerns_logs(hint: Hint) -> bool:
     """Whether only a process with readers has a use for it."""
-    return isinstance(hint, _OF_LOGS)
+    return isinstance(hint, _LOG_HINTS)
 
 
 def size(hint: Hint) -> int:
@@ -105,7 +114,7 @@ def _bare(appended: Appended) -> Iterable[Hint]:
         yield ThreadAt(appended.thread_id, appended.thread_first + appended.count - 1)
 
 
-def gathered(hints: Iterable[Hint]) -> list[Hint]:
+def coalesce(hints: Iterable[Hint]) -> list[Hint]:
     """Each thing said once, where it was said last; of how far a log reaches only the last word."""
     newest: dict[object, Hint] = {}
     for hint in hints:
@@ -125,7 +134,7 @@ def _subject(hint: Hint) -> object:
 
 def messages(hints: Sequence[Hint], most: int, size: Callable[[Hint], int] = size) -> list[list[Hint]]:
     """The hints in order, in as few messages of at most ``most`` bytes as that takes. Events too large for any are
-    only told of; what is too large even so becomes ``Missed``."""
+    only told of; what is too large even so becomes ``HintsDropped``."""
     made: list[list[Hint]] = []
     room = 0
     for hint in hints:
@@ -139,10 +148,10 @@ def messages(hints: Sequence[Hint], most: int, size: Callable[[Hint], int] = siz
 
 
 def _small(hint: Hint, most: int, size: Callable[[Hint], int]) -> list[Hint]:
-    return [part if size(part) <= most else Missed() for part in without_events([hint])]
+    return [part if size(part) <= most else HintsDropped() for part in without_events([hint])]
 
 
-class Waiting:
+class HintBuffer:
     """Hints on their way to the thread that sends them. ``put`` never waits for that thread: when it does not keep up,
     events are only told of, and in the end only that something was missed. So the memory is bounded."""
 
@@ -190,7 +199,7 @@ class Waiting:
         return hints
 
     def _shrink(self) -> None:
-        self._hints = gathered(without_events(self._hints))
+        self._hints = coalesce(without_events(self._hints))
         if len(self._hints) > self._most // 2:
-            self._hints = [Missed()]
+            self._hints = [HintsDropped()]
         self._bytes = sum(map(size, self._hints))

@@ -136,15 +136,15 @@ class Hub:
     def thread_cut(self, thread_id: str, *, whole: bool = False) -> None:
         """Events of the thread have been removed: those of a run, or all with the thread itself."""
         if tail := self._threads.get(thread_id):
-            tail.clear(new_life=whole)
+            tail.clear(new_generation=whole)
 
-    def interrupted(self) -> None:
+    def resync(self) -> None:
         """What was published elsewhere may have been lost: every reader goes on from the log."""
         for tails in (self._tails, self._threads):
             with self._lock:
                 open_now = list(tails.values())
             for tail in open_now:
-                tail.clear(new_life=False)
+                tail.clear(new_generation=False)
 
     def follow(self, run_id: str, after: int, read_log: ReadLog, poll_seconds: float) -> TailFollower:
         tail = self._enter(self._tails, run_id)

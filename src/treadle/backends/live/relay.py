@@ -15,15 +15,15 @@ from treadle.backends import chunks
 from treadle.backends.live.hints import (
     Appended,
     Cancel,
-    Cut,
-    Deaf,
     DeliveryDue,
-    Gone,
     Hint,
-    Missed,
+    HintsDropped,
+    PrimaryLost,
     QueueChanged,
     RunAt,
+    RunRemoved,
     ThreadAt,
+    ThreadTrimmed,
 )
 from treadle.backends.live.hub import Hub
 from treadle.model import CancelAction
@@ -35,22 +35,22 @@ _UNHELD = 4096
 _DEAF_SECONDS = 10.0
 
 
-class Ear(Protocol):
+class Subscriber(Protocol):
     """Whoever a relay works for. Called on the relay's threads."""
 
-    def heard(self, hints: Sequence[Hint]) -> None:
+    def on_hints(self, hints: Sequence[Hint]) -> None:
         """Another process said this."""
         ...
 
-    def missed(self) -> None:
+    def on_subscribed(self) -> None:
         """What was said up to now may have been lost; from now on the subscription is live."""
         ...
 
-    def lost(self, was_live: bool) -> None:
+    def on_disconnected(self, was_live: bool) -> None:
         """The subscription has ended (``was_live``), or could not be made again."""
         ...
 
-    def unsent(self, hints: Sequence[Hint]) -> bool:
+    def on_unsent(self, hints: Sequence[Hint]) -> bool:
         """These could not be sent. Whether they are taken care of; if not, the relay tries again."""
         ...
 
@@ -65,7 +65,7 @@ class Relay(Protocol):
         ...
 
     @property
-    def speaking(self) -> bool:
+    def can_send(self) -> bool:
         """Whether what is sent goes out, as far as it is known."""
         ...
 
@@ -74,7 +74,7 @@ class Relay(Protocol):
         """Whether it has a use for ``Appended`` with its events."""
         ...
 
-    def start(self, ear: Ear) -> None: ...
+    def start(self, subscriber: Subscriber) -> None: ...
     def close(self) -> None: ...
 
     def await_listening(self, seconds: float) -> bool:
@@ -136,11 +136,11 @@ class ClusterHub(Hub):
 
     def gone(self, run_id: str) -> None:
         super().gone(run_id)
-        self._relay.send((Gone(run_id),))
+        self._relay.send((RunRemoved(run_id),))
 
     def thread_cut(self, thread_id: str, *, whole: bool = False) -> None:
         super().thread_cut(thread_id, whole=whole)
-        self._relay.send((Cut(thread_id, whole),))
+        self._relay.send((ThreadTrimmed(thread_id, whole),))
 
     def _send_appended(
         self, run_id: str, first: int, thread_id: str, thread_first: int, chunk: Chunk, blob: bytes = b""
@@ -149,24 +149,24 @@ class ClusterHub(Hub):
             blob = chunks.encode(chunk.events)
         self._relay.send((Appended(run_id, first, thread_id, thread_first, len(chunk.events), blob),))
 
-    # what the others publish (Ear)
+    # what the others publish (Subscriber)
 
-    def heard(self, hints: Sequence[Hint]) -> None:
+    def on_hints(self, hints: Sequence[Hint]) -> None:
         for hint in hints:
-            self._hear(hint)
+            self._receive(hint)
 
-    def _hear(self, hint: Hint) -> None:
+    def _receive(self, hint: Hint) -> None:
         match hint:
             case Appended():
-                self._hear_events(hint)
+                self._receive_events(hint)
             case RunAt(run_id, last):
-                self._hear_of_run(run_id, last)
+                self._receive_run_at(run_id, last)
             case ThreadAt(thread_id, last):
                 if tail := self._threads.get(thread_id):
-                    tail.behind(last)
-            case Gone(run_id):
+                    tail.announce(last)
+            case RunRemoved(run_id):
                 super().gone(run_id)
-            case Cut(thread_id, whole):
+            case ThreadTrimmed(thread_id, whole):
                 super().thread_cut(thread_id, whole=whole)
             case Cancel(run_id, action):
                 super().cancel_marked(run_id, action)
@@ -174,12 +174,12 @@ class ClusterHub(Hub):
                 super().queue_changed()
             case DeliveryDue():
                 super().delivery_due()
-            case Missed():
-                self.missed()
-            case Deaf():
+            case HintsDropped():
+                self.on_subscribed()
+            case PrimaryLost():
                 pass
 
-    def _hear_events(self, hint: Appended) -> None:
+    def _receive_events(self, hint: Appended) -> None:
         run = bool(hint.run_id) and self._wanted(hint.run_id, hint.first == 1)
         thread = self._threads.get(hint.thread_id)
         if run or thread:
@@ -189,21 +189,21 @@ class ClusterHub(Hub):
             if thread:
                 thread.push(Chunk(hint.thread_first, chunk.events))
 
-    def _hear_of_run(self, run_id: str, last: int) -> None:
+    def _receive_run_at(self, run_id: str, last: int) -> None:
         if self._wanted(run_id, True) and (tail := self._tails.get(run_id)):
-            tail.behind(last)
+            tail.announce(last)
             if run_id in self._held:  # nothing to hold: its reader has to read the log
                 self._let_go(run_id)
 
-    def missed(self) -> None:
-        self.interrupted()
+    def on_subscribed(self) -> None:
+        self.resync()
         super().queue_changed()
         super().delivery_due()
 
-    def lost(self, was_live: bool) -> None:
+    def on_disconnected(self, was_live: bool) -> None:
         """Readers look again once the relay is back: the log may be as far away as the relay now."""
 
-    def unsent(self, hints: Sequence[Hint]) -> bool:
+    def on_unsent(self, hints: Sequence[Hint]) -> bool:
         return False
 
     # runs whose beginning went by
@@ -223,7 +223,7 @@ class ClusterHub(Hub):
 
     def _unhold(self, run_id: str) -> None:
         if tail := self._tails.get(run_id):
-            tail.clear(new_life=False)
+            tail.clear(new_generation=False)
         self._let_go(run_id)
 
 
@@ -243,16 +243,16 @@ class FallbackRelay:
         return self._primary.listening or self._secondary.listening
 
     @property
-    def speaking(self) -> bool:
-        return self._primary.speaking or self._secondary.speaking
+    def can_send(self) -> bool:
+        return self._primary.can_send or self._secondary.can_send
 
     @property
     def carries_events(self) -> bool:
         return self._primary.carries_events
 
-    def start(self, ear: Ear) -> None:
-        self._secondary.start(_SecondEar(ear, self._use_both))
-        self._primary.start(_FirstEar(ear, self._secondary))
+    def start(self, subscriber: Subscriber) -> None:
+        self._secondary.start(_SecondarySubscriber(subscriber, self._use_both))
+        self._primary.start(_PrimarySubscriber(subscriber, self._secondary))
 
     def close(self) -> None:
         self._primary.close()
@@ -263,7 +263,7 @@ class FallbackRelay:
 
     def send(self, hints: Iterable[Hint]) -> None:
         hints = tuple(hints)
-        by_primary = self._primary.speaking
+        by_primary = self._primary.can_send
         if by_primary:
             self._primary.send(hints)
         if not by_primary or self._time() < self._deaf_until:
@@ -273,34 +273,34 @@ class FallbackRelay:
         self._deaf_until = self._time() + _DEAF_SECONDS
 
 
-class _FirstEar:
+class _PrimarySubscriber:
     """Hears the primary, and sends by the secondary what that one could not."""
 
-    def __init__(self, ear: Ear, secondary: Relay) -> None:
-        self._ear = ear
+    def __init__(self, subscriber: Subscriber, secondary: Relay) -> None:
+        self._subscriber = subscriber
         self._secondary = secondary
-        self.heard = ear.heard
-        self.missed = ear.missed
+        self.on_hints = subscriber.on_hints
+        self.on_subscribed = subscriber.on_subscribed
 
-    def lost(self, was_live: bool) -> None:
-        self._secondary.send((Deaf(),))
+    def on_disconnected(self, was_live: bool) -> None:
+        self._secondary.send((PrimaryLost(),))
         if was_live:
-            self._ear.missed()
+            self._subscriber.on_subscribed()
 
-    def unsent(self, hints: Sequence[Hint]) -> bool:
+    def on_unsent(self, hints: Sequence[Hint]) -> bool:
         self._secondary.send(hints)
         return True
 
 
-class _SecondEar:
-    def __init__(self, ear: Ear, someone_is_deaf: Callable[[], None]) -> None:
-        self._ear = ear
+class _SecondarySubscriber:
+    def __init__(self, subscriber: Subscriber, someone_is_deaf: Callable[[], None]) -> None:
+        self._subscriber = subscriber
         self._someone_is_deaf = someone_is_deaf
-        self.missed = ear.missed
-        self.lost = ear.lost
-        self.unsent = ear.unsent
+        self.on_subscribed = subscriber.on_subscribed
+        self.on_disconnected = subscriber.on_disconnected
+        self.on_unsent = subscriber.on_unsent
 
-    def heard(self, hints: Sequence[Hint]) -> None:
-        if Deaf() in hints:
+    def on_hints(self, hints: Sequence[Hint]) -> None:
+        if PrimaryLost() in hints:
             self._someone_is_deaf()
-        self._ear.heard(hints)
+        self._subscriber.on_hints(hints)

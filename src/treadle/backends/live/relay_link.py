@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 import structlog
 
-from treadle.backends.live.hints import Hint, Waiting
-from treadle.backends.live.relay import Ear
+from treadle.backends.live.hints import Hint, HintBuffer
+from treadle.backends.live.relay import Subscriber
 
 logger = structlog.get_logger("treadle.relay")
 
@@ -30,24 +30,24 @@ _BACKOFF_SECONDS = (0.05, 2.0)
 _STEADY_SECONDS = 1.0
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The server did not answer, or not in time."""
 
 
-class Speaker(Protocol):
+class Publisher(Protocol):
     """A connection that sends. Its methods raise whatever its driver raises."""
 
-    def say(self, hints: Sequence[Hint]) -> None:
+    def publish(self, hints: Sequence[Hint]) -> None:
         """Returns when the server has them."""
         ...
 
     def close(self) -> None: ...
 
 
-class Listener(Protocol):
+class Subscription(Protocol):
     """A connection whose subscription is live."""
 
-    def hear(self, seconds: float) -> Sequence[bytes] | None:
+    def poll(self, seconds: float) -> Sequence[bytes] | None:
         """The messages that came, waiting up to ``seconds`` for the first; None if the server gave no sign of life."""
         ...
 
@@ -58,7 +58,7 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
-class Link(ABC):
+class ServerRelay(ABC):
     """A relay over one server (relay.Relay). The codec is the subclass's: messages begin with ``name``."""
 
     carries_events: ClassVar[bool]
@@ -66,19 +66,19 @@ class Link(ABC):
 
     def __init__(self, decoder: msgspec.json.Decoder[list[Hint]] | msgspec.msgpack.Decoder[list[Hint]]) -> None:
         self.name = secrets.token_hex(8).encode()
-        self.speaking = False
+        self.can_send = False
         self._decoder = decoder
-        self._waiting = Waiting()
+        self._waiting = HintBuffer()
         self._sending: list[Hint] = []
         self._live = threading.Event()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
     @abstractmethod
-    def _speaker(self) -> Speaker: ...
+    def _publisher(self) -> Publisher: ...
 
     @abstractmethod
-    def _listener(self) -> Listener: ...
+    def _subscribe(self) -> Subscription: ...
 
     @property
     def listening(self) -> bool:
@@ -87,12 +87,12 @@ class Link(ABC):
     def await_listening(self, seconds: float) -> bool:
         return self._live.wait(seconds)
 
-    def start(self, ear: Ear) -> None:
+    def start(self, subscriber: Subscriber) -> None:
         if self._threads or self._stopping.is_set():
             return
         for work in (self._speak, self._listen):
             name = f"treadle-{self.server}-{work.__name__[1:]}"
-            self._threads.append(threading.Thread(target=work, args=(ear,), name=name, daemon=True))
+            self._threads.append(threading.Thread(target=work, args=(subscriber,), name=name, daemon=True))
         for thread in self._threads:
             thread.start()
 
@@ -107,76 +107,76 @@ class Link(ABC):
 
     # speaking
 
-    def _speak(self, ear: Ear) -> None:
+    def _speak(self, subscriber: Subscriber) -> None:
         attempts = _Attempts(f"{self.server} speaks", self._stopping)
         while not self._stopping.is_set():
             try:
-                with closing(self._speaker()) as speaker:
-                    self.speaking = True
+                with closing(self._publisher()) as publisher:
+                    self.can_send = True
                     attempts.succeeded()
-                    self._say_all(speaker)
+                    self._publish_all(publisher)
             except Exception as error:  # any driver's, at any step: the thread must outlive it
-                self.speaking = False
-                self._divert(ear)
+                self.can_send = False
+                self._divert(subscriber)
                 attempts.failed(error)
-        self.speaking = False
-        self._divert(ear)
+        self.can_send = False
+        self._divert(subscriber)
 
-    def _say_all(self, speaker: Speaker) -> None:
+    def _publish_all(self, publisher: Publisher) -> None:
         while hints := self._waiting.take():
             self._sending = hints
-            speaker.say(hints)
+            publisher.publish(hints)
             self._sending = []
 
-    def _divert(self, ear: Ear) -> None:
+    def _divert(self, subscriber: Subscriber) -> None:
         unsent, self._sending = [*self._sending, *self._waiting.drain()], []
-        if unsent and not ear.unsent(unsent):
+        if unsent and not subscriber.on_unsent(unsent):
             self._waiting.put_back(unsent)
 
     # listening
 
-    def _listen(self, ear: Ear) -> None:
+    def _listen(self, subscriber: Subscriber) -> None:
         attempts = _Attempts(f"{self.server} listens", self._stopping)
         while not self._stopping.is_set():
             try:
-                with closing(self._listener()) as listener:
+                with closing(self._subscribe()) as subscription:
                     self._live.set()
                     attempts.succeeded()
-                    self._supervised(ear.missed)
-                    self._hear_all(listener, ear)
+                    self._supervised(subscriber.on_subscribed)
+                    self._receive_all(subscription, subscriber)
             except Exception as error:  # as above
                 was_live = self._live.is_set()
                 self._live.clear()
-                self._supervised(ear.lost, was_live)
+                self._supervised(subscriber.on_disconnected, was_live)
                 attempts.failed(error)
         self._live.clear()
 
-    def _hear_all(self, listener: Listener, ear: Ear) -> None:
+    def _receive_all(self, subscription: Subscription, subscriber: Subscriber) -> None:
         heard_at, asked = time.monotonic(), False
         while not self._stopping.is_set():
-            messages = listener.hear(_TICK_SECONDS)
+            messages = subscription.poll(_TICK_SECONDS)
             silent = time.monotonic() - heard_at
             if messages is not None:
                 heard_at, asked = time.monotonic(), False
-                self._pass_on(messages, ear)
+                self._pass_on(messages, subscriber)
             elif silent > _PING_SECONDS + ANSWER_SECONDS:
-                raise Lost(f"nothing was heard for {silent:.1f} s")
+                raise ConnectionLost(f"nothing was heard for {silent:.1f} s")
             elif silent > _PING_SECONDS and not asked:
-                listener.ping()
+                subscription.ping()
                 asked = True
 
-    def _pass_on(self, messages: Sequence[bytes], ear: Ear) -> None:
+    def _pass_on(self, messages: Sequence[bytes], subscriber: Subscriber) -> None:
         for message in messages:
             if not message.startswith(self.name):
-                self._supervised(self._decode_for, ear, message)
+                self._supervised(self._decode_for, subscriber, message)
 
-    def _decode_for(self, ear: Ear, message: bytes) -> None:
-        ear.heard(self._decoder.decode(memoryview(message)[len(self.name) :]))
+    def _decode_for(self, subscriber: Subscriber, message: bytes) -> None:
+        subscriber.on_hints(self._decoder.decode(memoryview(message)[len(self.name) :]))
 
     def _supervised(self, work: Any, *arguments: Any) -> None:
         try:
             work(*arguments)
-        except Exception as error:  # a listener's own, or a message of a newer release's: the next may do
+        except Exception as error:  # a subscription's own, or a message of a newer release's: the next may do
             logger.warning("a hint was not taken", relay=self.server, error=repr(error))
 
 

@@ -16,8 +16,8 @@ import msgspec
 import psycopg
 from psycopg import pq, sql
 
-from treadle.backends.live.hints import Hint, gathered, messages, of_logs, without_events
-from treadle.backends.live.relay_link import ANSWER_SECONDS, Link, Lost
+from treadle.backends.live.hints import Hint, coalesce, concerns_logs, messages, without_events
+from treadle.backends.live.relay_link import ANSWER_SECONDS, ConnectionLost, ServerRelay
 
 _PAYLOAD_BYTES = 7900
 _CHANNEL_BYTES = 63
@@ -37,7 +37,7 @@ _CONNECT: dict[str, Any] = {
 _encode = msgspec.json.Encoder().encode
 
 
-class PostgresRelay(Link):
+class PostgresRelay(ServerRelay):
     """``url`` must lead to a server or to a pool that keeps sessions. ``readers``: whether to hear of events."""
 
     server = "postgres"
@@ -52,11 +52,11 @@ class PostgresRelay(Link):
     def send(self, hints: Iterable[Hint]) -> None:
         super().send(without_events(hints))
 
-    def _speaker(self) -> _Speaker:
-        return _Speaker(self._url, self.name, self._control, self._logs)
+    def _publisher(self) -> _Publisher:
+        return _Publisher(self._url, self.name, self._control, self._logs)
 
-    def _listener(self) -> _Listener:
-        return _Listener(self._url, self._heard)
+    def _subscribe(self) -> _Subscription:
+        return _Subscription(self._url, self._heard)
 
 
 def channel(namespace: str, kind: str) -> str:
@@ -101,31 +101,31 @@ class _Connection:
         deadline = time.monotonic() + ANSWER_SECONDS
         while self._pgconn.is_busy():
             if not self._take_in(ANSWER_SECONDS) and time.monotonic() > deadline:
-                raise Lost("the server does not answer")
+                raise ConnectionLost("the server does not answer")
         self._take_results()
 
     def _take_results(self) -> None:
         while result := self._pgconn.get_result():
             if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-                raise Lost(result.error_message.decode(errors="replace"))
+                raise ConnectionLost(result.error_message.decode(errors="replace"))
 
 
-class _Speaker(_Connection):
+class _Publisher(_Connection):
     def __init__(self, url: str, name: bytes, control: str, logs: str) -> None:
         super().__init__(url)
         self._name = name
         self._control = control.encode()
         self._logs = logs.encode()
 
-    def say(self, hints: Sequence[Hint]) -> None:
-        told = list(self._told(gathered(hints)))
+    def publish(self, hints: Sequence[Hint]) -> None:
+        told = list(self._payloads_by_channel(coalesce(hints)))
         for start in range(0, len(told), _STATEMENT_PAYLOADS):
             self._notify(told[start : start + _STATEMENT_PAYLOADS])
 
-    def _told(self, hints: Sequence[Hint]) -> Iterator[tuple[bytes, bytes]]:
+    def _payloads_by_channel(self, hints: Sequence[Hint]) -> Iterator[tuple[bytes, bytes]]:
         """``(channel, payload)``."""
         for name, of_channel in ((self._control, False), (self._logs, True)):
-            for payload in payloads([hint for hint in hints if of_logs(hint) is of_channel], self._name):
+            for payload in payloads([hint for hint in hints if concerns_logs(hint) is of_channel], self._name):
                 yield name, payload
 
     def _notify(self, told: Sequence[tuple[bytes, bytes]]) -> None:
@@ -134,18 +134,18 @@ class _Speaker(_Connection):
         self._await_result()
 
 
-class _Listener(_Connection):
+class _Subscription(_Connection):
     def __init__(self, url: str, channels: Sequence[str]) -> None:
         super().__init__(url)
-        self._asked = False
+        self._ping_pending = False
         for name in channels:
             self._conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(name)))
 
-    def hear(self, seconds: float) -> Sequence[bytes] | None:
+    def poll(self, seconds: float) -> Sequence[bytes] | None:
         if not self._take_in(seconds):
             return None
-        if self._asked and not self._pgconn.is_busy():
-            self._asked = False
+        if self._ping_pending and not self._pgconn.is_busy():
+            self._ping_pending = False
             self._take_results()
         return list(self._notified())
 
@@ -154,5 +154,5 @@ class _Listener(_Connection):
             yield notice.extra
 
     def ping(self) -> None:
-        self._asked = True
+        self._ping_pending = True
         self._send(b"SELECT")

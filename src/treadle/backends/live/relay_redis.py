@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from redis import ConnectionPool
 
-from treadle.backends.live.hints import Hint, gathered, messages, of_logs
-from treadle.backends.live.relay_link import ANSWER_SECONDS, Link, Lost
+from treadle.backends.live.hints import Hint, coalesce, concerns_logs, messages
+from treadle.backends.live.relay_link import ANSWER_SECONDS, ConnectionLost, ServerRelay
 
 _MESSAGE_BYTES = 4 * 1024 * 1024
 
@@ -29,7 +29,7 @@ _CONNECT: dict[str, Any] = {
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class RedisRelay(Link):
+class RedisRelay(ServerRelay):
     """``readers``: whether to hear of events."""
 
     server = "redis"
@@ -41,11 +41,11 @@ class RedisRelay(Link):
         self._control, self._logs = f"treadle:{namespace}:control", f"treadle:{namespace}:logs"
         self._heard = (self._control, self._logs) if readers else (self._control,)
 
-    def _speaker(self) -> _Speaker:
-        return _Speaker(self._url, self.name, self._control, self._logs)
+    def _publisher(self) -> _Publisher:
+        return _Publisher(self._url, self.name, self._control, self._logs)
 
-    def _listener(self) -> _Listener:
-        return _Listener(self._url, self._heard)
+    def _subscribe(self) -> _Subscription:
+        return _Subscription(self._url, self._heard)
 
 
 class _Connection:
@@ -57,33 +57,33 @@ class _Connection:
         self._conn.disconnect()
 
 
-class _Speaker(_Connection):
+class _Publisher(_Connection):
     def __init__(self, url: str, name: bytes, control: str, logs: str) -> None:
         super().__init__(url)
         self._name = name
         self._channels = ((control, False), (logs, True))
 
-    def say(self, hints: Sequence[Hint]) -> None:
-        hints = gathered(hints)
+    def publish(self, hints: Sequence[Hint]) -> None:
+        hints = coalesce(hints)
         commands = [
             ("PUBLISH", channel, self._name + _encode(message))
             for channel, of_channel in self._channels
-            for message in messages([hint for hint in hints if of_logs(hint) is of_channel], _MESSAGE_BYTES)
+            for message in messages([hint for hint in hints if concerns_logs(hint) is of_channel], _MESSAGE_BYTES)
         ]
         self._conn.send_packed_command(self._conn.pack_commands(commands))
         for _ in commands:
             self._conn.read_response()
 
 
-class _Listener(_Connection):
+class _Subscription(_Connection):
     def __init__(self, url: str, channels: Sequence[str]) -> None:
         super().__init__(url)
         self._conn.send_command("SUBSCRIBE", *channels)
         for _ in channels:
             if self._conn.read_response(disable_decoding=True)[0] != b"subscribe":
-                raise Lost("the subscription was not confirmed")
+                raise ConnectionLost("the subscription was not confirmed")
 
-    def hear(self, seconds: float) -> Sequence[bytes] | None:
+    def poll(self, seconds: float) -> Sequence[bytes] | None:
         if not self._conn.can_read(timeout=seconds):
             return None
         kind, *rest = self._conn.read_response(disable_decoding=True)

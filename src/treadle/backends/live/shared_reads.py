@@ -9,35 +9,35 @@ from typing import NamedTuple
 from treadle.ports.log import Chunk
 
 _KEPT = 2
-"""Pages that are kept for readers to come: a page may have some MiB."""
+"""Reads that are kept for readers to come: a page may have some MiB."""
 
 
-class Heard(NamedTuple):
+class TailState(NamedTuple):
     """What a tail knew as a reading began: how far the log is said to reach, and how often the tail was cleared."""
 
     reach: int
     cleared: int
 
 
-NOTHING = Heard(0, 0)
+INITIAL = TailState(0, 0)
 
 
-class Page(NamedTuple):
+class LogRead(NamedTuple):
     """A reading of the log: whether more may come, and what was known as it began."""
 
     chunks: Sequence[Chunk]
     active: bool
-    heard: Heard
+    heard: TailState
 
 
-class Pages:
+class SharedReads:
     """Readings by cursor: those under way, and the last that found something. What was found may be found again."""
 
     def __init__(self) -> None:
-        self._under_way: dict[tuple[int, asyncio.AbstractEventLoop], asyncio.Task[Page]] = {}
-        self._found: dict[int, Page] = {}
+        self._under_way: dict[tuple[int, asyncio.AbstractEventLoop], asyncio.Task[LogRead]] = {}
+        self._found: dict[int, LogRead] = {}
 
-    async def read(self, cursor: int, read: Callable[[], Awaitable[Page]]) -> Page:
+    async def read(self, cursor: int, read: Callable[[], Awaitable[LogRead]]) -> LogRead:
         """What is after ``cursor``: by ``read``, unless another reader has read it or is about to."""
         if (found := self._found.get(cursor)) is not None:
             return found
@@ -48,7 +48,9 @@ class Pages:
         # Shielded: a reader that leaves must not take the reading from the others.
         return await asyncio.shield(task)
 
-    async def _read(self, key: tuple[int, asyncio.AbstractEventLoop], read: Callable[[], Awaitable[Page]]) -> Page:
+    async def _read(
+        self, key: tuple[int, asyncio.AbstractEventLoop], read: Callable[[], Awaitable[LogRead]]
+    ) -> LogRead:
         try:
             page = await read()
         finally:

@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeAlias
 
-from treadle.backends.live.fanout import FEW, Fanout
-from treadle.backends.live.shared_reads import NOTHING, Heard, Page, Pages
+from treadle.backends.live.fanout import UNBATCHED_READERS, Fanout
+from treadle.backends.live.shared_reads import INITIAL, LogRead, SharedReads, TailState
 from treadle.ports.log import Chunk
 
 _TOGETHER_BYTES = 64 * 1024
@@ -40,22 +40,22 @@ class Tail:
         self._most_bytes = most_bytes
         self.leave = leave
         self.readers = 0
-        self.life = 0
+        self.generation = 0
         self.gone = False
-        self.pages = Pages()
+        self.reads = SharedReads()
         self._lock = threading.Lock()
         self._chunks: deque[tuple[Chunk, int]] = deque()  # with their sizes
         self._events = 0
         self._bytes = 0
         self._last = 0  # of the newest chunk it holds
-        self._told = 0  # seq up to which the log is said to reach
+        self._announced = 0  # seq up to which the log is said to reach
         self._cleared = 0
         # Seq up to which the log was seen to be complete while this tail was already listening.
         self._floor: int | None = None
         self._parked: _Parked = {}
-        self._patient: _Parked = {}  # those who wait for the end only
+        self._parked_for_end: _Parked = {}  # those who wait for the end only
         # What follows a cursor, as it was last asked for: readers that keep up ask for the same.
-        self._asked: tuple[int, Chunk] | None = None
+        self._cached: tuple[int, Chunk] | None = None
 
     def push(self, chunk: Chunk) -> None:
         with self._lock:
@@ -65,36 +65,36 @@ class Tail:
     def _take(self, chunk: Chunk) -> _Parked:
         if self._chunks and chunk.first != self._last + 1:
             if chunk.first <= self._last:
-                return self._hear_of(chunk.last)
+                return self._announce(chunk.last)
             self._forget()
         size = chunk.size
         self._chunks.append((chunk, size))
-        self._asked = None
+        self._cached = None
         self._last = chunk.last
         self._count(chunk, size, 1)
         while len(self._chunks) > 1 and (self._events > self._most_events or self._bytes > self._most_bytes):
             self._count(*self._chunks.popleft(), -1)
         return self._release(all=chunk.ends)
 
-    def behind(self, last: int) -> None:
+    def announce(self, last: int) -> None:
         """The log reaches to ``last``: readers that have less, and find no more here, read it."""
         with self._lock:
-            parked = self._hear_of(last)
+            parked = self._announce(last)
         _wake(parked)
 
-    def _hear_of(self, last: int) -> _Parked:
+    def _announce(self, last: int) -> _Parked:
         if last <= self._reach():
             return {}
-        self._told = last
+        self._announced = last
         return self._release()
 
     def _release(self, *, all: bool = True) -> _Parked:
         """The readers that wait, who are to be woken once the lock is free; with ``all`` the patient ones too."""
         parked, self._parked = self._parked, {}
         if all:
-            for fanout, followers in self._patient.items():
+            for fanout, followers in self._parked_for_end.items():
                 parked.setdefault(fanout, set()).update(followers)
-            self._patient = {}
+            self._parked_for_end = {}
         return parked
 
     def _count(self, chunk: Chunk, size: int, sign: int) -> None:
@@ -103,18 +103,18 @@ class Tail:
 
     def _forget(self) -> None:
         self._chunks.clear()
-        self._asked = None
+        self._cached = None
         self._events = self._bytes = 0
 
-    def clear(self, *, new_life: bool) -> None:
+    def clear(self, *, new_generation: bool) -> None:
         """Forgets what it holds: it may not be in the log any more. Readers go on from the log."""
         with self._lock:
             self._forget()
-            self._told = 0
+            self._announced = 0
             self._floor = None
             self._cleared += 1
-            self.pages = Pages()
-            self.life += new_life
+            self.reads = SharedReads()
+            self.generation += new_generation
             parked = self._release()
         _wake(parked)
 
@@ -128,14 +128,14 @@ class Tail:
         """What follows ``cursor``, or the first of it if it is much; None when only the log can tell."""
         with self._lock:
             if self._chunks and self._last > cursor:
-                if self._asked is None or self._asked[0] != cursor:
+                if self._cached is None or self._cached[0] != cursor:
                     if self._chunks[0][0].first > cursor + 1:
                         return None
-                    self._asked = (cursor, _first(self._after(cursor)))
-                return (self._asked[1],)
+                    self._cached = (cursor, _first(self._after(cursor)))
+                return (self._cached[1],)
             newest = bool(self._chunks) and cursor == self._last
             complete = newest or (self._floor is not None and cursor >= self._floor)
-            return () if complete and cursor >= self._told else None
+            return () if complete and cursor >= self._announced else None
 
     def _after(self, cursor: int) -> deque[tuple[Chunk, int]]:
         found: deque[tuple[Chunk, int]] = deque()
@@ -145,15 +145,15 @@ class Tail:
             found.appendleft(each)
         return found
 
-    def newest(self) -> int | None:
+    def known_to(self) -> int | None:
         """The seq up to which all is known, the end of the run to be pushed if it comes; None when only the log can
         tell."""
         with self._lock:
-            if self._told > self._last or not (self._chunks or self._floor is not None):
+            if self._announced > self._last or not (self._chunks or self._floor is not None):
                 return None
             return self._last if self._chunks else self._floor
 
-    def over(self) -> int | None:
+    def end_seq(self) -> int | None:
         """The seq of the run's end, if that is here."""
         with self._lock:
             return self._last if self._chunks and self._chunks[-1][0].ends else None
@@ -163,15 +163,15 @@ class Tail:
         with self._lock:
             return bool(self._chunks) and self._last <= cursor and self._chunks[-1][0].ends
 
-    def heard(self) -> Heard:
+    def state(self) -> TailState:
         """What is known as a reading of the log begins, for ``caught_up``."""
         with self._lock:
-            return Heard(self._reach(), self._cleared)
+            return TailState(self._reach(), self._cleared)
 
     def _reach(self) -> int:
-        return max(self._told, self._last) if self._chunks else self._told
+        return max(self._announced, self._last) if self._chunks else self._announced
 
-    def caught_up(self, cursor: int, heard: Heard = NOTHING) -> None:
+    def caught_up(self, cursor: int, heard: TailState = INITIAL) -> None:
         """The log held nothing after ``cursor`` when it was read, ``heard`` known already; what comes now is pushed."""
         with self._lock:
             if heard.cleared != self._cleared:  # what came after the reading may have been among what was cleared
@@ -179,7 +179,7 @@ class Tail:
             self._floor = cursor if self._floor is None else min(self._floor, cursor)
             if cursor < self._reach() <= heard.reach:  # what was told of has been removed since
                 self._forget()
-                self._told = 0
+                self._announced = 0
 
     def park(self, follower: TailFollower) -> bool:
         """Registers a reader to be woken by the next push; False if there is something for it already."""
@@ -188,21 +188,21 @@ class Tail:
                 return False
             self._parked.setdefault(follower.fanout, set()).add(follower)
             if sum(map(len, self._parked.values())) >= self.readers:
-                self.pages.drop()
+                self.reads.drop()
             return True
 
     def park_for_end(self, follower: TailFollower) -> bool:
         """``park`` for a reader that only the end of the run is to wake, or what sends it to the log."""
         with self._lock:
             ended = bool(self._chunks) and self._chunks[-1][0].ends
-            if self.gone or ended or self._told > max(follower.cursor, self._last):
+            if self.gone or ended or self._announced > max(follower.cursor, self._last):
                 return False
-            self._patient.setdefault(follower.fanout, set()).add(follower)
+            self._parked_for_end.setdefault(follower.fanout, set()).add(follower)
             return True
 
     def unpark(self, follower: TailFollower) -> None:
         with self._lock:
-            for parked in (self._parked, self._patient):
+            for parked in (self._parked, self._parked_for_end):
                 parked.get(follower.fanout, set[TailFollower]()).discard(follower)
 
 
@@ -275,8 +275,8 @@ class TailFollower:
         tail = self._tail
         assert tail is not None, "the follower is closed"
         chunks = self._page or tail.since(self.cursor)
-        if self.fanout.crowded and tail.readers > FEW and (chunks is None or chunks):
-            await self._wait(self.fanout.turn)
+        if self.fanout.busy and tail.readers > UNBATCHED_READERS and (chunks is None or chunks):
+            await self._wait(self.fanout.enqueue)
             chunks = self._page or tail.since(self.cursor)
         if chunks is None or (not chunks and self._is_stale()):
             chunks = await self._from_log(tail)
@@ -295,8 +295,8 @@ class TailFollower:
     async def end(self, timeout: float | None = None) -> None:
         tail = self._tail
         assert tail is not None, "the follower is closed"
-        newest = None if self._page or self._is_stale() else tail.newest()
-        if (last := tail.over()) is not None:
+        newest = None if self._page or self._is_stale() else tail.known_to()
+        if (last := tail.end_seq()) is not None:
             self.cursor, self.ended = last, True
         elif tail.gone:
             self.ended = True
@@ -314,13 +314,13 @@ class TailFollower:
         return tail.gone or tail.ended_by(self.cursor)
 
     async def _from_log(self, tail: Tail) -> Sequence[Chunk]:
-        async def read() -> Page:
-            heard = tail.heard()
+        async def read() -> LogRead:
+            heard = tail.state()
             chunks, active = await self._read_log(self._key, cursor)
-            return Page(list(_together((chunk, chunk.size) for chunk in chunks)), active, heard)
+            return LogRead(list(_together((chunk, chunk.size) for chunk in chunks)), active, heard)
 
         cursor = self.cursor
-        page = await (read() if tail.readers == 1 else tail.pages.read(cursor, read))
+        page = await (read() if tail.readers == 1 else tail.reads.read(cursor, read))
         self._checked = self.fanout.loop.time()
         if not page.chunks:
             self.ended = not page.active
@@ -366,17 +366,17 @@ class TailFollower:
 class ThreadFollower(TailFollower):
     """A reader of a thread: no run's end is its end. Of a thread made anew under the same id it reads everything."""
 
-    __slots__ = ("_life",)
+    __slots__ = ("_generation",)
 
     def __init__(
         self, tail: Tail, fanout: Fanout, key: str, after: int, read_log: ReadLog, poll_seconds: float
     ) -> None:
         super().__init__(tail, fanout, key, after, read_log, poll_seconds)
-        self._life = tail.life
+        self._generation = tail.generation
 
     async def read(self, timeout: float | None = None) -> Sequence[Chunk]:
-        if self._tail is not None and self._tail.life != self._life:
-            self._life, self.cursor, self._page = self._tail.life, 0, ()
+        if self._tail is not None and self._tail.generation != self._generation:
+            self._generation, self.cursor, self._page = self._tail.generation, 0, ()
         return await super().read(timeout)
 
     def _is_over(self, tail: Tail) -> bool:
@@ -385,12 +385,12 @@ class ThreadFollower(TailFollower):
     async def _from_log(self, tail: Tail) -> Sequence[Chunk]:
         chunks = await super()._from_log(tail)
         if self.ended:  # made anew, unheard
-            self.ended, self.cursor, tail.pages = False, 0, Pages()
+            self.ended, self.cursor, tail.reads = False, 0, SharedReads()
             chunks = await super()._from_log(tail)
         return chunks
 
     def _advance(self, chunk: Chunk) -> Sequence[Chunk]:
-        if self._tail is None or self._tail.life != self._life:
+        if self._tail is None or self._tail.generation != self._generation:
             return ()
         chunks = super()._advance(chunk)
         self.ended = False
