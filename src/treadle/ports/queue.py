@@ -49,7 +49,7 @@ class Claim(Struct, frozen=True):
     """A claimed run and what executing it takes.
 
     ``resumed`` is true when an earlier attempt may have left traces, ``after_interrupt`` when the thread rests where a
-    cancelled run left it.
+    cancelled run left it. ``queued_seconds`` is the time since the run became due.
     """
 
     lease: Lease
@@ -58,6 +58,7 @@ class Claim(Struct, frozen=True):
     metadata: JSON
     kwargs: JSON
     temporary: bool
+    queued_seconds: float
     resumed: bool
     after_interrupt: bool
 

@@ -29,7 +29,7 @@ _TAKE = """
 UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?1, updated_at = ?2,
     started_at = coalesce(started_at, ?2), event_seq = event_seq + 1, limited = ?4, blocked_by = NULL
 WHERE run_id = ?3
-RETURNING attempt, assistant_id, graph_id, metadata, temporary, event_seq,
+RETURNING attempt, assistant_id, graph_id, metadata, temporary, available_at, event_seq,
     (SELECT q.kwargs FROM run_requests q WHERE q.run_id = ?3),
     (SELECT t.error FROM threads t WHERE t.thread_id = ?5),
     (SELECT t.event_seq FROM threads t WHERE t.thread_id = ?5)
@@ -78,7 +78,7 @@ class SqlQueue:
     def _take(self, conn: Connection, worker_id: str, candidate: Candidate, now: int, limited: bool) -> Claim:
         run_id, thread_id = candidate.run_id, candidate.thread_id
         taken = conn.execute(_TAKE, (worker_id, now, run_id, limited, thread_id)).fetchone()
-        attempt, assistant_id, graph_id, metadata, temporary, seq, kwargs, error, before = taken
+        attempt, assistant_id, graph_id, metadata, temporary, available_at, seq, kwargs, error, before = taken
         request = rows.load(kwargs)
         started = {"run_id": run_id, "attempt": attempt, "tags": request.get("config", {}).get("tags") or []}
         event = Event(now // 1000, "metadata", "", orjson.dumps(started))
@@ -94,6 +94,7 @@ class SqlQueue:
             metadata=rows.load(metadata),
             kwargs=request,
             temporary=bool(temporary),
+            queued_seconds=max(0, now - available_at) / 1e6,
             resumed=attempt > 1,
             after_interrupt=error is not None and rows.load(error).get("error") == _INTERRUPTED,
         )
