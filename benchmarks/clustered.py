@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.server import CONFIG, serving
-from services import PostgresServer, RedisServer
+from support.services import PostgresServer, RedisServer
 from treadle.bench.pace import median
 
 ROOT = Path(__file__).parents[1]

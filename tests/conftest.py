@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import shapes
+from support import shapes
 
 # Set before anything of langchain's is imported, and inherited by every process that a test starts.
 os.environ.update(LANGSMITH_TRACING="false", LANGCHAIN_TRACING_V2="false")
@@ -29,7 +29,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("shape", chosen, indirect=True, scope="session")
 
 
-LONGEST = ("console", "faults/test_crash.py", "faults", "cli", "limits", "lifecycle", "streams", "conformance")
+LONGEST = (
+    *("console", "e2e/faults/test_crash.py", "e2e/faults", "cli", "backends/tables", "e2e/test_limits.py"),
+    *("e2e/test_lifecycle.py", "e2e/streams", "conformance", "transcripts/test_timing.py"),
+)
 """Files and directories that take minutes. They go first: what is left in the end should be short, on every core."""
 
 

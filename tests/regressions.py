@@ -18,10 +18,10 @@ def _in(file: str, *functions: str) -> tuple[str, ...]:
     return tuple(f"{file}::test_{function}" for function in functions)
 
 
-CRASH, DRAIN, PAUSED = "faults/test_crash.py", "faults/test_drain.py", "faults/test_paused.py"
-CANCEL, MULTITASK, CREATION = "faults/test_cancel.py", "faults/test_multitask.py", "faults/test_creation.py"
-RESUME, READERS, WIRE = "streams/test_resume.py", "streams/test_readers.py", "wire/test_runs.py"
-PROCESSES, RACES = "cluster/test_processes.py", "cluster/test_races.py"
+CRASH, DRAIN, PAUSED = "e2e/faults/test_crash.py", "e2e/faults/test_drain.py", "e2e/faults/test_paused.py"
+CANCEL, MULTITASK, CREATION = "e2e/faults/test_cancel.py", "e2e/faults/test_multitask.py", "e2e/faults/test_creation.py"
+RESUME, READERS, WIRE = "e2e/streams/test_resume.py", "e2e/streams/test_readers.py", "http/routes/test_runs.py"
+PROCESSES, RACES = "e2e/cluster/test_processes.py", "e2e/cluster/test_races.py"
 
 CRASHES = (
     Bug("SIGKILL right after the 200 of a create", _in(CRASH, "killed_right_after_the_answer_to_create")),
@@ -39,7 +39,7 @@ CRASHES = (
         "finished runs and their threads lost in a kill right after success",
         (
             *_in(CRASH, "killed_right_after_the_last_event"),
-            *_in("faults/test_random_kills.py", "every_acknowledged_run_survives_kills_at_random_instants"),
+            *_in("e2e/faults/test_random_kills.py", "every_acknowledged_run_survives_kills_at_random_instants"),
         ),
     ),
     Bug(
@@ -65,15 +65,15 @@ CRASHES = (
         "a process that was stopped for longer than its lease writes nothing afterwards",
         (
             *_in(PAUSED, "a_stopped_process_that_wakes_up_writes_nothing"),
-            *_in("backends/test_checkpoints.py", "an_attempt_that_lost_its_run_writes_nothing"),
-            *_in("lifecycle/test_walk.py", "the_life_of_runs_is_as_the_model_says"),
+            *_in("backends/checkpoints/test_saver.py", "an_attempt_that_lost_its_run_writes_nothing"),
+            *_in("e2e/test_lifecycle.py", "the_life_of_runs_is_as_the_model_says"),
         ),
     ),
     Bug(
         "a resumed attempt applies the input again, or has another run id in its metadata",
         (
             *_in(CRASH, "killed_in_mid_run", "a_command_that_is_killed_is_applied_once"),
-            *_in("backends/test_checkpoint_graphs.py", "a_crashed_attempt_goes_on_from_its_last_checkpoint"),
+            *_in("backends/checkpoints/test_graphs.py", "a_crashed_attempt_goes_on_from_its_last_checkpoint"),
         ),
     ),
 )
@@ -82,7 +82,9 @@ CANCELS = (
     Bug("cancel of a pending run", _in(CANCEL, "a_pending_run", "the_only_pending_run_leaves_the_thread_at_rest")),
     Bug("cancel of a running run, with wait and without, in sub-graphs too", _in(CANCEL, "a_running_run")),
     Bug("cancel of a run in another process", _in(PROCESSES, "a_cancel_reaches_the_process_that_executes")),
-    Bug("cancel of a run whose worker is not told of it", _in("faults/test_hints.py", "a_cancel_nobody_was_told_of")),
+    Bug(
+        "cancel of a run whose worker is not told of it", _in("e2e/faults/test_hints.py", "a_cancel_nobody_was_told_of")
+    ),
     Bug("cancel of a finished run", _in(CANCEL, "a_finished_run_cannot_be_cancelled")),
     Bug(
         "cancel of a run that is being cancelled or rolled back, twice, many at once",
@@ -174,14 +176,14 @@ STREAMS = (
     Bug("control frames carry ids", _in(READERS, "heartbeats_are_steady_with_events_and_without")),
     Bug(
         "failing to store events cancels the run",
-        _in("faults/test_disk.py", "a_run_goes_on_when_the_disk_takes_writes_again"),
+        _in("e2e/faults/test_disk.py", "a_run_goes_on_when_the_disk_takes_writes_again"),
         everywhere=False,
     ),
     Bug(
         "a client that leaves cancels what it should not, or does not cancel what it should",
         (
-            *_in("faults/test_disconnect.py", "on_disconnect_cancel", "on_disconnect_continue"),
-            *_in("faults/test_disconnect.py", "a_client_that_leaves_a_finished_run_cancels_nothing"),
+            *_in("e2e/faults/test_disconnect.py", "on_disconnect_cancel", "on_disconnect_continue"),
+            *_in("e2e/faults/test_disconnect.py", "a_client_that_leaves_a_finished_run_cancels_nothing"),
         ),
     ),
     Bug("a draining server counts as a client that left", _in(DRAIN, "a_draining_server_is_no_client_that_left")),
@@ -189,7 +191,7 @@ STREAMS = (
         "wait, join and stream of a failed run",
         (
             *_in(CREATION, "a_failed_run"),
-            *_in("sdk/test_sdk.py", "a_failed_run_raises_where_it_is_waited_for_and_says_error_in_a_stream"),
+            *_in("e2e/sdk/test_sdk.py", "a_failed_run_raises_where_it_is_waited_for_and_says_error_in_a_stream"),
         ),
     ),
     Bug(
@@ -197,7 +199,7 @@ STREAMS = (
         (
             *_in("http/test_parse.py", "a_list_is_understood_in_three_spellings"),
             *_in(WIRE, "columns_are_picked_however_the_list_is_spelt"),
-            *_in("threads/test_thread_stream.py", "modes_may_be_joined_and_spelled_in_every_way"),
+            *_in("e2e/threads/test_thread_stream.py", "modes_may_be_joined_and_spelled_in_every_way"),
         ),
         everywhere=False,
     ),
@@ -232,9 +234,9 @@ API = (
             *_in("conformance/test_runs.py", "an_unknown_checkpoint_starts_empty"),
         ),
     ),
-    Bug("search by values", _in("http/test_threads.py", "search_by_values_and_extracts_of_them")),
-    Bug("search without a prefix", _in("store/test_api.py", "filters_limits_and_pages")),
-    Bug("a cron without a schedule", _in("crons/test_api.py", "what_is_refused")),
+    Bug("search by values", _in("http/routes/test_threads.py", "search_by_values_and_extracts_of_them")),
+    Bug("search without a prefix", _in("http/routes/test_store.py", "filters_limits_and_pages")),
+    Bug("a cron without a schedule", _in("http/routes/test_crons.py", "what_is_refused")),
     Bug(
         "one idempotency key makes two runs",
         (
@@ -245,8 +247,8 @@ API = (
     Bug(
         "totals of pages, and the context of an assistant's latest version",
         (
-            *_in("http/test_threads.py", "search_filters_sorts_selects_extracts_and_counts"),
-            *_in("http/test_assistants.py", "versions_and_setting_the_latest_bring_back_the_context_too"),
+            *_in("http/routes/test_threads.py", "search_filters_sorts_selects_extracts_and_counts"),
+            *_in("http/routes/test_assistants.py", "versions_and_setting_the_latest_bring_back_the_context_too"),
         ),
     ),
     Bug("a large body is read before it is refused", _in(CREATION, "a_body_over_the_limit_is_refused_quickly")),
@@ -284,7 +286,7 @@ API = (
 RESOURCES = (
     Bug(
         "readers that leave stay in memory",
-        _in("threads/test_thread_stream.py", "readers_that_leave_leave_nothing_behind"),
+        _in("e2e/threads/test_thread_stream.py", "readers_that_leave_leave_nothing_behind"),
     ),
     Bug("what is over stays in the tables", _in(CREATION, "what_is_left_of_stateless_runs_is_swept")),
     Bug(

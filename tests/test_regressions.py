@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shapes
 from conformance.test_manifest import exists
 from regressions import BUGS
+from support import shapes
 
 BOTH = {"sqlite", "postgres"}
 
@@ -25,7 +25,7 @@ def test_what_a_database_could_get_wrong_is_tested_on_both() -> None:
     for bug in BUGS:
         if bug.everywhere:
             found = set[str]().union(*map(shapes_of, bug.tests))
-            several = all(test.startswith("cluster/") for test in bug.tests)
+            several = all(test.startswith("e2e/cluster/") for test in bug.tests)
             assert found >= (BOTH - {"sqlite"} if several else BOTH), bug.what
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-import shapes
-from transport import StreamingTransport
+from support import shapes
+from support.transport import StreamingTransport
 from treadle.ports.clock import Clock
 from treadle.project.auth import auth_config
 from treadle.project.load import load_config, load_graphs

@@ -11,9 +11,9 @@ from langgraph_sdk import get_client
 from langgraph_sdk.errors import NotFoundError
 
 from auth.serving_users import PROJECT, Users, ok, project_with, serving_users, until
-from crons.serving import SetClock
-from server import Server
-from transport import StreamingTransport
+from e2e.crons.serving import SetClock
+from support.server_process import Server
+from support.transport import StreamingTransport
 from treadle.errors import ConfigError
 from treadle.project.auth import auth_config
 from treadle.project.load import load_config, load_graphs

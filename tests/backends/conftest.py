@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import shapes
+from support import shapes
 from treadle.backends.engine.jobs import Engine
 
 

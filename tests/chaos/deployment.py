@@ -19,7 +19,7 @@ import psycopg
 
 from chaos.programs import Program
 from chaos.proxy import Proxy
-from services import PostgresServer, RedisServer, free_port, postgres_program
+from support.services import PostgresServer, RedisServer, free_port, postgres_program
 
 Backend = Literal["sqlite", "postgres", "redis"]
 BACKENDS: tuple[Backend, ...] = ("sqlite", "postgres", "redis")

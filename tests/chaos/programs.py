@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-import leash
+from support import leash
 
 READY_SECONDS = 60.0
 

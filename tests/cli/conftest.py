@@ -15,8 +15,8 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-import forked
-from databases import drop_schema, fresh_schema
+from support import forked
+from support.databases import drop_schema, fresh_schema
 
 TIMEOUT = 60
 

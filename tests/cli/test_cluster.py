@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from databases import drop_schema, fresh_schema, redis_url
-from server import until
-from services import PostgresServer
+from support.databases import drop_schema, fresh_schema, redis_url
+from support.server_process import until
+from support.services import PostgresServer
 from treadle import Client
 
 SOON = ("--lease-seconds=2", "--poll-seconds=0.2", "--drain-seconds=0.2")

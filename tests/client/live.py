@@ -13,8 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import forked
-import shapes
+from support import forked, shapes
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 READY = "treadle is ready at "

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from conformance import test_transcripts
 from conformance.requirements import AREAS, DEFECTS, NOT_YET, ROWS
+from transcripts import test_records, test_runs, test_timing
 from treadle.http.app import operations
-from wire import test_transcripts as run_replays
 
 TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent
@@ -47,12 +44,12 @@ def test_every_row_has_tests_that_exist() -> None:
 
 def test_every_named_transcript_exists() -> None:
     named = {
-        (test.partition("/")[0], match[1])
+        (match[1], match[2])
         for row in ROWS
         for test in row.tests
-        if "test_transcripts.py" in test and (match := re.search(r"\[(.+)\]$", test))
+        if (match := re.match(r"transcripts/test_(\w+)\.py::.*\[(.+)\]$", test))
     }
-    assert [pair for pair in named if not (TESTS / pair[0] / "transcripts" / f"{pair[1]}.json").exists()] == []
+    assert [pair for pair in named if not (TESTS / "transcripts" / pair[0] / f"{pair[1]}.json").exists()] == []
 
 
 def test_ids_are_unique_and_belong_to_an_area() -> None:
@@ -83,26 +80,16 @@ def test_every_missing_behaviour_has_a_reason() -> None:
 
 
 def test_every_transcript_is_replayed() -> None:
-    replayed = {path.stem for path in TESTS.glob("*/transcripts/*.json")}
+    replayed = {path.stem for path in TESTS.glob("transcripts/*/*.json")}
     assert len(replayed) >= 93
-    assert set(test_transcripts.SLOW) <= replayed
-    assert all(test_transcripts.SLOW.values())
-
-
-def record_replays() -> ModuleType:
-    """Return tests/http/test_transcripts.py. ``http`` is a standard module, so it cannot be imported by name."""
-    spec = importlib.util.spec_from_file_location("record_replays", TESTS / "http" / "test_transcripts.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    assert set(test_timing.SLOW) <= replayed
+    assert all(test_timing.SLOW.values())
 
 
 def test_every_difference_from_a_transcript_has_a_row() -> None:
-    tables = (run_replays.DIFFERENT, record_replays().DIFFERENT)
+    tables = (test_runs.DIFFERENT, test_records.DIFFERENT)
     named = {row for table in tables for steps in table.values() for _, row in steps.values()}
-    named |= set(run_replays.EVERYWHERE.values())
+    named |= set(test_runs.EVERYWHERE.values())
     assert sorted(named - {row.id for row in ROWS if row.divergence}) == []
 
 
@@ -112,6 +99,6 @@ def test_the_page_is_current() -> None:
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("text", ["wire/test_runs.py::test_nope", "nope.py::test_x", "js/runs.test.mjs::nope"])
+@pytest.mark.parametrize("text", ["http/routes/test_runs.py::test_nope", "nope.py::test_x", "js/runs.test.mjs::nope"])
 def test_a_missing_test_is_detected(text: str) -> None:
     assert not exists(text)

@@ -24,11 +24,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from server import Server
+from support.server_process import Server
 from treadle.http import openapi
 from treadle.http.app import operations
 
-GRAPHS = Path(__file__).parents[1] / "graphs" / "langgraph.json"
+GRAPHS = Path(__file__).parents[1] / "support" / "graphs" / "langgraph.json"
 ENDLESS = "/threads/{thread_id}/stream"
 SECONDS = 20
 CHECKS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from running import Running, frames, serve_for
+from support.server import Running, frames, serve_for
 
 CHAIN = {"assistant_id": "chain", "input": {"n": ["in"]}}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from services import Service
+from support.services import Service
 
 RECIPES = Path(__file__).parents[2] / "deploy" / "proxy"
 

@@ -14,13 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
-from databases import fresh_schema, redis_url
 from deploy.proxies import Address, HAProxy
-from faults.gates import Gates
-from server import until
-from services import free_port
+from support.databases import fresh_schema, redis_url
+from support.gates import Gates
+from support.server_process import until
+from support.services import free_port
 
-GRAPHS = Path(__file__).parents[1] / "faults" / "langgraph.json"
+GRAPHS = Path(__file__).parents[1] / "e2e" / "faults" / "langgraph.json"
 _IDS = re.compile(rb"^id: \S+-(\d+)\r\n", re.MULTILINE)
 
 

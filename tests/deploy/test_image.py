@@ -16,11 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from databases import fresh_schema
 from deploy import files
 from deploy.files import DEPLOY
-from server import until
-from services import free_port
+from support.databases import fresh_schema
+from support.server_process import until
+from support.services import free_port
 from treadle.http import console
 
 ROOT = DEPLOY.parent

@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from deploy.proxies import ALL, Address, BufferingNginx, Proxy
-from faults.gates import Gates
-from server import Server
-from services import free_port
+from support.gates import Gates
+from support.server_process import Server
+from support.services import free_port
 
-GRAPHS = Path(__file__).parents[1] / "faults" / "langgraph.json"
+GRAPHS = Path(__file__).parents[1] / "e2e" / "faults" / "langgraph.json"
 _IDS = re.compile(rb"^id: (\S+)\r\n", re.MULTILINE)
 
 

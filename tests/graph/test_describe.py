@@ -8,7 +8,7 @@ import pytest
 from langgraph.func import entrypoint
 from langgraph.graph import START, StateGraph
 
-from graphs import golden
+from support.graphs import golden
 from treadle.graph.describe import drawing, schemas, subgraphs
 
 RECORDED = json.loads((Path(__file__).parent / "described.json").read_text())

@@ -22,7 +22,7 @@ from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command as GraphCommand
 from langgraph.types import Send, interrupt
 
-from graphs import golden
+from support.graphs import golden
 from treadle.graph.factory import compiled
 from treadle.graph.stream import Ask, Ending, settle_state, stream
 from treadle.model import Command, SendRequest

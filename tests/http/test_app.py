@@ -14,7 +14,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from transport import StreamingTransport
+from support.transport import StreamingTransport
 from treadle import errors
 from treadle.http import parse
 from treadle.http.app import application

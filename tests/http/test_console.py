@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from auth.serving_users import Users, serving_users
-from serving import Served, serving
-from transport import StreamingTransport
+from support.serving import Served, serving
+from support.transport import StreamingTransport
 from treadle.http import console
 from treadle.http.routing import on_http_error
 from treadle.http.user_app import Prefixed

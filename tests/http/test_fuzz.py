@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from serving import Served, served
+from support.serving import Served, served
 from treadle.http.app import operations
 
 NOBODY = "00000000-0000-4000-8000-000000000000"

@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-import shapes
-from server import Server
+from support import shapes
+from support.server_process import Server
 
 HERE = Path(__file__).parent
 VERSIONS = ("2.0.0", "1.15.0")

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from running import Running, listening, serve_for
-from webhooks.receiver import Receiver, in_turn
+from support.server import Running, listening, serve_for
+from support.webhook_receiver import Receiver, in_turn
 
 Command = Callable[..., Awaitable[subprocess.CompletedProcess[str]]]
 

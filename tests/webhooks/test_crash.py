@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-import shapes
-from server import Server, until
-from webhooks.receiver import Received, Receiver, in_turn
+from support import shapes
+from support.server_process import Server, until
+from support.webhook_receiver import Received, Receiver, in_turn
 
-PROJECT = Path(__file__).parent.parent / "graphs" / "langgraph.json"
+PROJECT = Path(__file__).parents[1] / "support" / "graphs" / "langgraph.json"
 _LEASES_RUN_OUT = "UPDATE webhook_deliveries SET leased_until = 1 WHERE leased_until IS NOT NULL"
 SETTINGS: dict[str, Any] = {"webhook_backoff_seconds": 0.05, "drain_seconds": 0.5, "poll_seconds": 0.1}
 

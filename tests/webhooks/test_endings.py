@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-import shapes
-from running import Running, serve_for
-from webhooks.receiver import Received, Receiver
+from support import shapes
+from support.server import Running, serve_for
+from support.webhook_receiver import Received, Receiver
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 RUN = {
@@ -186,7 +186,7 @@ def test_ends_on_its_own_loop(tmp_path: Path) -> None:
 
     async def main() -> None:
         with Receiver(lambda _: None) as receiver:
-            from running import running
+            from support.server import running
 
             # In a cluster the try's lease, a little longer than its time, has to run out.
             timeout = 15.0 if shapes.embedded() else 0.5

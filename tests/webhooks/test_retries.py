@@ -12,13 +12,13 @@ import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from running import Running, serve_for
+from support.server import Running, serve_for
+from support.webhook_receiver import Received, Receiver, in_turn
 from treadle.errors import ConfigError
 from treadle.ports.deliveries import LeasedDelivery
 from treadle.settings import Settings
 from treadle.webhooks.courier import Signer, judge, pause
 from treadle.webhooks.post import Answer, TargetRefused
-from webhooks.receiver import Received, Receiver, in_turn
 
 QUICK = {"webhook_allow_private": True, "webhook_backoff_seconds": 0.02, "poll_seconds": 0.05}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

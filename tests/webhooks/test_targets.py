@@ -19,13 +19,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from running import Running, serve_for
+from support.server import Running, serve_for
+from support.webhook_receiver import Receiver
 from treadle.errors import ConfigError
 from treadle.project.load import load_config
 from treadle.project.webhooks import WebhookConfig, webhook_config
 from treadle.webhooks.post import Address, Answer, LocalPost, NetworkPost, TargetRefused
 from treadle.webhooks.targets import Targets, address_of
-from webhooks.receiver import Receiver
 
 LOOPBACK = "Webhook host blocked: loopback IP range"
 LOCALHOST = "Webhook host blocked: localhost address"

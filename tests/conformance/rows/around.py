@@ -2,17 +2,17 @@
 
 from conformance.row import Row
 
-APP = "custom/test_custom.py::"
-LIVE = "conformance/test_transcripts.py::test_a_recorded_exchange"
-WEBHOOKS = "conformance/test_transcripts.py::test_webhooks_match_the_recording"
-G = "remote/test_remote_graph.py::"
+APP = "http/test_user_app.py::"
+LIVE = "transcripts/test_timing.py::test_a_recorded_exchange"
+WEBHOOKS = "transcripts/test_timing.py::test_webhooks_match_the_recording"
+G = "e2e/remote/test_remote_graph.py::"
 E = "examples/test_examples.py::test_the_example_runs"
 
 ROWS = (
     Row(
         "system.docs",
         "Serves a page with all routes.",
-        ("http/test_system.py::test_the_page_lists_every_route_and_loads_nothing",),
+        ("http/routes/test_system.py::test_the_page_lists_every_route_and_loads_nothing",),
         ("GET /docs",),
         "It loads no external resources, so it works offline.",
     ),
@@ -20,7 +20,7 @@ ROWS = (
         "system.info",
         "Returns version and flags.",
         (
-            "http/test_system.py::test_ok_and_info",
+            "http/routes/test_system.py::test_ok_and_info",
             "conformance/test_runs.py::test_info_announces_strict_resume",
         ),
         ("GET /info",),
@@ -30,9 +30,9 @@ ROWS = (
         "system.metrics",
         "Returns Prometheus text, or JSON with the official names.",
         (
-            "metrics/test_metrics.py::test_a_scraper_reads_what_has_happened",
-            "metrics/test_metrics.py::test_json_has_the_names_of_the_official_server",
-            "http/test_transcripts.py::test_transcript[system]",
+            "http/routes/test_metrics.py::test_a_scraper_reads_what_has_happened",
+            "http/routes/test_metrics.py::test_json_has_the_names_of_the_official_server",
+            "transcripts/test_records.py::test_transcript[system]",
         ),
         ("GET /metrics",),
         "treadle's own metrics are added to the official ones.",
@@ -41,10 +41,10 @@ ROWS = (
         "system.state",
         "Returns the queue, runs by status, workers and their leases, database, webhooks, crons and settings.",
         (
-            "http/test_server_state.py::test_the_state_of_a_server_that_has_nothing_to_do",
-            "http/test_server_state.py::test_the_state_tells_of_runs_that_wait_and_of_the_workers_that_run_others",
-            "http/test_server_state.py::test_the_state_tells_of_webhooks_and_crons",
-            "http/test_server_state.py::test_of_secrets_the_state_tells_only_whether_they_are_set",
+            "http/routes/test_server_state.py::test_the_state_of_a_server_that_has_nothing_to_do",
+            "http/routes/test_server_state.py::test_the_state_tells_of_runs_that_wait_and_of_the_workers_that_run_others",
+            "http/routes/test_server_state.py::test_the_state_tells_of_webhooks_and_crons",
+            "http/routes/test_server_state.py::test_of_secrets_the_state_tells_only_whether_they_are_set",
             "auth/test_rules.py::test_the_state_of_the_server_is_for_who_may_see_all_threads",
         ),
         ("GET /server",),
@@ -53,7 +53,7 @@ ROWS = (
     Row(
         "system.ok",
         "`{ok: true}`.",
-        ("http/test_system.py::test_ok_and_info", "http/test_transcripts.py::test_transcript[system]"),
+        ("http/routes/test_system.py::test_ok_and_info", "transcripts/test_records.py::test_transcript[system]"),
         ("GET /", "GET /ok"),
     ),
     Row(
@@ -177,8 +177,8 @@ ROWS = (
         "own_code.factories",
         "Graph factories get config and runtime: access_context, execution_runtime, store.",
         (
-            "graph/test_load.py::test_a_factory_may_take_both",
-            "graph/test_load.py::test_the_context_of_a_runtime_is_made_by_its_schema",
+            "project/test_load.py::test_a_factory_may_take_both",
+            "project/test_load.py::test_the_context_of_a_runtime_is_made_by_its_schema",
             "auth/test_rules.py::test_a_factory_knows_the_user_in_runs_and_in_everything_else",
         ),
     ),
@@ -191,11 +191,11 @@ ROWS = (
         "clients.python",
         "The Python SDK works unmodified, async and sync, over sockets and in process.",
         (
-            "sdk/test_sdk.py::test_every_mode_streams",
-            "sdk/test_sdk.py::test_the_sync_client",
-            "http/test_sdk_threads.py::test_threads",
-            "store/test_api.py::test_the_official_sdk",
-            "crons/test_api.py::test_the_official_sdk",
+            "e2e/sdk/test_sdk.py::test_every_mode_streams",
+            "e2e/sdk/test_sdk.py::test_the_sync_client",
+            "e2e/sdk/test_threads.py::test_threads",
+            "http/routes/test_store.py::test_the_official_sdk",
+            "http/routes/test_crons.py::test_the_official_sdk",
         ),
     ),
     Row(
@@ -204,7 +204,7 @@ ROWS = (
         (
             f"{G}test_invoke_gives_the_final_message_with_all_its_fields",
             f"{G}test_messages_of_sub_graphs_are_as_many_with_equal_content",
-            "remote/test_remote_node.py::test_its_question_stops_the_parent",
+            "e2e/remote/test_remote_node.py::test_its_question_stops_the_parent",
         ),
     ),
     Row(
@@ -216,9 +216,9 @@ ROWS = (
         "clients.remote_graph.state",
         "RemoteGraph reads and updates the state, history, interrupts before and after nodes, and the drawing.",
         (
-            "remote/test_remote_state.py::test_the_state_is_a_snapshot_like_the_local_one",
-            "remote/test_remote_state.py::test_interrupt_before",
-            "remote/test_remote_state.py::test_history_is_limited_filtered_and_read_before_a_snapshot",
+            "e2e/remote/test_remote_state.py::test_the_state_is_a_snapshot_like_the_local_one",
+            "e2e/remote/test_remote_state.py::test_interrupt_before",
+            "e2e/remote/test_remote_state.py::test_history_is_limited_filtered_and_read_before_a_snapshot",
         ),
     ),
     Row(

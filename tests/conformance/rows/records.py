@@ -2,14 +2,14 @@
 
 from conformance.row import Row
 
-H = "http/test_threads.py::"
-A = "http/test_assistants.py::"
-S = "store/test_api.py::"
-C = "crons/test_api.py::"
-F = "crons/test_firing.py::"
-SEEN = "http/test_transcripts.py::test_transcript"
-LIVE = "conformance/test_transcripts.py::test_a_recorded_exchange"
-TTL = "threads/test_ttl.py::"
+H = "http/routes/test_threads.py::"
+A = "http/routes/test_assistants.py::"
+S = "http/routes/test_store.py::"
+C = "http/routes/test_crons.py::"
+F = "e2e/crons/test_firing.py::"
+SEEN = "transcripts/test_records.py::test_transcript"
+LIVE = "transcripts/test_timing.py::test_a_recorded_exchange"
+TTL = "e2e/threads/test_ttl.py::"
 ONE = "/threads/{thread_id}"
 ASSISTANT = "/assistants/{assistant_id}"
 
@@ -42,7 +42,7 @@ ROWS = (
         "Counts the results of a search: a bare integer.",
         (
             f"{H}test_search_filters_sorts_selects_extracts_and_counts",
-            "sdk/test_sdk.py::test_threads_from_creation_to_deletion",
+            "e2e/sdk/test_sdk.py::test_threads_from_creation_to_deletion",
         ),
         ("POST /threads/count",),
     ),
@@ -63,7 +63,7 @@ ROWS = (
         (
             f"{H}test_delete_and_prune",
             f"{SEEN}[threads_delete_busy]",
-            "sdk/test_sdk.py::test_threads_from_creation_to_deletion",
+            "e2e/sdk/test_sdk.py::test_threads_from_creation_to_deletion",
         ),
         (f"DELETE {ONE}",),
     ),
@@ -107,7 +107,7 @@ ROWS = (
         "Merges metadata at the top level; `Prefer: return=minimal` answers 204.",
         (
             f"{H}test_a_patch_merges_metadata_at_the_top_level",
-            "http/test_sdk_threads.py::test_threads",
+            "e2e/sdk/test_threads.py::test_threads",
             f"{SEEN}[threads_crud]",
         ),
         (f"PATCH {ONE}",),
@@ -116,7 +116,7 @@ ROWS = (
         "threads.prune",
         "Deletes threads, or all but their latest checkpoints; answers the number of threads.",
         (
-            "threads/test_records.py::test_pruning_deletes_threads_or_their_older_checkpoints",
+            "e2e/threads/test_records.py::test_pruning_deletes_threads_or_their_older_checkpoints",
             f"{H}test_delete_and_prune",
         ),
         ("POST /threads/prune",),
@@ -190,14 +190,14 @@ ROWS = (
         "An update of a busy thread gets 409; soon after a cancel it is accepted.",
         (
             f"{H}test_a_busy_thread_refuses_updates_and_checkpoints_of_others_are_refused",
-            "threads/test_hold.py::test_an_update_of_a_busy_thread_is_refused_and_leaves_its_runs_alone",
-            "remote/test_remote_state.py::test_an_update_gives_the_config_of_the_new_state",
+            "e2e/threads/test_hold.py::test_an_update_of_a_busy_thread_is_refused_and_leaves_its_runs_alone",
+            "e2e/remote/test_remote_state.py::test_an_update_gives_the_config_of_the_new_state",
         ),
     ),
     Row(
         "threads.storage",
         "Returns the storage usage of a thread.",
-        ("threads/test_records.py::test_the_room_that_a_thread_takes", f"{SEEN}[threads_crud]"),
+        ("e2e/threads/test_records.py::test_the_room_that_a_thread_takes", f"{SEEN}[threads_crud]"),
         (f"GET {ONE}/storage",),
         "The bytes are measured in treadle's tables.",
     ),
@@ -205,7 +205,7 @@ ROWS = (
         "threads.supersteps",
         "A thread can start with a history.",
         (
-            "threads/test_records.py::test_a_thread_begins_with_the_history_that_the_sdk_gives_it",
+            "e2e/threads/test_records.py::test_a_thread_begins_with_the_history_that_the_sdk_gives_it",
             "js/threads.test.mjs::supersteps build a thread's history",
             f"{SEEN}[threads_supersteps]",
         ),
@@ -214,7 +214,7 @@ ROWS = (
         "threads.supersteps.no_graph",
         "A history without a graph.",
         (
-            "threads/test_records.py::test_a_thread_that_cannot_have_its_history_is_not_made",
+            "e2e/threads/test_records.py::test_a_thread_that_cannot_have_its_history_is_not_made",
             f"{SEEN}[threads_supersteps]",
         ),
         divergence="It gets 422 and creates no thread; the official server answers 201 and keeps the thread.",
@@ -266,7 +266,7 @@ ROWS = (
     Row(
         "assistants.get",
         "Returns an assistant.",
-        (f"{A}test_create_get_and_defaults", "sdk/test_sdk.py::test_assistants_configure_runs"),
+        (f"{A}test_create_get_and_defaults", "e2e/sdk/test_sdk.py::test_assistants_configure_runs"),
         (f"GET {ASSISTANT}",),
     ),
     Row(
@@ -280,7 +280,7 @@ ROWS = (
         "Returns nodes and edges; `xray` expands subgraphs, fully or to a depth.",
         (
             f"{A}test_the_drawing_of_a_graph",
-            "remote/test_remote_state.py::test_the_drawing_is_that_of_the_local_graph",
+            "e2e/remote/test_remote_state.py::test_the_drawing_is_that_of_the_local_graph",
             f"{SEEN}[assistants_graph_schemas_subgraphs]",
         ),
         (f"GET {ASSISTANT}/graph",),
@@ -418,7 +418,7 @@ ROWS = (
         "With an index in langgraph.json, a `query` searches by meaning and returns scores.",
         (
             f"{S}test_semantic_search_puts_the_most_similar_first_and_scores_them",
-            "store/test_config.py::test_an_embedding_function_of_a_file_or_a_module_sync_or_async",
+            "project/test_storage.py::test_an_embedding_function_of_a_file_or_a_module_sync_or_async",
         ),
     ),
     Row(
@@ -500,7 +500,7 @@ ROWS = (
         "An invalid schedule or time zone gets 422.",
         (
             f"{C}test_what_is_refused",
-            "crons/test_schedule.py::test_bad_schedules_are_refused_with_an_example",
+            "service/test_cron_times.py::test_bad_schedules_are_refused_with_an_example",
             f"{LIVE}[crons]",
         ),
         divergence="Also a missing schedule; the official server answers 500.",
@@ -516,8 +516,8 @@ ROWS = (
         "crons.time_zones",
         "Schedules follow the cron's time zone, including daylight saving.",
         (
-            "crons/test_schedule.py::test_dates",
-            "crons/test_schedule.py::test_a_cron_that_is_asked_in_the_repeated_hour_is_not_early",
+            "service/test_cron_times.py::test_dates",
+            "service/test_cron_times.py::test_a_cron_that_is_asked_in_the_repeated_hour_is_not_early",
         ),
     ),
     Row(

@@ -12,9 +12,9 @@ ROWS = (
         "rules.body_limit",
         "Large bodies are accepted.",
         (
-            "http/test_system.py::test_a_client_that_sends_too_much_reads_the_413",
-            "wire/test_runs.py::test_a_body_over_the_limit_is_refused_before_it_is_read",
-            "faults/test_creation.py::test_a_body_over_the_limit_is_refused_quickly",
+            "http/routes/test_system.py::test_a_client_that_sends_too_much_reads_the_413",
+            "http/routes/test_runs.py::test_a_body_over_the_limit_is_refused_before_it_is_read",
+            "e2e/faults/test_creation.py::test_a_body_over_the_limit_is_refused_quickly",
         ),
         divergence="A body above `max_body_bytes` gets 413 before it is read; the official server has no limit.",
         defect=True,
@@ -24,7 +24,7 @@ ROWS = (
         "Browsers of any origin may read responses and the headers that the SDKs need.",
         (
             "http/test_app.py::test_a_browser_may_read_answers_and_the_headers_that_sdks_need",
-            "wire/test_runs.py::test_a_browser_of_any_origin_sees_what_it_needs",
+            "http/routes/test_runs.py::test_a_browser_of_any_origin_sees_what_it_needs",
             "js/streams.test.mjs::the headers keep proxies from buffering and tell browsers where to go on",
         ),
         divergence="`location` is also exposed, so that the JS SDK can reconnect in a browser.",
@@ -41,7 +41,7 @@ ROWS = (
         "JSON that is nested too deeply gets 400.",
         (
             "http/test_parse.py::test_json_nested_too_deeply_is_a_bad_request",
-            "conformance/test_transcripts.py::test_a_recorded_exchange[errors_oversize]",
+            "transcripts/test_timing.py::test_a_recorded_exchange[errors_oversize]",
         ),
     ),
     Row(
@@ -57,8 +57,8 @@ ROWS = (
         "rules.error_classes",
         "400, 401, 403, 404, 409, 422, 429 and 5xx become the SDKs' own exceptions, with the text of `detail`.",
         (
-            "sdk/test_sdk.py::test_errors_have_their_types",
-            "http/test_sdk_threads.py::test_errors_are_the_sdks_own_classes",
+            "e2e/sdk/test_sdk.py::test_errors_have_their_types",
+            "e2e/sdk/test_threads.py::test_errors_are_the_sdks_own_classes",
             "js/errors.test.mjs::a server that is not there",
         ),
     ),
@@ -66,7 +66,7 @@ ROWS = (
         "rules.field_named",
         "A field of the wrong type or value gets 422.",
         (
-            "wire/test_runs.py::test_a_bad_field_is_refused_by_name",
+            "http/routes/test_runs.py::test_a_bad_field_is_refused_by_name",
             "http/test_parse.py::test_a_bad_field_is_named_with_what_is_allowed",
         ),
         divergence="The text names the field and the allowed values.",
@@ -76,7 +76,7 @@ ROWS = (
         "Bad or empty JSON gets 422 `Invalid JSON in request body`.",
         (
             "http/test_parse.py::test_what_is_not_json_is_unprocessable",
-            "wire/test_runs.py::test_a_body_that_is_no_request_is_refused",
+            "http/routes/test_runs.py::test_a_body_that_is_no_request_is_refused",
         ),
     ),
     Row(
@@ -90,8 +90,8 @@ ROWS = (
         "A malformed id gets 422 `Invalid thread ID: must be a UUID` (also for runs, assistants and crons).",
         (
             "http/test_parse.py::test_an_id_that_is_no_uuid_is_refused",
-            "wire/test_runs.py::test_a_run_needs_a_thread",
-            "http/test_threads.py::test_unknown_threads_and_malformed_ids",
+            "http/routes/test_runs.py::test_a_run_needs_a_thread",
+            "http/routes/test_threads.py::test_unknown_threads_and_malformed_ids",
         ),
         divergence="The same on every route; on one route, the official server answers 400 with another text.",
     ),
@@ -100,7 +100,7 @@ ROWS = (
         "Malformed bodies and queries never get a 500.",
         (
             "http/test_fuzz.py::test_no_request_gets_a_500",
-            "wire/test_runs.py::test_no_body_however_odd_gets_a_500",
+            "http/routes/test_runs.py::test_no_body_however_odd_gets_a_500",
             "conformance/test_openapi.py::test_a_route_matches_the_document",
         ),
         divergence="The official server has several such cases.",
@@ -110,7 +110,7 @@ ROWS = (
         "An explicit null counts as an absent field.",
         (
             "http/test_parse.py::test_an_explicit_null_means_the_default",
-            "wire/test_transcripts.py::test_a_recorded_exchange[errors_generic]",
+            "transcripts/test_runs.py::test_a_recorded_exchange[errors_generic]",
         ),
         divergence="The official server refuses most nulls; the SDKs omit them, so accepting them is safe.",
     ),
@@ -118,7 +118,7 @@ ROWS = (
         "rules.openapi",
         "The OpenAPI document describes each route's bodies, parameters and statuses.",
         (
-            "http/test_system.py::test_the_document_describes_every_route",
+            "http/routes/test_system.py::test_the_document_describes_every_route",
             "conformance/test_openapi.py::test_a_route_matches_the_document",
             "conformance/test_openapi.py::test_the_server_serves_this_document",
             "conformance/test_openapi.py::test_the_endless_stream_starts_as_documented",
@@ -129,17 +129,17 @@ ROWS = (
         "rules.pagination_next",
         "`x-pagination-next` is the next offset, sent only if there are more results.",
         (
-            "http/test_threads.py::test_search_filters_sorts_selects_extracts_and_counts",
-            "crons/test_api.py::test_search_and_count",
-            "http/test_assistants.py::test_search_filters_sorts_selects_and_counts",
+            "http/routes/test_threads.py::test_search_filters_sorts_selects_extracts_and_counts",
+            "http/routes/test_crons.py::test_search_and_count",
+            "http/routes/test_assistants.py::test_search_filters_sorts_selects_and_counts",
         ),
     ),
     Row(
         "rules.pagination_total",
         "Searches of assistants, threads and crons send `x-pagination-total`.",
         (
-            "http/test_threads.py::test_search_filters_sorts_selects_extracts_and_counts",
-            "crons/test_api.py::test_search_and_count",
+            "http/routes/test_threads.py::test_search_filters_sorts_selects_extracts_and_counts",
+            "http/routes/test_crons.py::test_search_and_count",
         ),
         divergence="For threads it is exact up to 1,000, then a lower bound; the official server sends a wrong total.",
         defect=True,
@@ -156,8 +156,8 @@ ROWS = (
         "rules.timestamps_and_ids",
         "Times are ISO 8601 with microseconds and `+00:00`; ids are UUIDs (of default assistants, from the graph).",
         (
-            "http/test_assistants.py::test_every_graph_has_an_assistant",
-            "http/test_threads.py::test_create_get_and_the_shape_of_a_fresh_thread",
+            "http/routes/test_assistants.py::test_every_graph_has_an_assistant",
+            "http/routes/test_threads.py::test_create_get_and_the_shape_of_a_fresh_thread",
         ),
     ),
     Row(
@@ -173,7 +173,7 @@ ROWS = (
         "Responses send `Vary: Origin` and are not compressed.",
         (
             "http/test_app.py::test_a_browser_may_read_answers_and_the_headers_that_sdks_need",
-            "conformance/test_transcripts.py::test_a_recorded_exchange[headers_misc]",
+            "transcripts/test_timing.py::test_a_recorded_exchange[headers_misc]",
         ),
     ),
 )

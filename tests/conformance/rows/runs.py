@@ -4,9 +4,9 @@ from conformance.row import Row
 
 THREADED = tuple(f"POST /threads/{{thread_id}}/runs{end}" for end in ("", "/stream", "/wait"))
 STATELESS = tuple(f"POST /runs{end}" for end in ("", "/stream", "/wait"))
-W = "wire/test_runs.py::"
-SEEN = "wire/test_transcripts.py::test_a_recorded_exchange"
-LIVE = "conformance/test_transcripts.py::test_a_recorded_exchange"
+W = "http/routes/test_runs.py::"
+SEEN = "transcripts/test_runs.py::test_a_recorded_exchange"
+LIVE = "transcripts/test_timing.py::test_a_recorded_exchange"
 
 ROWS = (
     Row(
@@ -15,13 +15,16 @@ ROWS = (
         (
             f"{W}test_after_seconds_delays_a_run_and_no_other",
             f"{LIVE}[after_seconds]",
-            "faults/test_creation.py::test_a_delayed_run_starts_on_time_after_a_restart",
+            "e2e/faults/test_creation.py::test_a_delayed_run_starts_on_time_after_a_restart",
         ),
     ),
     Row(
         "runs.assistant.by_name",
         "`assistant_id` is an id or the name of a graph.",
-        ("sdk/test_sdk.py::test_waiting_and_joining", "http/test_assistants.py::test_every_graph_has_an_assistant"),
+        (
+            "e2e/sdk/test_sdk.py::test_waiting_and_joining",
+            "http/routes/test_assistants.py::test_every_graph_has_an_assistant",
+        ),
     ),
     Row(
         "runs.assistant.missing",
@@ -38,7 +41,7 @@ ROWS = (
         "A batch creates all of its runs in order, or none; an empty batch gets 422.",
         (
             f"{W}test_a_batch_is_made_whole_or_not_at_all",
-            "sdk/test_sdk.py::test_a_batch_over_two_assistants",
+            "e2e/sdk/test_sdk.py::test_a_batch_over_two_assistants",
             "js/runs.test.mjs::runs of two assistants start in one call, in order",
             f"{SEEN}[runs_batch]",
         ),
@@ -62,7 +65,7 @@ ROWS = (
         "`checkpoint_id`, `checkpoint` and `config.configurable.checkpoint_id` all fork.",
         (
             f"{W}test_a_run_goes_on_from_the_checkpoint_it_names",
-            "faults/test_interrupts.py::test_a_fork_from_a_checkpoint",
+            "e2e/faults/test_interrupts.py::test_a_fork_from_a_checkpoint",
             "js/runs.test.mjs::${name} forks from there",
         ),
     ),
@@ -81,9 +84,9 @@ ROWS = (
         "`command` accepts resume, update (object or pairs) and goto, and takes precedence over `input`.",
         (
             f"{W}test_commands",
-            "faults/test_interrupts.py::test_update_and_goto",
+            "e2e/faults/test_interrupts.py::test_update_and_goto",
             "js/interrupts.test.mjs::update as pairs",
-            "wire/test_transcripts.py::test_recorded_streams",
+            "transcripts/test_runs.py::test_recorded_streams",
         ),
     ),
     Row(
@@ -106,7 +109,7 @@ ROWS = (
         "runs.command.resume_empty_thread",
         "Resuming an empty thread.",
         (
-            "graph/test_transcripts.py::test_resuming_an_empty_thread_runs_it_from_its_start",
+            "transcripts/test_graph.py::test_resuming_an_empty_thread_runs_it_from_its_start",
             f"{SEEN}[command_on_empty_thread]",
         ),
         divergence="LangGraph runs the thread from its start; the official server fails with a TypeError of its own.",
@@ -117,7 +120,7 @@ ROWS = (
         "Two pending interrupts are answered by their ids; an answer without an id is an error.",
         (
             "js/interrupts.test.mjs::two at once are answered by their ids",
-            "wire/test_transcripts.py::test_recorded_streams",
+            "transcripts/test_runs.py::test_recorded_streams",
         ),
     ),
     Row(
@@ -131,7 +134,7 @@ ROWS = (
         "runs.config",
         "tags, recursion_limit, configurable and metadata of `config` reach the graph.",
         (
-            "graph/test_transcripts.py::test_configurable_tags_and_limit_reach_the_node",
+            "transcripts/test_graph.py::test_configurable_tags_and_limit_reach_the_node",
             "js/runs.test.mjs::config: tags, limit, configurable and metadata",
             f"{W}test_a_recursion_limit_ends_a_run",
         ),
@@ -140,8 +143,8 @@ ROWS = (
         "runs.config.added",
         "The configurable gains the ids of run, thread, graph, assistant and request; clients cannot set its user.",
         (
-            "graph/test_transcripts.py::test_configurable_tags_and_limit_reach_the_node",
-            "wire/test_assemble.py::test_nobody_can_say_who_they_are_in_the_configurable",
+            "transcripts/test_graph.py::test_configurable_tags_and_limit_reach_the_node",
+            "service/test_assemble.py::test_nobody_can_say_who_they_are_in_the_configurable",
         ),
     ),
     Row(
@@ -154,8 +157,8 @@ ROWS = (
         "runs.context",
         "`context` reaches the graph; the request's keys win over the assistant's.",
         (
-            "wire/test_assemble.py::test_context_and_configurable_mirror_each_other_key_by_key",
-            "graph/test_transcripts.py::test_a_context_fills_its_schema_and_unknown_keys_are_dropped",
+            "service/test_assemble.py::test_context_and_configurable_mirror_each_other_key_by_key",
+            "transcripts/test_graph.py::test_a_context_fills_its_schema_and_unknown_keys_are_dropped",
             "js/runs.test.mjs::context reaches the graph",
         ),
     ),
@@ -168,7 +171,7 @@ ROWS = (
         "runs.context.unknown_keys",
         "Context keys that the graph's context class does not know are dropped.",
         (
-            "graph/test_transcripts.py::test_a_context_fills_its_schema_and_unknown_keys_are_dropped",
+            "transcripts/test_graph.py::test_a_context_fills_its_schema_and_unknown_keys_are_dropped",
             f"{SEEN}[context_config_metadata_merge]",
         ),
         divergence="The configurable mirrors the full context; only the graph's class drops unknown keys.",
@@ -177,7 +180,7 @@ ROWS = (
         "runs.create",
         "Creates a pending background run and sends its `content-location`.",
         (
-            "sdk/test_sdk.py::test_runs_are_created_listed_cancelled_and_deleted",
+            "e2e/sdk/test_sdk.py::test_runs_are_created_listed_cancelled_and_deleted",
             "js/runs.test.mjs::a run from its creation to its deletion",
             f"{SEEN}[runs_create_get_list_join_delete]",
         ),
@@ -187,8 +190,8 @@ ROWS = (
         "runs.create.durable",
         "An acknowledged run exists.",
         (
-            "faults/test_crash.py::test_killed_right_after_the_answer_to_create",
-            "faults/test_random_kills.py::test_every_acknowledged_run_survives_kills_at_random_instants",
+            "e2e/faults/test_crash.py::test_killed_right_after_the_answer_to_create",
+            "e2e/faults/test_random_kills.py::test_every_acknowledged_run_survives_kills_at_random_instants",
         ),
         divergence="It is on disk before the response and ends exactly once; the in-memory server loses it in a crash.",
     ),
@@ -203,7 +206,7 @@ ROWS = (
         "Deletes a run, even while it is running: 204; an unknown run gets 404.",
         (
             f"{W}test_a_deleted_run_is_gone",
-            "faults/test_cancel.py::test_deleting_a_running_run_rolls_it_back",
+            "e2e/faults/test_cancel.py::test_deleting_a_running_run_rolls_it_back",
             "js/runs.test.mjs::deleting a run that runs stops it",
         ),
         ("DELETE /threads/{thread_id}/runs/{run_id}",),
@@ -213,7 +216,7 @@ ROWS = (
         "sync and async write a checkpoint per step, exit writes one; `checkpoint_during` is the older field.",
         (
             f"{W}test_durability",
-            "faults/test_interrupts.py::test_durability_decides_how_many_checkpoints_stay",
+            "e2e/faults/test_interrupts.py::test_durability_decides_how_many_checkpoints_stay",
             "js/runs.test.mjs::checkpointDuring false is the older word for it",
         ),
         divergence="`checkpoint_during` of a run reflects its durability.",
@@ -230,7 +233,7 @@ ROWS = (
         (
             f"{W}test_what_is_not_there_is_a_404",
             f"{W}test_a_run_of_another_thread_is_not_there",
-            "sdk/test_sdk.py::test_runs_are_created_listed_cancelled_and_deleted",
+            "e2e/sdk/test_sdk.py::test_runs_are_created_listed_cancelled_and_deleted",
         ),
         ("GET /threads/{thread_id}/runs/{run_id}",),
     ),
@@ -239,8 +242,8 @@ ROWS = (
         "`Idempotency-Key`: the same key and body create one run, another body gets 409.",
         (
             f"{W}test_an_idempotency_key_makes_one_run",
-            "faults/test_creation.py::test_one_key_makes_one_run_across_a_kill",
-            "faults/test_creation.py::test_one_key_makes_one_batch",
+            "e2e/faults/test_creation.py::test_one_key_makes_one_run_across_a_kill",
+            "e2e/faults/test_creation.py::test_one_key_makes_one_batch",
         ),
         (*THREADED, *STATELESS),
         divergence="An addition to the official protocol.",
@@ -249,9 +252,9 @@ ROWS = (
         "runs.limits",
         "`treadle-concurrency-key` and `treadle-priority` set the concurrency key and the priority of a run.",
         (
-            "limits/test_servers.py::test_runs_of_a_key_share_its_slots",
-            "limits/test_servers.py::test_a_run_of_higher_priority_is_next",
-            "limits/test_servers.py::test_a_header_that_says_nothing_usable_is_refused",
+            "e2e/test_limits.py::test_runs_of_a_key_share_its_slots",
+            "e2e/test_limits.py::test_a_run_of_higher_priority_is_next",
+            "e2e/test_limits.py::test_a_header_that_says_nothing_usable_is_refused",
         ),
         (*THREADED, *STATELESS),
         divergence="An addition to the official protocol.",
@@ -260,8 +263,8 @@ ROWS = (
         "runs.max_pending",
         "When too many runs are pending, creating more gets 429 with `Retry-After`; a batch is all or nothing.",
         (
-            "limits/test_servers.py::test_more_than_may_wait_are_refused_and_told_when_to_come_back",
-            "limits/test_servers.py::test_a_repeated_request_is_answered_however_many_wait",
+            "e2e/test_limits.py::test_more_than_may_wait_are_refused_and_told_when_to_come_back",
+            "e2e/test_limits.py::test_a_repeated_request_is_answered_however_many_wait",
         ),
         (*THREADED, *STATELESS),
         divergence="An addition that `max_pending_runs` enables.",
@@ -270,8 +273,8 @@ ROWS = (
         "runs.retention",
         "Ended runs and their events are deleted after the configured time; a thread keeps its state.",
         (
-            "limits/test_servers.py::test_events_of_old_runs_go_and_readers_are_told",
-            "limits/test_servers.py::test_old_runs_go_and_their_threads_stay",
+            "e2e/test_limits.py::test_events_of_old_runs_go_and_readers_are_told",
+            "e2e/test_limits.py::test_old_runs_go_and_their_threads_stay",
         ),
         divergence="An addition, off by default: the official server keeps runs until they are deleted.",
     ),
@@ -300,7 +303,7 @@ ROWS = (
         (
             f"{W}test_interrupts_before_and_after",
             f"{W}test_a_bad_field_is_refused_by_name",
-            "faults/test_interrupts.py::test_interrupt_before_and_after",
+            "e2e/faults/test_interrupts.py::test_interrupt_before_and_after",
         ),
     ),
     Row(
@@ -362,12 +365,12 @@ ROWS = (
         "runs.retry",
         "Retries a failed run from its last checkpoint.",
         (
-            "wire/test_retry.py::test_a_retry_goes_on_from_where_the_run_failed",
-            "wire/test_retry.py::test_a_retry_asks_the_same_and_names_the_run_that_failed",
-            "wire/test_retry.py::test_a_run_that_never_came_to_a_checkpoint_is_asked_all_of_it_again",
-            "wire/test_retry.py::test_a_cancelled_run_goes_on",
-            "wire/test_retry.py::test_an_answer_to_an_interrupt_that_failed_is_given_again",
-            "wire/test_retry.py::test_what_cannot_be_retried_is_refused",
+            "http/routes/test_retry.py::test_a_retry_goes_on_from_where_the_run_failed",
+            "http/routes/test_retry.py::test_a_retry_asks_the_same_and_names_the_run_that_failed",
+            "http/routes/test_retry.py::test_a_run_that_never_came_to_a_checkpoint_is_asked_all_of_it_again",
+            "http/routes/test_retry.py::test_a_cancelled_run_goes_on",
+            "http/routes/test_retry.py::test_an_answer_to_an_interrupt_that_failed_is_given_again",
+            "http/routes/test_retry.py::test_what_cannot_be_retried_is_refused",
             "auth/test_rules.py::test_a_retry_is_put_to_the_rule_of_creating_and_is_made_for_who_asks",
         ),
         ("POST /threads/{thread_id}/runs/{run_id}/retry",),
@@ -377,10 +380,10 @@ ROWS = (
         "runs.search",
         "Finds and counts runs of all threads, newest first, by status, assistant, thread, metadata, tags and time.",
         (
-            "http/test_run_search.py::test_a_search_shows_what_became_of_runs_on_every_thread",
-            "http/test_run_search.py::test_runs_are_searched_and_counted_by_what_they_are",
-            "http/test_run_search.py::test_an_ended_stateless_run_is_gone_for_searches_too",
-            "backends/test_run_search.py::test_a_search_finds_what_a_look_at_every_run_finds",
+            "http/routes/test_run_search.py::test_a_search_shows_what_became_of_runs_on_every_thread",
+            "http/routes/test_run_search.py::test_runs_are_searched_and_counted_by_what_they_are",
+            "http/routes/test_run_search.py::test_an_ended_stateless_run_is_gone_for_searches_too",
+            "backends/tables/test_run_search.py::test_a_search_finds_what_a_look_at_every_run_finds",
             "auth/test_rules.py::test_runs_are_searched_by_what_the_rules_say_of_their_threads",
         ),
         ("POST /runs/search", "POST /runs/count"),
@@ -390,8 +393,8 @@ ROWS = (
         "runs.search.pages",
         "A page starts after the last run of the previous page, even if runs were created or deleted in between.",
         (
-            "http/test_run_search.py::test_a_page_goes_on_where_the_one_before_ended_whatever_came_meanwhile",
-            "http/test_run_search.py::test_a_cursor_is_of_one_order",
+            "http/routes/test_run_search.py::test_a_page_goes_on_where_the_one_before_ended_whatever_came_meanwhile",
+            "http/routes/test_run_search.py::test_a_cursor_is_of_one_order",
         ),
         divergence="An addition: `x-pagination-next` is a cursor for `after`.",
     ),
@@ -399,7 +402,7 @@ ROWS = (
         "runs.metadata",
         "A run merges the metadata of assistant, thread and request; the request wins.",
         (
-            "wire/test_assemble.py::test_metadata_is_the_assistants_then_the_threads_then_the_requests",
+            "service/test_assemble.py::test_metadata_is_the_assistants_then_the_threads_then_the_requests",
             f"{SEEN}[context_config_metadata_merge]",
         ),
     ),
@@ -407,8 +410,8 @@ ROWS = (
         "runs.multitask.enqueue",
         "enqueue (the default): first in, first out, one run at a time per thread.",
         (
-            "faults/test_multitask.py::test_enqueue_is_first_in_first_out",
-            "faults/test_multitask.py::test_one_run_at_a_time_however_many_ask",
+            "e2e/faults/test_multitask.py::test_enqueue_is_first_in_first_out",
+            "e2e/faults/test_multitask.py::test_one_run_at_a_time_however_many_ask",
             f"{LIVE}[multitask_enqueue]",
             f"{LIVE}[multitask_None]",
             "js/multitask.test.mjs::enqueue runs one after the other, in order",
@@ -417,7 +420,7 @@ ROWS = (
     Row(
         "runs.multitask.enqueue_restart",
         "The queue of a thread keeps its order.",
-        ("faults/test_multitask.py::test_enqueue_is_first_in_first_out_across_a_restart",),
+        ("e2e/faults/test_multitask.py::test_enqueue_is_first_in_first_out_across_a_restart",),
         divergence="Also across a restart.",
     ),
     Row(
@@ -425,7 +428,7 @@ ROWS = (
         "interrupt: the old run ends as interrupted and keeps its checkpoints; the new run continues from them.",
         (
             f"{W}test_a_run_may_supersede_on_every_route",
-            "faults/test_multitask.py::test_interrupt_stops_what_is_there_and_goes_on_top",
+            "e2e/faults/test_multitask.py::test_interrupt_stops_what_is_there_and_goes_on_top",
             f"{LIVE}[multitask_interrupt]",
         ),
     ),
@@ -434,7 +437,7 @@ ROWS = (
         "reject on a busy thread gets 409 on create, stream and wait; pending runs count.",
         (
             f"{W}test_on_a_busy_thread_reject_is_a_conflict_on_every_route",
-            "faults/test_multitask.py::test_reject_counts_pending_runs",
+            "e2e/faults/test_multitask.py::test_reject_counts_pending_runs",
             f"{LIVE}[multitask_reject]",
             "js/multitask.test.mjs::reject refuses with 409 in create, stream and wait",
         ),
@@ -444,7 +447,7 @@ ROWS = (
         "rollback: the old run is deleted with its checkpoints; the new run starts from the earlier state.",
         (
             f"{W}test_a_run_may_supersede_on_every_route",
-            "faults/test_multitask.py::test_rollback_removes_what_is_there",
+            "e2e/faults/test_multitask.py::test_rollback_removes_what_is_there",
             "js/multitask.test.mjs::rollback takes the first away and starts before it",
         ),
     ),
@@ -458,7 +461,7 @@ ROWS = (
         "The thread of a stateless run is deleted when the run ends, unless `on_completion` is keep.",
         (
             f"{W}test_a_temporary_thread_goes_unless_it_is_kept",
-            "faults/test_creation.py::test_the_thread_of_a_stateless_run_is_gone_after_every_ending",
+            "e2e/faults/test_creation.py::test_the_thread_of_a_stateless_run_is_gone_after_every_ending",
             "js/streams.test.mjs::onCompletion keep keeps the thread",
         ),
     ),
@@ -466,8 +469,8 @@ ROWS = (
         "runs.on_completion.crash",
         "It is deleted after a crash as well.",
         (
-            "faults/test_creation.py::test_the_thread_of_a_stateless_run_is_gone_after_crashes",
-            "faults/test_creation.py::test_what_is_left_of_stateless_runs_is_swept",
+            "e2e/faults/test_creation.py::test_the_thread_of_a_stateless_run_is_gone_after_crashes",
+            "e2e/faults/test_creation.py::test_what_is_left_of_stateless_runs_is_swept",
         ),
         divergence="An addition.",
     ),
@@ -475,8 +478,8 @@ ROWS = (
         "runs.on_disconnect",
         "A run continues when its client disconnects; with `on_disconnect` cancel, run and thread are interrupted.",
         (
-            "faults/test_disconnect.py::test_on_disconnect_cancel",
-            "faults/test_disconnect.py::test_on_disconnect_continue",
+            "e2e/faults/test_disconnect.py::test_on_disconnect_cancel",
+            "e2e/faults/test_disconnect.py::test_on_disconnect_continue",
             f"{LIVE}[disconnect_on_disconnect_None]",
             f"{LIVE}[disconnect_on_disconnect_cancel]",
             f"{LIVE}[disconnect_on_disconnect_continue]",
@@ -496,7 +499,7 @@ ROWS = (
         "runs.settings_of_assistant",
         "Tags and recursion limit of the request replace the assistant's.",
         (
-            "wire/test_assemble.py::test_tags_and_limits_of_the_request_replace_the_assistants",
+            "service/test_assemble.py::test_tags_and_limits_of_the_request_replace_the_assistants",
             "js/runs.test.mjs::an assistant's own settings give way to the request's",
         ),
     ),
@@ -511,7 +514,7 @@ ROWS = (
         (
             f"{SEEN}[runs_stateless_create]",
             "js/runs.test.mjs::a run without a thread makes one",
-            "wire/test_transcripts.py::test_recorded_streams",
+            "transcripts/test_runs.py::test_recorded_streams",
         ),
         STATELESS,
     ),
@@ -520,13 +523,13 @@ ROWS = (
         "A run that stops for input ends as success; its thread is interrupted.",
         (
             f"{W}test_an_interrupt_is_answered_and_strict_resume_wants_one",
-            "sdk/test_sdk.py::test_an_interrupt_is_seen_and_answered",
+            "e2e/sdk/test_sdk.py::test_an_interrupt_is_seen_and_answered",
         ),
     ),
     Row(
         "runs.stream",
         "Creates a run and streams it.",
-        ("sdk/test_sdk.py::test_every_mode_streams", "wire/test_transcripts.py::test_recorded_streams"),
+        ("e2e/sdk/test_sdk.py::test_every_mode_streams", "transcripts/test_runs.py::test_recorded_streams"),
         THREADED[1:2],
     ),
     Row(
@@ -535,14 +538,14 @@ ROWS = (
         (
             f"{W}test_an_interrupt_is_answered_and_strict_resume_wants_one",
             "graph/test_stream.py::test_a_strict_resume_that_answers_nothing_waiting_fails_and_changes_nothing",
-            "sdk/test_sdk.py::test_the_newest_fields_of_the_sdk_are_understood",
+            "e2e/sdk/test_sdk.py::test_the_newest_fields_of_the_sdk_are_understood",
         ),
         divergence="The official in-memory server ignores it.",
     ),
     Row(
         "runs.timeout",
         "A run can end as timeout.",
-        ("faults/test_creation.py::test_a_run_over_its_time_ends_as_timeout",),
+        ("e2e/faults/test_creation.py::test_a_run_over_its_time_ends_as_timeout",),
         divergence="After `run_timeout_seconds`; not observed on the official server.",
     ),
     Row(
@@ -554,10 +557,10 @@ ROWS = (
         "runs.wait",
         "Answers the final values, preceded by white space that keeps the connection alive.",
         (
-            "streams/test_readers.py::test_waiting_calls_are_kept_alive_with_white_space",
-            "sdk/test_sdk.py::test_waiting_and_joining",
+            "e2e/streams/test_readers.py::test_waiting_calls_are_kept_alive_with_white_space",
+            "e2e/sdk/test_sdk.py::test_waiting_and_joining",
             "js/runs.test.mjs::gives the final state, on a thread and without",
-            "wire/test_transcripts.py::test_recorded_streams",
+            "transcripts/test_runs.py::test_recorded_streams",
         ),
         THREADED[2:],
     ),
@@ -565,7 +568,7 @@ ROWS = (
         "runs.wait.cut",
         "An interrupted wait can be continued at its `location`.",
         (
-            "sdk/test_sdk.py::test_a_wait_that_is_cut_is_joined_where_the_server_says",
+            "e2e/sdk/test_sdk.py::test_a_wait_that_is_cut_is_joined_where_the_server_says",
             "client/test_faults.py::test_a_cut_wait_goes_on_as_a_join",
         ),
     ),
@@ -573,7 +576,7 @@ ROWS = (
         "runs.wait.error",
         "A failed run answers 200 with `__error__`.",
         (
-            "sdk/test_sdk.py::test_a_failed_run_raises_where_it_is_waited_for_and_says_error_in_a_stream",
+            "e2e/sdk/test_sdk.py::test_a_failed_run_raises_where_it_is_waited_for_and_says_error_in_a_stream",
             f"{SEEN}[error_wait]",
             "js/runs.test.mjs::raises what the node raised",
         ),
@@ -581,6 +584,9 @@ ROWS = (
     Row(
         "runs.wait.interrupt",
         "An interrupted run answers its values and `__interrupt__`.",
-        ("sdk/test_sdk.py::test_an_interrupt_is_seen_and_answered", "wire/test_transcripts.py::test_recorded_streams"),
+        (
+            "e2e/sdk/test_sdk.py::test_an_interrupt_is_seen_and_answered",
+            "transcripts/test_runs.py::test_recorded_streams",
+        ),
     ),
 )

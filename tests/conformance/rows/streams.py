@@ -2,13 +2,13 @@
 
 from conformance.row import Row
 
-STREAMED = "wire/test_transcripts.py::test_recorded_streams"
-SEEN = "wire/test_transcripts.py::test_a_recorded_exchange"
-LIVE = "conformance/test_transcripts.py::test_a_recorded_exchange"
-W = "wire/test_runs.py::"
-R = "streams/test_readers.py::"
-RESUME = "streams/test_resume.py::"
-T = "threads/test_thread_stream.py::"
+STREAMED = "transcripts/test_runs.py::test_recorded_streams"
+SEEN = "transcripts/test_runs.py::test_a_recorded_exchange"
+LIVE = "transcripts/test_timing.py::test_a_recorded_exchange"
+W = "http/routes/test_runs.py::"
+R = "e2e/streams/test_readers.py::"
+RESUME = "e2e/streams/test_resume.py::"
+T = "e2e/threads/test_thread_stream.py::"
 ON_RUN = "/threads/{thread_id}/runs/{run_id}"
 
 ROWS = (
@@ -16,9 +16,9 @@ ROWS = (
         "streams.close_after_status",
         "The final status is committed before a stream closes, because the Python SDK then reads it.",
         (
-            "sdk/test_sdk.py::test_every_mode_streams",
+            "e2e/sdk/test_sdk.py::test_every_mode_streams",
             "client/test_live.py::test_a_run_is_joined_after_each_of_its_events",
-            "faults/test_crash.py::test_the_end_of_a_run_is_there_as_a_whole_or_not_at_all",
+            "e2e/faults/test_crash.py::test_the_end_of_a_run_is_there_as_a_whole_or_not_at_all",
         ),
     ),
     Row(
@@ -31,7 +31,7 @@ ROWS = (
         "A failing node ends the stream with `error` {error, message}; the HTTP status stays 200.",
         (
             STREAMED,
-            "sdk/test_sdk.py::test_a_failed_run_raises_where_it_is_waited_for_and_says_error_in_a_stream",
+            "e2e/sdk/test_sdk.py::test_a_failed_run_raises_where_it_is_waited_for_and_says_error_in_a_stream",
             "js/streams.test.mjs::a node that raises ends ${streamMode} with an error event",
         ),
     ),
@@ -52,7 +52,7 @@ ROWS = (
     Row(
         "streams.frames",
         "Frames are event, data, id with CRLF; data is compact JSON on one line, with non-ASCII unescaped.",
-        ("streams/test_view.py::test_the_frame_is_event_data_id_with_crlf", f"{LIVE}[headers_misc]"),
+        ("http/test_view.py::test_the_frame_is_event_data_id_with_crlf", f"{LIVE}[headers_misc]"),
     ),
     Row(
         "streams.headers",
@@ -82,8 +82,8 @@ ROWS = (
         "`location` is the address to reconnect to: the run's stream, or its join.",
         (
             f"{W}test_headers_of_streams_and_results",
-            "faults/test_drain.py::test_the_official_sdk_goes_on_at_the_location",
-            "sdk/test_sdk.py::test_a_cut_connection_is_resumed_without_loss_or_repeat",
+            "e2e/faults/test_drain.py::test_the_official_sdk_goes_on_at_the_location",
+            "e2e/sdk/test_sdk.py::test_a_cut_connection_is_resumed_without_loss_or_repeat",
         ),
     ),
     Row(
@@ -96,7 +96,7 @@ ROWS = (
         "streams.reconnect",
         "After a disconnect, the SDKs resume at `location` with `Last-Event-ID`, without loss or repeat.",
         (
-            "sdk/test_sdk.py::test_a_cut_connection_is_resumed_without_loss_or_repeat",
+            "e2e/sdk/test_sdk.py::test_a_cut_connection_is_resumed_without_loss_or_repeat",
             "js/reconnecting.test.mjs::stream goes on after the last event, without loss or repeat",
             "client/test_live.py::test_cuts_anywhere_lose_and_repeat_nothing",
         ),
@@ -114,7 +114,7 @@ ROWS = (
     Row(
         "modes.combined",
         "Modes can be combined; duplicates are merged; an empty list means values.",
-        (STREAMED, "wire/test_assemble.py::test_stream_modes_fold", "js/streams.test.mjs::all modes at once"),
+        (STREAMED, "service/test_assemble.py::test_stream_modes_fold", "js/streams.test.mjs::all modes at once"),
     ),
     Row(
         "modes.custom",
@@ -173,7 +173,7 @@ ROWS = (
         "`stream_subgraphs` appends `|path` to the names of subgraph events; without it they are omitted.",
         (
             STREAMED,
-            "sdk/test_sdk.py::test_sub_graphs_have_their_names_and_v2_parts_their_namespaces",
+            "e2e/sdk/test_sdk.py::test_sub_graphs_have_their_names_and_v2_parts_their_namespaces",
             "js/streams.test.mjs::name their events by their path",
         ),
     ),
@@ -210,7 +210,7 @@ ROWS = (
         "`cancel_on_disconnect` (1, true) cancels the run when the reader disconnects; 0 and false do not.",
         (
             *(f"{LIVE}[join_cancel_on_disconnect_{flag}]" for flag in ("0", "1", "false", "true")),
-            "faults/test_disconnect.py::test_cancel_on_disconnect_of_a_joiner",
+            "e2e/faults/test_disconnect.py::test_cancel_on_disconnect_of_a_joiner",
         ),
     ),
     Row(
@@ -266,7 +266,7 @@ ROWS = (
     Row(
         "joining.result",
         "join waits for the end and answers like wait.",
-        ("sdk/test_sdk.py::test_waiting_and_joining", "js/joining.test.mjs::join waits for the result"),
+        ("e2e/sdk/test_sdk.py::test_waiting_and_joining", "js/joining.test.mjs::join waits for the result"),
         (f"GET {ON_RUN}/join",),
     ),
     Row(
@@ -274,7 +274,7 @@ ROWS = (
         "Streams of stateless runs announce `/runs/{r}/stream`.",
         (
             f"{R}test_the_stream_of_a_stateless_run_can_be_joined_where_it_says",
-            "faults/test_creation.py::test_a_stateless_run_can_be_rejoined_at_the_location_it_announces",
+            "e2e/faults/test_creation.py::test_a_stateless_run_can_be_rejoined_at_the_location_it_announces",
             "js/joining.test.mjs::a run without a thread can be read by its id alone",
             f"{SEEN}[runs_stateless_stream]",
         ),
@@ -304,7 +304,7 @@ ROWS = (
     Row(
         "joining.stream_mode.lists",
         "Several modes can be selected.",
-        (f"{LIVE}[stream_modes_join_query_variants]", "sdk/test_sdk.py::test_waiting_and_joining"),
+        (f"{LIVE}[stream_modes_join_query_variants]", "e2e/sdk/test_sdk.py::test_waiting_and_joining"),
         divergence="Repeated parameters (the Python SDK's lists) all count; the official server uses only the last.",
         defect=True,
     ),
@@ -336,7 +336,7 @@ ROWS = (
         (
             f"{LIVE}[cancel_running_wait0_interrupt]",
             f"{LIVE}[cancel_running_wait1_interrupt]",
-            "faults/test_cancel.py::test_interrupt_keeps_what_was_checkpointed_and_can_go_on",
+            "e2e/faults/test_cancel.py::test_interrupt_keeps_what_was_checkpointed_and_can_go_on",
         ),
         (f"POST {ON_RUN}/cancel",),
     ),
@@ -352,7 +352,7 @@ ROWS = (
         (
             f"{W}test_cancelling_many",
             f"{LIVE}[cancel_many]",
-            "faults/test_cancel.py::test_cancel_many",
+            "e2e/faults/test_cancel.py::test_cancel_many",
             "js/cancelling.test.mjs::by ids",
         ),
         ("POST /runs/cancel",),
@@ -367,8 +367,8 @@ ROWS = (
         "cancelling.over",
         "A finished or unknown run gets 404.",
         (
-            "faults/test_cancel.py::test_a_finished_run_cannot_be_cancelled",
-            "faults/test_cancel.py::test_an_unknown_run_or_thread",
+            "e2e/faults/test_cancel.py::test_a_finished_run_cannot_be_cancelled",
+            "e2e/faults/test_cancel.py::test_an_unknown_run_or_thread",
             f"{SEEN}[cancel_errors]",
         ),
     ),
@@ -383,7 +383,7 @@ ROWS = (
         "Cancelling a pending run does not affect the running one.",
         (
             f"{LIVE}[cancel_pending_enqueued]",
-            "faults/test_cancel.py::test_a_pending_run",
+            "e2e/faults/test_cancel.py::test_a_pending_run",
             "js/cancelling.test.mjs::of a run that waits its turn leaves the running one alone",
         ),
     ),
@@ -393,7 +393,7 @@ ROWS = (
         (
             "js/cancelling.test.mjs::rollback, wait ${wait}: the run and what it did are gone, the thread is free",
             f"{LIVE}[cancel_running_wait0_rollback]",
-            "faults/test_cancel.py::test_a_queued_run_starts_only_after_the_clean_up",
+            "e2e/faults/test_cancel.py::test_a_queued_run_starts_only_after_the_clean_up",
         ),
     ),
     Row(
@@ -402,7 +402,7 @@ ROWS = (
         (
             f"{LIVE}[cancel_running_wait0_rollback]",
             f"{LIVE}[lookup_thread_stuck_after_rollback]",
-            "faults/test_cancel.py::test_a_running_run",
+            "e2e/faults/test_cancel.py::test_a_running_run",
         ),
         divergence="Also with wait=0; on the official server the thread stays busy.",
         defect=True,
@@ -410,15 +410,15 @@ ROWS = (
     Row(
         "cancelling.rollback.waiter",
         "An open wait ends.",
-        (f"{LIVE}[wait_rolledback_externally]", "faults/test_cancel.py::test_readers_of_a_rolled_back_run_end"),
+        (f"{LIVE}[wait_rolledback_externally]", "e2e/faults/test_cancel.py::test_readers_of_a_rolled_back_run_end"),
         divergence="It answers that the run is deleted; the official server answers the values that were rolled back.",
     ),
     Row(
         "cancelling.stubborn",
         "A cancel is bounded in time.",
         (
-            "faults/test_cancel.py::test_code_that_swallows_the_cancellation_is_cut_off",
-            "faults/test_cancel.py::test_a_node_that_blocks_the_loop_is_cut_off",
+            "e2e/faults/test_cancel.py::test_code_that_swallows_the_cancellation_is_cut_off",
+            "e2e/faults/test_cancel.py::test_a_node_that_blocks_the_loop_is_cut_off",
         ),
         divergence="Code that ignores the cancellation is cut off after `cancel_seconds`.",
     ),
