@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth.serving_users import Users, ok, serving_users
-from treadle.auth.filters import checked, equalities, permits
+from treadle.auth.filters import equalities, permits, validate_filter
 from treadle.auth.guard import GuardedRecords, GuardedTransaction
 from treadle.auth.scope import Scope, request_scope, unrestricted
 from treadle.backends import open_sqlite
@@ -108,7 +108,7 @@ def test_metadata_without_the_key_or_with_another_value_does_not_pass(known, key
 @pytest.mark.parametrize("wrong", ["x", 1, [], {1: "x"}, {"a": {}}, {"a": {"$ne": 1}}, {"a": {"$eq": 1, "b": 2}}, None])
 def test_what_is_no_filter_is_refused(wrong):
     with pytest.raises(ValueError, match="filter"):
-        checked(wrong)
+        validate_filter(wrong)
 
 
 @pytest.mark.parametrize(("have", "wanted"), [(True, 1), (1, True), (0, False), ("1", 1), (None, "")])

@@ -22,7 +22,7 @@ from langgraph_supervisor import create_supervisor
 from langgraph_swarm import create_handoff_tool, create_swarm
 
 from treadle.graph.factory import compiled
-from treadle.graph.stream import Ask, Ending, stream
+from treadle.graph.stream import GraphResult, Invocation, stream
 from treadle.model import Command
 
 
@@ -91,14 +91,14 @@ def test_it_streams_interrupts_and_resumes(make: Any, subgraphs: bool) -> None:
         graph = compiled("g", make())
         saver, store = InMemorySaver(), InMemoryStore()
 
-        async def go(**asked: Any) -> tuple[list[str], Ending]:
-            ending, names = Ending(), list[str]()
+        async def go(**asked: Any) -> tuple[list[str], GraphResult]:
+            result, names = GraphResult(), list[str]()
             configurable: Any = {"thread_id": "t", "run_id": str(uuid4()), "graph_id": "g"}
             modes: Any = ["values", "updates", "messages-tuple", "tasks"]
-            ask = Ask(config={"configurable": configurable}, modes=modes, subgraphs=subgraphs, **asked)
-            async for parts in stream(graph, ask, saver=saver, store=store, ending=ending):
+            invocation = Invocation(config={"configurable": configurable}, modes=modes, subgraphs=subgraphs, **asked)
+            async for parts in stream(graph, invocation, saver=saver, store=store, result=result):
                 names.extend(mode for mode, _, data in parts if orjson.loads(data) is not None)
-            return names, ending
+            return names, result
 
         names, asked = await go(input={"messages": [{"role": "user", "content": "go"}]})
         assert {"values", "updates", "tasks"} <= set(names)

@@ -14,7 +14,7 @@ from langgraph.pregel import _loop, main
 from langgraph.runtime import Runtime
 from langgraph.store.memory import InMemoryStore
 
-from treadle.graph.internals import INTERRUPT, NULL_TASK_ID, lend, server_runtime
+from treadle.graph.internals import INTERRUPT, NULL_TASK_ID, bind_storage, server_runtime
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_what_is_lent_reaches_a_graph_and_its_sub_graphs() -> None:
     outer = StateGraph(MessagesState).add_node("inner", inner).add_edge(START, "inner").compile()
     saver, store = InMemorySaver(), InMemoryStore()
     given: Any = {"configurable": {"thread_id": "t"}}
-    asyncio.run(outer.ainvoke({"messages": []}, lend(given, saver=saver, store=store)))
+    asyncio.run(outer.ainvoke({"messages": []}, bind_storage(given, saver=saver, store=store)))
     assert seen == [store]
     assert {entry.config["configurable"]["checkpoint_ns"] for entry in saver.list(None)} >= {""}
     assert given == {"configurable": {"thread_id": "t"}}

@@ -24,7 +24,7 @@ from langgraph.types import Send, interrupt
 
 from support.graphs import golden
 from treadle.graph.factory import compiled
-from treadle.graph.stream import Ask, Ending, settle_state, stream
+from treadle.graph.stream import GraphResult, Invocation, settle_state, stream
 from treadle.model import Command, SendRequest
 
 
@@ -39,21 +39,21 @@ class Bench:
         self.saver, self.store = InMemorySaver(), InMemoryStore()
         self.config: Any = {"configurable": {"thread_id": "t", "run_id": str(uuid4()), "graph_id": "g"}}
 
-    async def run(self, graph: Any, ending: Ending | None = None, **asked: Any) -> list[tuple[str, Any]]:
+    async def run(self, graph: Any, result: GraphResult | None = None, **asked: Any) -> list[tuple[str, Any]]:
         events: list[tuple[str, Any]] = []
-        ending = ending or Ending()
+        result = result or GraphResult()
         config = asked.pop("config", self.config)
         if not asked.get("resume"):  # to LangGraph, a run of the same id is the same run going on
             config["configurable"]["run_id"] = str(uuid4())
-        ask = Ask(config=config, **asked)
-        async for parts in stream(graph, ask, saver=self.saver, store=self.store, ending=ending):
+        invocation = Invocation(config=config, **asked)
+        async for parts in stream(graph, invocation, saver=self.saver, store=self.store, result=result):
             events.extend((f"{mode}|{ns}" if ns else mode, orjson.loads(data)) for mode, ns, data in parts)
         return events
 
-    async def end(self, graph: Any, **asked: Any) -> Ending:
-        ending = Ending()
-        await self.run(graph, ending, **asked)
-        return ending
+    async def end(self, graph: Any, **asked: Any) -> GraphResult:
+        result = GraphResult()
+        await self.run(graph, result, **asked)
+        return result
 
 
 def graph_of(*nodes: Callable[..., Any], **compile_with: Any) -> Any:
@@ -86,8 +86,8 @@ def test_our_saver_and_store_win_over_what_a_graph_was_compiled_with() -> None:
         outer = StateGraph(State).add_node("inner", inner).add_edge(START, "inner")
         bench = Bench()
         for graph in (inner, outer.compile(checkpointer=own_saver, store=own_store)):
-            ending = await bench.end(graph, input={"n": [0]}, durability="sync")
-            assert ending.values is not None
+            result = await bench.end(graph, input={"n": [0]}, durability="sync")
+            assert result.values is not None
         assert not list(own_saver.list(None))
         assert list(bench.saver.list(None))
         assert all(store is bench.store for store in seen)
@@ -120,15 +120,15 @@ def test_a_functional_graph_streams_interrupts_and_resumes() -> None:
 
     async def main() -> None:
         bench = Bench()
-        ending = Ending()
-        events = await bench.run(work, ending, input=2, modes=["values", "updates"])
+        result = GraphResult()
+        events = await bench.run(work, result, input=2, modes=["values", "updates"])
         assert events[0] == ("updates", {"double": 4})
         assert events[1][1]["__interrupt__"][0]["value"] == "sure?"
-        assert ending.interrupted
-        assert orjson.loads(ending.body())["__interrupt__"][0]["value"] == "sure?"
-        ending = await bench.end(work, command=Command(resume="yes"))
-        assert orjson.loads(ending.body()) == {"doubled": 4, "answer": "yes", "previous": None}
-        assert not ending.interrupted
+        assert result.interrupted
+        assert orjson.loads(result.body())["__interrupt__"][0]["value"] == "sure?"
+        result = await bench.end(work, command=Command(resume="yes"))
+        assert orjson.loads(result.body()) == {"doubled": 4, "answer": "yes", "previous": None}
+        assert not result.interrupted
 
     run(main())
 
@@ -158,10 +158,10 @@ class Scripted(GenericFakeChatModel):
 def test_an_agent_of_langchain_streams_its_tokens_and_tool_calls() -> None:
     async def main() -> None:
         agent = create_agent(Scripted(), [add])
-        bench, ending = Bench(), Ending()
+        bench, result = Bench(), GraphResult()
         events = await bench.run(
             agent,
-            ending,
+            result,
             input={"messages": [{"role": "user", "content": "1+2?"}]},
             modes=["messages-tuple", "updates"],
         )
@@ -170,7 +170,7 @@ def test_an_agent_of_langchain_streams_its_tokens_and_tool_calls() -> None:
         assert [data[0]["content"] for name, data in events if name == "messages" and data[0]["type"] == "tool"] == [
             "3"
         ]
-        kinds = [message["type"] for message in orjson.loads(ending.body())["messages"]]
+        kinds = [message["type"] for message in orjson.loads(result.body())["messages"]]
         assert kinds == ["human", "ai", "tool", "ai"]
 
     run(main())
@@ -182,8 +182,8 @@ def test_an_agent_of_langchain_streams_its_tokens_and_tool_calls() -> None:
 @pytest.mark.parametrize("modes", [["values"], ["updates"], ["custom"], ["events"], ["metadata"], []])
 @pytest.mark.parametrize("durability", ["sync", "async", "exit"])
 def test_the_final_state_is_known_whatever_was_streamed(modes: Any, durability: Any) -> None:
-    ending = run(Bench().end(golden.chain, input={"n": ["in"]}, modes=modes, durability=durability))
-    assert ending == Ending(values=b'{"n":["in",0,1,2]}')
+    result = run(Bench().end(golden.chain, input={"n": ["in"]}, modes=modes, durability=durability))
+    assert result == GraphResult(values=b'{"n":["in",0,1,2]}')
 
 
 def test_only_what_was_asked_for_is_streamed() -> None:
@@ -200,12 +200,12 @@ def test_only_what_was_asked_for_is_streamed() -> None:
 def test_an_interrupt_inside_a_sub_graph_is_an_interrupt_of_the_run(subgraphs: bool, modes: Any) -> None:
     async def main() -> None:
         bench = Bench()
-        ending = await bench.end(golden.hil_sub, input={"log": []}, subgraphs=subgraphs, modes=modes)
-        ((waiting,),) = ending.interrupts.values()
-        assert ending.interrupted
-        assert ending.values == b'{"log":["pre"]}'
+        result = await bench.end(golden.hil_sub, input={"log": []}, subgraphs=subgraphs, modes=modes)
+        ((waiting,),) = result.interrupts.values()
+        assert result.interrupted
+        assert result.values == b'{"log":["pre"]}'
         assert waiting["value"] == {"question": "ok?"}
-        assert ending.wait_interrupts == [{**waiting, "response_schema": None}]
+        assert result.wait_interrupts == [{**waiting, "response_schema": None}]
         resumed = await bench.end(golden.hil_sub, command=Command(resume="yes"), subgraphs=subgraphs, modes=modes)
         assert not resumed.interrupted
         assert orjson.loads(resumed.body()) == {"log": ["pre", "pre", "ask"], "answer": "yes"}
@@ -214,15 +214,15 @@ def test_an_interrupt_inside_a_sub_graph_is_an_interrupt_of_the_run(subgraphs: b
 
 
 def test_stopping_after_the_last_node_leaves_nothing_to_continue() -> None:
-    ending = run(Bench().end(golden.chain, input={"n": []}, interrupt_after=["n2"]))
-    assert not ending.interrupted
-    assert ending.values == b'{"n":[0,1,2]}'
+    result = run(Bench().end(golden.chain, input={"n": []}, interrupt_after=["n2"]))
+    assert not result.interrupted
+    assert result.values == b'{"n":[0,1,2]}'
 
 
 def test_stopping_before_a_node_is_an_interruption_without_a_question() -> None:
-    ending = run(Bench().end(golden.chain, input={"n": []}, interrupt_before=["n1"]))
-    assert ending == Ending(values=b'{"n":[0]}', interrupted=True)
-    assert ending.body() == b'{"n":[0]}'
+    result = run(Bench().end(golden.chain, input={"n": []}, interrupt_before=["n1"]))
+    assert result == GraphResult(values=b'{"n":[0]}', interrupted=True)
+    assert result.body() == b'{"n":[0]}'
 
 
 def test_state_that_was_not_streamed_is_read_where_there_is_one() -> None:
@@ -243,8 +243,8 @@ def test_a_command_takes_updates_in_both_forms_and_any_mix_of_targets() -> None:
         await bench.end(golden.goto, input={"n": ["in"]})
         for update in ({"n": ["u"]}, [("n", ["u"])], [["n", ["u"]]]):
             command = Command(update=update, goto=[SendRequest(node="y", input={"n": []}), "x"])  # type: ignore[arg-type]
-            ending = await bench.end(golden.goto, command=command)
-            state = orjson.loads(ending.values or b"")["n"]
+            result = await bench.end(golden.goto, command=command)
+            state = orjson.loads(result.values or b"")["n"]
             assert state[-3] == "u"
             assert sorted(state[-2:]) == ["x", "y"]
 
@@ -316,8 +316,8 @@ def test_cancelling_stops_the_node_at_once_and_leaves_no_task(modes: Any) -> Non
 def test_closing_the_stream_stops_the_graph(modes: Any) -> None:
     async def main() -> None:
         bench, around = Bench(), asyncio.all_tasks()
-        ask = Ask(config=bench.config, input={"delay": 60.0}, modes=modes)
-        running = stream(golden.sleeper, ask, saver=bench.saver, store=bench.store, ending=Ending())
+        invocation = Invocation(config=bench.config, input={"delay": 60.0}, modes=modes)
+        running = stream(golden.sleeper, invocation, saver=bench.saver, store=bench.store, result=GraphResult())
         await asyncio.wait_for(anext(running), 10)
         await asyncio.wait_for(running.aclose(), 10)
         assert asyncio.all_tasks() == around
@@ -341,8 +341,8 @@ def test_another_attempt_goes_on_from_the_last_checkpoint_without_the_input() ->
         with pytest.raises(RuntimeError, match="crash"):
             await bench.run(graph, input={"n": ["in"]})
         fail = False
-        ending = await bench.end(graph, input={"n": ["in"]}, resume=True)
-        assert ending.values == b'{"n":["in","first","second"]}'
+        result = await bench.end(graph, input={"n": ["in"]}, resume=True)
+        assert result.values == b'{"n":["in","first","second"]}'
 
     run(main())
 
@@ -385,9 +385,9 @@ def test_another_attempt_of_a_resume_still_has_the_answer(by_id: bool) -> None:
         with pytest.raises(RuntimeError, match="crash"):
             await bench.end(graph, command=command, strict_resume=True)
         crash = False
-        ending = await bench.end(graph, command=command, strict_resume=True, resume=True)
-        assert ending == Ending(values=b'{"n":["asked","A"]}')
-        assert (await bench.end(graph, command=command, strict_resume=True, resume=True)).values == ending.values
+        result = await bench.end(graph, command=command, strict_resume=True, resume=True)
+        assert result == GraphResult(values=b'{"n":["asked","A"]}')
+        assert (await bench.end(graph, command=command, strict_resume=True, resume=True)).values == result.values
 
     run(main())
 

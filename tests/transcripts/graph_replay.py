@@ -20,7 +20,7 @@ from langgraph.store.memory import InMemoryStore
 from support.graphs import golden
 from treadle.graph.encode import describe_error
 from treadle.graph.state import read_history, read_state, update_state
-from treadle.graph.stream import Ask, Ending, stream
+from treadle.graph.stream import GraphResult, Invocation, stream
 from treadle.model import Command
 
 TRANSCRIPTS = Path(__file__).parent / "graph"
@@ -60,14 +60,14 @@ class Replay:
         found = re.match(r"/threads/([^/]+)/", path)
         return self.threads.setdefault(found.group(1), str(uuid4())) if found else str(uuid4())
 
-    def ask(self, thread_id: str, body: dict[str, Any]) -> Ask:
+    def invocation(self, thread_id: str, body: dict[str, Any]) -> Invocation:
         body = self.with_interrupts(body)
         graph_id = str(body["assistant_id"])
         modes = body.get("stream_mode") or ["values"]
         command = body.get("command")
         run_id = str(uuid4())
         assistant_id = str(uuid5(UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8"), graph_id))
-        return Ask(
+        return Invocation(
             input=body.get("input"),
             command=None if command is None else msgspec.convert(command, Command),
             config={
@@ -103,24 +103,24 @@ class Replay:
             interrupt_after=body.get("interrupt_after"),
         )
 
-    async def run(self, path: str, body: dict[str, Any]) -> tuple[list[list[Any]], Ending, dict[str, str] | None]:
-        """``([[event, data], …], ending, error)`` of one recorded run."""
+    async def run(self, path: str, body: dict[str, Any]) -> tuple[list[list[Any]], GraphResult, dict[str, str] | None]:
+        """``([[event, data], …], result, error)`` of one recorded run."""
         thread_id = self.thread(path)
-        ask = self.ask(thread_id, body)
+        invocation = self.invocation(thread_id, body)
         self.graph_of[thread_id] = str(body["assistant_id"])
-        events: list[list[Any]] = [["metadata", {"run_id": ask.config["configurable"]["run_id"], "attempt": 1}]]
-        ending, error = Ending(), None
+        events: list[list[Any]] = [["metadata", {"run_id": invocation.config["configurable"]["run_id"], "attempt": 1}]]
+        result, error = GraphResult(), None
         graph = GRAPHS[str(body["assistant_id"])]
         try:
-            async for parts in stream(graph, ask, saver=self.saver, store=self.store, ending=ending):
+            async for parts in stream(graph, invocation, saver=self.saver, store=self.store, result=result):
                 events.extend([f"{mode}|{ns}" if ns else mode, json.loads(data)] for mode, ns, data in parts)
         except Exception as raised:
             error = describe_error(raised)
             events.append(["error", error])
-        for each in ending.wait_interrupts:
+        for each in result.wait_interrupts:
             if each["id"] not in self.interrupts:
                 self.interrupts.append(each["id"])
-        return events, ending, error
+        return events, result, error
 
     def with_interrupts(self, body: dict[str, Any]) -> dict[str, Any]:
         """A recorded request with the ids of this replay's interrupts in place of ``<hex:N>``."""

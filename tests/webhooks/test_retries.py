@@ -17,8 +17,8 @@ from support.webhook_receiver import Received, Receiver, in_turn
 from treadle.errors import ConfigError
 from treadle.ports.deliveries import LeasedDelivery
 from treadle.settings import Settings
-from treadle.webhooks.courier import Signer, judge, pause
-from treadle.webhooks.post import Answer, TargetRefused
+from treadle.webhooks.courier import WebhookSigner, retry_delay, try_result
+from treadle.webhooks.post import BlockedTargetError, PostResponse
 
 QUICK = {"webhook_allow_private": True, "webhook_backoff_seconds": 0.02, "poll_seconds": 0.05}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -287,7 +287,7 @@ def test_signatures_verify_with_the_library(tmp_path: Path) -> None:
 @pytest.mark.parametrize("secret", ["whsec_", "not base64!", "whsec_a"])
 def test_a_bad_secret_is_told_at_the_start(secret: str) -> None:
     with pytest.raises(ConfigError, match="webhook_secret"):
-        Signer(secret)
+        WebhookSigner(secret)
 
 
 # --- what a try means -------------------------------------------------------------------------------------------------
@@ -296,33 +296,37 @@ AT = 1_000_000_000_000_000
 TAKEN = LeasedDelivery("id", 1, "http://h/x", "http://h", b"{}", AT, 0)
 
 
-def judged(found: Answer | Exception, taken: LeasedDelivery = TAKEN, *, jitter: float = 0.0, **settings: Any) -> Any:
-    return judge(taken, found, Settings(**settings), at=AT, now=AT, took_ms=5, jitter=lambda: jitter)
+def judged(
+    found: PostResponse | Exception, taken: LeasedDelivery = TAKEN, *, jitter: float = 0.0, **settings: Any
+) -> Any:
+    return try_result(taken, found, Settings(**settings), at=AT, now=AT, took_ms=5, jitter=lambda: jitter)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_2xx_is_delivered(status: int) -> None:
-    assert (judged(Answer(status)).status, judged(Answer(status)).next_try_at) == ("delivered", None)
+    assert (judged(PostResponse(status)).status, judged(PostResponse(status)).next_try_at) == ("delivered", None)
 
 
-@pytest.mark.parametrize("found", [Answer(410), TargetRefused("no")])
+@pytest.mark.parametrize("found", [PostResponse(410), BlockedTargetError("no")])
 def test_given_up_at_once(found: Any) -> None:
     assert judged(found).status == "failed"
 
 
-@pytest.mark.parametrize("found", [Answer(400), Answer(404), Answer(500), Answer(301), OSError("x"), TimeoutError()])
+@pytest.mark.parametrize(
+    "found", [PostResponse(400), PostResponse(404), PostResponse(500), PostResponse(301), OSError("x"), TimeoutError()]
+)
 def test_tried_again(found: Any) -> None:
     assert (judged(found).status, judged(found).next_try_at) == ("pending", AT + 1_000_000)
 
 
 def test_given_up_when_the_time_is_over() -> None:
-    assert judged(Answer(500), webhook_retry_seconds=0.5).status == "failed"
+    assert judged(PostResponse(500), webhook_retry_seconds=0.5).status == "failed"
 
 
 def test_the_default_tries_for_a_day() -> None:
     now, failures = 0.0, 0
     while now < Settings().webhook_retry_seconds:
-        now += pause(failures, Settings().webhook_backoff_seconds, None, 0.5)
+        now += retry_delay(failures, Settings().webhook_backoff_seconds, None, 0.5)
         failures += 1
     assert 25 < failures < 60
 
@@ -334,6 +338,6 @@ def test_the_default_tries_for_a_day() -> None:
     st.floats(0, 1, exclude_max=True),
 )
 def test_pauses_are_bounded(failures: int, first: float, asked: float | None, jitter: float) -> None:
-    found = pause(failures, first, asked, jitter)
+    found = retry_delay(failures, first, asked, jitter)
     assert min(first / 2, asked or first) <= found <= 3600
-    assert pause(failures, first, None, 0.0) <= pause(failures + 1, first, None, 0.0)
+    assert retry_delay(failures, first, None, 0.0) <= retry_delay(failures + 1, first, None, 0.0)

@@ -24,7 +24,7 @@ from support.webhook_receiver import Receiver
 from treadle.errors import ConfigError
 from treadle.project.load import load_config
 from treadle.project.webhooks import WebhookConfig, webhook_config
-from treadle.webhooks.post import Address, Answer, LocalPost, NetworkPost, TargetRefused
+from treadle.webhooks.post import Address, BlockedTargetError, LocalPost, NetworkPost, PostResponse
 from treadle.webhooks.targets import Targets, address_of
 
 LOOPBACK = "Webhook host blocked: loopback IP range"
@@ -118,7 +118,7 @@ def test_any_text_is_decided(url: str) -> None:
 
 @given(st.ip_addresses())
 def test_only_global_addresses_are_allowed(address: Address) -> None:
-    if Targets().refused_address(address) is None:
+    if Targets().address_refusal(address) is None:
         assert address.is_global
         assert not address.is_multicast
 
@@ -174,7 +174,7 @@ class Names:
         return [ipaddress.ip_address(text) for text in self._answers.pop(0)]
 
 
-def post(names: Names, wire: Wire, url: str = "http://hooks.example.com:81/x", **targets: Any) -> Answer:
+def post(names: Names, wire: Wire, url: str = "http://hooks.example.com:81/x", **targets: Any) -> PostResponse:
     sending = NetworkPost(Targets(**targets), resolve=names, inner=wire)
     return asyncio.run(sending(url, {"Content-Type": "application/json"}, b"{}"))
 
@@ -190,7 +190,7 @@ def test_it_connects_to_the_address_that_was_checked() -> None:
 )
 def test_a_name_that_leads_inside_is_not_connected_to(address: str) -> None:
     wire = Wire()
-    with pytest.raises(TargetRefused, match=r"hooks\.example\.com resolves to .*: Webhook host blocked"):
+    with pytest.raises(BlockedTargetError, match=r"hooks\.example\.com resolves to .*: Webhook host blocked"):
         post(Names([address]), wire)
     assert wire.connected == []
 
@@ -207,7 +207,7 @@ def test_a_name_that_changes_between_two_webhooks_is_checked_each_time() -> None
     async def main() -> None:
         sending = NetworkPost(Targets(), resolve=names, inner=wire)
         assert (await sending("http://hooks.example.com/", {}, b"{}")).status == 200
-        with pytest.raises(TargetRefused):
+        with pytest.raises(BlockedTargetError):
             await sending("http://hooks.example.com/", {}, b"{}")
 
     asyncio.run(main())
@@ -216,7 +216,7 @@ def test_a_name_that_changes_between_two_webhooks_is_checked_each_time() -> None
 
 def test_an_address_is_checked_by_itself() -> None:
     wire = Wire()
-    with pytest.raises(TargetRefused, match="loopback"):
+    with pytest.raises(BlockedTargetError, match="loopback"):
         post(Names([]), wire, "http://127.0.0.1/")
     assert wire.connected == []
 
@@ -360,7 +360,7 @@ def test_a_relative_url_reaches_the_servers_own_routes() -> None:
             return asyncio.run(work())
 
         answer = await asyncio.to_thread(elsewhere, lambda: sending("/sink/a?b=c", headers, b'{"run_id":"1"}'))
-        assert answer == Answer(202)
+        assert answer == PostResponse(202)
 
     asyncio.run(main())
     assert got == [("/sink/a", "application/json", {"run_id": "1"})]

@@ -15,7 +15,7 @@ from treadle.model import JSON
 OPERATORS = ("$eq", "$contains")
 
 
-def checked(given: Any) -> JSON:
+def validate_filter(given: Any) -> JSON:
     """``given``, if it is a filter. Raises ValueError: one that is not understood must not let anything through."""
     if not isinstance(given, dict):
         raise ValueError(f"a filter is an object, is {type(given).__name__}")
@@ -40,7 +40,7 @@ def equalities(filter: JSON) -> JSON:
     return plain | spelled
 
 
-def contained(filters: Iterable[JSON]) -> JSON:
+def required_metadata(filters: Iterable[JSON]) -> JSON:
     """What metadata must contain to pass every filter: not all that it takes, but an index can find it."""
     part: JSON = {}
     for filter in filters:

@@ -28,7 +28,7 @@ logger = structlog.get_logger("treadle.auth")
 _OWN = ("identity", "display_name", "is_authenticated", "permissions")
 
 
-class Refused(Exception):
+class AuthRejected(Exception):
     """The user's code refused a request, or could not answer: the status, detail and headers to answer with."""
 
     def __init__(self, status: int, detail: Any, headers: Mapping[str, str] | None = None) -> None:
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 class UserAuth:
     """Asks the user's handlers, on a loop of their own, within ``seconds`` each. Start it, stop it; call it from the
-    serving loop. Raises Refused, and nothing else: what a handler gets wrong refuses the request."""
+    serving loop. Raises AuthRejected, and nothing else: what a handler gets wrong refuses the request."""
 
     def __init__(self, config: AuthConfig, *, seconds: float, same_loop: bool = False) -> None:
         self.openapi = config.openapi
@@ -77,12 +77,12 @@ class UserAuth:
         if result is None or result is True:
             return None
         if result is False:
-            raise Refused(403, "Forbidden")
+            raise AuthRejected(403, "Forbidden")
         try:
-            return filters.checked(result)
+            return filters.validate_filter(result)
         except ValueError as error:
             logger.error("an auth handler gave something that is no filter", resource=resource, action=action)
-            raise Refused(500, "Internal server error") from error
+            raise AuthRejected(500, "Internal server error") from error
 
     def _handler(self, resource: str, action: str) -> Callable[..., Awaitable[Any]] | None:
         handlers = self._auth._handlers  # pyright: ignore[reportPrivateUsage]
@@ -100,7 +100,7 @@ class UserAuth:
         except Exception as error:
             if isinstance(error, TimeoutError) and timeout.expired():
                 logger.error("an auth handler took too long", handler=name, at=blocked_on(self._loop.thread_id))
-                raise Refused(503, f"Authentication took longer than {self._seconds:g} seconds") from None
+                raise AuthRejected(503, f"Authentication took longer than {self._seconds:g} seconds") from None
             raise _refusal(error, name) from error
 
 
@@ -113,21 +113,21 @@ async def _called(handler: Callable[..., Any], arguments: JSON) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-def _refusal(error: Exception, name: str) -> Refused:
+def _refusal(error: Exception, name: str) -> AuthRejected:
     """What the user's code raised, as an answer: an exception with a status says it, a failed assertion forbids."""
-    if isinstance(error, Refused):
+    if isinstance(error, AuthRejected):
         return error
     status = getattr(error, "status_code", None)
     if isinstance(status, int) and 300 <= status <= 599:
-        return Refused(status, getattr(error, "detail", None) or _phrase(status), getattr(error, "headers", None))
+        return AuthRejected(status, getattr(error, "detail", None) or _phrase(status), getattr(error, "headers", None))
     if isinstance(error, AssertionError):
-        return Refused(403, str(error) or "Forbidden")
+        return AuthRejected(403, str(error) or "Forbidden")
     logger.error("an auth handler failed", handler=name, exc_info=error)
-    return Refused(500, "Internal server error")
+    return AuthRejected(500, "Internal server error")
 
 
 def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "Refused"
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "AuthRejected"
 
 
 def _user_of(found: Any) -> User:
@@ -139,10 +139,10 @@ def _user_of(found: Any) -> User:
         fields = _fields(found)
     identity = fields.get("identity")
     if found is None or identity == "" or fields.get("is_authenticated") is False:
-        raise Refused(401, "Unauthorized")
+        raise AuthRejected(401, "Unauthorized")
     if not isinstance(identity, str):
         logger.error("the authenticate handler gave no identity", user=type(found).__name__)
-        raise Refused(500, "Internal server error")
+        raise AuthRejected(500, "Internal server error")
     permissions = list(cast("Iterable[str]", fields.get("permissions") or ()))
     defaults = {"display_name": identity, "is_authenticated": True}
     return User({**defaults, **fields, "permissions": permissions})

@@ -16,7 +16,7 @@ from langgraph.store.base import BaseStore
 
 from treadle.errors import ConfigError
 from treadle.graph.internals import AnyGraph, server_runtime
-from treadle.graph.stream import fitting_context
+from treadle.graph.stream import coerce_context
 
 Access = Literal["threads.create_run", "threads.update", "threads.read", "assistants.read"]
 """Why a graph is opened (langgraph_sdk.runtime). Only ``threads.create_run`` executes nodes."""
@@ -77,7 +77,7 @@ class Factory:
             return use.config
         context = use.context
         if schemas := get_args(self._hints.get(parameter.name)):
-            context = fitting_context(schemas[0], context, make=True)
+            context = coerce_context(schemas[0], context, make=True)
         return server_runtime(access=use.access, store=use.store, user=use.user, context=context)
 
     def _wanted(self, parameter: Parameter) -> _Wants:

@@ -32,7 +32,7 @@ AnyGraph = Pregel[Any, Any, Any, Any]
 Saver = BaseCheckpointSaver[Any]
 
 
-def lend(
+def bind_storage(
     config: RunnableConfig, *, saver: Saver, store: BaseStore | None, strict_resume: bool = False
 ) -> RunnableConfig:
     """``config`` through which a graph, and the sub-graphs it runs, use ``saver`` and ``store``.

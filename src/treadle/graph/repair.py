@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
 from langgraph.types import StateSnapshot
 
-from treadle.graph.internals import AnyGraph, Saver, lend
+from treadle.graph.internals import AnyGraph, Saver, bind_storage
 from treadle.graph.snapshots import snapshot_of
 
 CUT_OFF = "This tool call was cancelled before it returned a result."
@@ -28,8 +28,8 @@ async def answer_cut_calls(graph: AnyGraph, config: RunnableConfig, saver: Saver
     snapshot = await snapshot_of(graph, latest, saver, store)
     answers = list(open_calls(snapshot))
     if answers and snapshot.next:
-        lent = lend(latest, saver=saver, store=store)
-        await graph.aupdate_state(lent, {"messages": answers}, as_node=snapshot.next[0])
+        bound = bind_storage(latest, saver=saver, store=store)
+        await graph.aupdate_state(bound, {"messages": answers}, as_node=snapshot.next[0])
     return len(answers)
 
 

@@ -25,7 +25,7 @@ from langgraph.store.base import BaseStore
 from langgraph.types import PregelTask, StateSnapshot
 
 from treadle.errors import TreadleError
-from treadle.graph.internals import NULL_TASK_ID, AnyGraph, Saver, lend
+from treadle.graph.internals import NULL_TASK_ID, AnyGraph, Saver, bind_storage
 from treadle.model import JSON
 
 logger = structlog.get_logger("treadle.graph")
@@ -38,14 +38,14 @@ async def snapshot_of(
     graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None, *, subgraphs: bool = False
 ) -> StateSnapshot:
     """The snapshot at the checkpoint that ``config`` names, or the latest, with all writes that can be applied."""
-    lent = lend(config, saver=saver, store=store)
-    found = await _unless_refused(config, graph.aget_state(lent, subgraphs=subgraphs))
+    bound = bind_storage(config, saver=saver, store=store)
+    found = await _unless_refused(config, graph.aget_state(bound, subgraphs=subgraphs))
     if found is not None:
         return found
-    lent = lend(config, saver=_Choosing(saver, without_outputs), store=store)
-    found = await _unless_refused(config, graph.aget_state(lent))
+    bound = bind_storage(config, saver=_Choosing(saver, without_outputs), store=store)
+    found = await _unless_refused(config, graph.aget_state(bound))
     if found is None:
-        found = await graph.aget_state(lend(config, saver=_Choosing(saver, signals), store=store))
+        found = await graph.aget_state(bind_storage(config, saver=_Choosing(saver, signals), store=store))
     if subgraphs:
         found = found._replace(tasks=tuple([await _with_state(graph, task, saver, store) for task in found.tasks]))
     return found
@@ -64,8 +64,8 @@ async def history_of(
     """Snapshots, newest first: up to ``limit``, before that of ``before``, whose metadata has what is given."""
 
     async def read(saver: Saver) -> list[StateSnapshot]:
-        lent = lend(config, saver=saver, store=store)
-        found = graph.aget_state_history(lent, filter=metadata, before=before, limit=limit)
+        bound = bind_storage(config, saver=saver, store=store)
+        found = graph.aget_state_history(bound, filter=metadata, before=before, limit=limit)
         return [each async for each in found]
 
     snapshots = await _unless_refused(config, read(saver))

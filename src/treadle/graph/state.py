@@ -12,7 +12,7 @@ from langgraph.types import PregelTask, StateSnapshot, StateUpdate
 
 from treadle.errors import BadRequestError
 from treadle.graph.encode import Encoder, safe_repr
-from treadle.graph.internals import AnyGraph, Saver, lend
+from treadle.graph.internals import AnyGraph, Saver, bind_storage
 from treadle.graph.snapshots import history_of, snapshot_of
 from treadle.graph.stream import command_of, interrupt_of
 from treadle.graph.translate import checkpoint_of
@@ -64,7 +64,7 @@ async def update_state(
     """
     target, config = _addressed(graph, config, must_exist=True)
     try:
-        written = await target.aupdate_state(lend(config, saver=saver, store=store), values, as_node)
+        written = await target.aupdate_state(bind_storage(config, saver=saver, store=store), values, as_node)
     except InvalidUpdateError as error:
         field = "values" if as_node is None or as_node in target.nodes else "as_node"
         raise BadRequestError(str(error), field=field) from error
@@ -77,7 +77,7 @@ async def replay(
     """Writes a history, step by step, as if the nodes that are named had returned it. Raises BadRequestError."""
     steps = [[_state_update(update) for update in superstep.updates] for superstep in supersteps]
     try:
-        await graph.abulk_update_state(lend(config, saver=saver, store=store), steps)
+        await graph.abulk_update_state(bind_storage(config, saver=saver, store=store), steps)
     except InvalidUpdateError as error:
         raise BadRequestError(str(error), field="supersteps") from error
 
@@ -88,7 +88,7 @@ def _state_update(update: SuperstepUpdate) -> StateUpdate:
 
 
 def _addressed(graph: AnyGraph, config: RunnableConfig, *, must_exist: bool = False) -> tuple[AnyGraph, RunnableConfig]:
-    """The sub-graph whose namespace ``config`` names. LangGraph looks for it only where no saver is lent."""
+    """The sub-graph whose namespace ``config`` names. LangGraph looks for it only where no saver is bound."""
     configurable = {"checkpoint_ns": "", **config.get("configurable", {})}
     config = {**config, "configurable": configurable}
     namespace = configurable["checkpoint_ns"] = str(configurable["checkpoint_ns"] or "")

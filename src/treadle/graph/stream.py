@@ -16,7 +16,7 @@ from langgraph.types import Command, Interrupt, Send, StateSnapshot
 from pydantic import BaseModel
 
 from treadle.graph.encode import Encoder
-from treadle.graph.internals import INTERRUPT, AnyGraph, Saver, lend
+from treadle.graph.internals import INTERRUPT, AnyGraph, Saver, bind_storage
 from treadle.graph.snapshots import snapshot_of
 from treadle.graph.translate import Namespace, Part, Translator
 from treadle.model import JSON, Durability, SendRequest, StreamMode
@@ -29,7 +29,7 @@ _WATCHED = ("values", "updates")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ask:
+class Invocation:
     """What one attempt of a run is to do.
 
     ``config`` is a whole RunnableConfig: ``configurable`` with thread_id, run_id and where to fork from, metadata,
@@ -51,7 +51,7 @@ class Ask:
 
 
 @dataclass
-class Ending:
+class GraphResult:
     """How a run ended, filled in by ``stream`` when it is exhausted.
 
     ``values`` is the final state of the root as JSON, without ``__interrupt__``; None when the thread has no state.
@@ -74,17 +74,17 @@ class Ending:
 
 
 async def stream(
-    graph: AnyGraph, ask: Ask, *, saver: Saver, store: BaseStore | None, ending: Ending
+    graph: AnyGraph, invocation: Invocation, *, saver: Saver, store: BaseStore | None, result: GraphResult
 ) -> AsyncGenerator[list[Part]]:
-    """Runs ``graph`` and yields the parts of each chunk as it comes; ``ending`` is known once this is exhausted.
+    """Runs ``graph`` and yields the parts of each chunk as it comes; ``result`` is known once this is exhausted.
 
     Raises what the graph raises. Cancelling the task, or closing this iterator, stops the graph.
     """
     encoder = Encoder()
-    translator = Translator(ask.modes, ask.subgraphs, encoder)
-    config = _config(graph, ask, saver, store)
+    translator = Translator(invocation.modes, invocation.subgraphs, encoder)
+    config = _config(graph, invocation, saver, store)
     watch = _Watch()
-    async with aclosing(_chunks(graph, ask, config, translator.langgraph_modes)) as chunks:
+    async with aclosing(_chunks(graph, invocation, config, translator.langgraph_modes)) as chunks:
         try:
             async for ns, mode, data in chunks:
                 parts = translator.translate(ns, mode, data)
@@ -96,22 +96,22 @@ async def stream(
             yield [("command", "", encoder.encode(_for_the_parent(handed.args[0])))]
             raise
     if watch.settled:
-        ending.values = watch.encoded if watch.encoded is not None else encoder.encode_state(watch.values)
+        result.values = watch.encoded if watch.encoded is not None else encoder.encode_state(watch.values)
     else:
         snapshot = await snapshot_of(graph, _latest(config), saver, store)
-        _conclude(ending, snapshot, encoder, watch)
+        _conclude(result, snapshot, encoder, watch)
 
 
-async def settle_state(graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None) -> Ending:
-    """The ending of a run that was cancelled or failed, read from the last checkpoint of its thread."""
-    ending = Ending()
+async def settle_state(graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None) -> GraphResult:
+    """The result of a run that was cancelled or failed, read from the last checkpoint of its thread."""
+    result = GraphResult()
     snapshot = await snapshot_of(graph, _latest(config), saver, store)
-    _conclude(ending, snapshot, Encoder(), _Watch())
-    return ending
+    _conclude(result, snapshot, Encoder(), _Watch())
+    return result
 
 
 class _Watch:
-    """Looks at the chunks of the root for what the ending needs. ``values`` is the last state without interrupts."""
+    """Looks at the chunks of the root for what the result needs. ``values`` is the last state without interrupts."""
 
     def __init__(self) -> None:
         self.values: Any = None
@@ -133,15 +133,15 @@ class _Watch:
         self.seen = self.seen or not interrupts or bool(self.values)
 
 
-def _conclude(ending: Ending, snapshot: StateSnapshot, encoder: Encoder, watch: _Watch) -> None:
+def _conclude(result: GraphResult, snapshot: StateSnapshot, encoder: Encoder, watch: _Watch) -> None:
     values = watch.values if watch.seen else snapshot.values
     if watch.seen or snapshot.created_at is not None:
-        ending.values = encoder.encode_state(values)
-    ending.interrupted = bool(snapshot.next)
-    ending.interrupts = {
+        result.values = encoder.encode_state(values)
+    result.interrupted = bool(snapshot.next)
+    result.interrupts = {
         task.id: [interrupt_of(each, encoder) for each in task.interrupts] for task in snapshot.tasks if task.interrupts
     }
-    ending.wait_interrupts = [encoder.plain(each) for task in snapshot.tasks for each in task.interrupts]
+    result.wait_interrupts = [encoder.plain(each) for task in snapshot.tasks for each in task.interrupts]
 
 
 def interrupt_of(interrupt: Interrupt[Any], encoder: Encoder) -> JSON:
@@ -149,12 +149,12 @@ def interrupt_of(interrupt: Interrupt[Any], encoder: Encoder) -> JSON:
     return {"id": interrupt.id, "value": encoder.plain(interrupt.value)}
 
 
-def _config(graph: AnyGraph, ask: Ask, saver: Saver, store: BaseStore | None) -> RunnableConfig:
+def _config(graph: AnyGraph, invocation: Invocation, saver: Saver, store: BaseStore | None) -> RunnableConfig:
     """The config of the run: under its own id and the name of its graph, on our saver and store."""
-    strict = ask.strict_resume and not ask.resume  # an attempt that goes on may find its own answer already used
-    config = lend(ask.config, saver=saver, store=store, strict_resume=strict)
+    strict = invocation.strict_resume and not invocation.resume  # see Invocation
+    config = bind_storage(invocation.config, saver=saver, store=store, strict_resume=strict)
     configurable = config.get("configurable", {})
-    if ask.resume:
+    if invocation.resume:
         for key in ("checkpoint_id", "checkpoint_map"):
             configurable.pop(key, None)
     if run_id := configurable.get("run_id"):
@@ -169,17 +169,17 @@ def _latest(config: RunnableConfig) -> RunnableConfig:
     return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
 
 
-def _chunks(graph: AnyGraph, ask: Ask, config: RunnableConfig, modes: list[str]) -> AsyncGenerator[Chunk]:
+def _chunks(graph: AnyGraph, invocation: Invocation, config: RunnableConfig, modes: list[str]) -> AsyncGenerator[Chunk]:
     asked: dict[str, Any] = {
-        "context": fitting_context(graph.context_schema, ask.context),
+        "context": coerce_context(graph.context_schema, invocation.context),
         "stream_mode": [*modes, *(mode for mode in _WATCHED if mode not in modes)],
-        "interrupt_before": ask.interrupt_before,
-        "interrupt_after": ask.interrupt_after,
-        "durability": ask.durability,
-        "subgraphs": ask.subgraphs,
+        "interrupt_before": invocation.interrupt_before,
+        "interrupt_after": invocation.interrupt_after,
+        "durability": invocation.durability,
+        "subgraphs": invocation.subgraphs,
     }
-    run = _event_chunks if "events" in ask.modes else _plain_chunks
-    return run(graph, _input(ask), config, asked)
+    run = _event_chunks if "events" in invocation.modes else _plain_chunks
+    return run(graph, _input(invocation), config, asked)
 
 
 async def _plain_chunks(
@@ -207,13 +207,13 @@ async def _event_chunks(
                 yield (), "events", event
 
 
-def _input(ask: Ask) -> Any:
-    command = ask.command
-    if ask.resume:
+def _input(invocation: Invocation) -> Any:
+    command = invocation.command
+    if invocation.resume:
         # LangGraph saves a plain answer with the thread, but not a map of answers: what is still open needs it again.
         return Command(resume=command.resume) if command and _is_answer_map(command.resume) else None
     if command is None or (command.resume is None and not command.update and not command.goto):
-        return ask.input
+        return invocation.input
     return command_of(command)
 
 
@@ -241,7 +241,7 @@ def _goto(goto: str | SendRequest | list[str | SendRequest] | None) -> Any:
     return [target if isinstance(target, str) else Send(target.node, target.input) for target in targets]
 
 
-def fitting_context(schema: Any, context: Mapping[str, Any] | None, *, make: bool = False) -> Any:
+def coerce_context(schema: Any, context: Mapping[str, Any] | None, *, make: bool = False) -> Any:
     """``context`` as a context schema takes it: a dataclass gets no key that it does not know.
 
     LangGraph makes the object of the dict that this returns; ``make`` makes it here.

@@ -17,7 +17,7 @@ from starlette.types import Message, Receive
 from starlette.types import Scope as Connection
 
 from treadle.auth import scope as scopes
-from treadle.auth.handlers import Refused, UserAuth
+from treadle.auth.handlers import AuthRejected, UserAuth
 from treadle.errors import PermissionDeniedError, ServerError
 from treadle.graph.user import User
 from treadle.http import parse, values
@@ -146,7 +146,7 @@ class Gate:
         value: JSON = {f"{resource[:-1]}_id": values.uuid_or_text(id), "metadata": {}}
         try:
             filter = await self._auth.authorize(user, resource, "read", value)
-        except Refused as refused:
+        except AuthRejected as refused:
             if refused.status >= 500:
                 raise _http(refused) from refused
             return [_NOTHING]
@@ -217,9 +217,9 @@ def _parsed(data: bytes) -> Any:
 async def _answered(answer: Awaitable[T]) -> T:
     try:
         return await answer
-    except Refused as refused:
+    except AuthRejected as refused:
         raise _http(refused) from refused
 
 
-def _http(refused: Refused) -> HTTPException:
+def _http(refused: AuthRejected) -> HTTPException:
     return HTTPException(refused.status, refused.detail, refused.headers)

@@ -28,7 +28,7 @@ class WebhookConfig(Struct, kw_only=True, frozen=True):
     loopback: bool = False
     domains: tuple[str, ...] | None = None
     ports: tuple[int, ...] | None = None
-    longest_url: int = 2048
+    max_url_length: int = 2048
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -43,7 +43,7 @@ def webhook_config(project: ProjectConfig, environ: Mapping[str, str] | None = N
         loopback=url.disable_loopback is False,
         domains=None if domains is None else tuple(domains),
         ports=None if url.allowed_ports is None else tuple(url.allowed_ports),
-        longest_url=url.max_url_length or 2048,
+        max_url_length=url.max_url_length or 2048,
         headers=tuple((name, headers.fill(name, value)) for name, value in (section.headers or {}).items()),
     )
 

@@ -39,7 +39,7 @@ from treadle.service.runs import Runs
 from treadle.service.store import Store
 from treadle.service.threads import Threads
 from treadle.settings import Settings
-from treadle.webhooks.courier import Courier, Means, Signer
+from treadle.webhooks.courier import Courier, CourierDependencies, WebhookSigner
 from treadle.webhooks.deliveries import Webhooks
 from treadle.webhooks.post import LocalPost, NetworkPost, Resolver
 from treadle.webhooks.targets import Targets
@@ -75,7 +75,7 @@ class Runtime:
         self.settings = settings
         self._webhooks = webhooks or WebhookConfig()
         self._targets = Targets(self._webhooks, settings.webhook_allow_private)
-        self._signer = Signer(settings.webhook_secret)
+        self._signer = WebhookSigner(settings.webhook_secret)
         self._storage = storage = storage or StorageConfig()
         self.backend = open_storage(settings, storage, clock=clock)
         self.clock = self.backend.clock
@@ -162,7 +162,7 @@ class Runtime:
             await self.backend.deliveries.recover()
 
     def _courier(self) -> Courier:
-        means = Means(
+        dependencies = CourierDependencies(
             queue=self.backend.deliveries,
             wakeup=self.backend.wakeup,
             clock=self.clock,
@@ -172,7 +172,7 @@ class Runtime:
             local=LocalPost(self.app, asyncio.get_running_loop()),
             headers=dict(self._webhooks.headers),
         )
-        return Courier(means)
+        return Courier(dependencies)
 
     def _cron_loop(self) -> CronLoop:
         return CronLoop(unrestricted(self.services.crons.fire), self.clock, poll_seconds=self.settings.poll_seconds)

@@ -20,7 +20,7 @@ from treadle.ports.clock import Clock
 from treadle.ports.deliveries import DeliveryQueue, LeasedDelivery, TryResult
 from treadle.ports.queue import Wakeup
 from treadle.settings import Settings
-from treadle.webhooks.post import Answer, Post, TargetRefused
+from treadle.webhooks.post import BlockedTargetError, Post, PostResponse
 
 logger = structlog.get_logger("treadle.webhook")
 
@@ -34,7 +34,7 @@ _GRACE_SECONDS = 2.0
 _GONE = 410
 
 
-class Signer:
+class WebhookSigner:
     """Signs as standardwebhooks says, with each of the secrets (separated by spaces): receivers accept either while one
     is being replaced. Raises ConfigError for a secret that is not base64."""
 
@@ -59,14 +59,14 @@ def _key(secret: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
-class Means(Struct, frozen=True):
+class CourierDependencies(Struct, frozen=True):
     """What a courier takes. ``local`` posts to paths of this server; ``headers`` go with every webhook."""
 
     queue: DeliveryQueue
     wakeup: Wakeup
     clock: Clock
     settings: Settings
-    signer: Signer
+    signer: WebhookSigner
     post: Post
     local: Post
     headers: Mapping[str, str]
@@ -75,8 +75,8 @@ class Means(Struct, frozen=True):
 class Courier:
     """``run`` is its life, on any loop but that of the graphs; ``stop`` may be called from any thread."""
 
-    def __init__(self, means: Means) -> None:
-        self._means = means
+    def __init__(self, dependencies: CourierDependencies) -> None:
+        self._deps = dependencies
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._stopping = False
@@ -86,7 +86,7 @@ class Courier:
     async def run(self) -> None:
         """Delivers until ``stop``. What is under way then gets a moment; what is cut off is tried again later."""
         self._loop = asyncio.get_running_loop()
-        unsubscribe = self._means.wakeup.on_delivery(self.wake)
+        unsubscribe = self._deps.wakeup.on_delivery(self.wake)
         try:
             while not self._stopping:
                 self._changed.clear()
@@ -107,20 +107,20 @@ class Courier:
 
     async def _turn(self) -> float:
         """Starts what is due. Returns for how long there is nothing to do."""
-        poll = self._means.settings.poll_seconds
+        poll = self._deps.settings.poll_seconds
         try:
             next_due = await self._begin()
             await self._sweep()
         except Exception as error:  # the database cannot be reached now: nothing is lost, try again
             logger.error("looking for webhooks to deliver failed", error=repr(error))
             return poll
-        return poll if next_due is None else min(poll, max(0.0, (next_due - self._means.clock.now()) / 1e6))
+        return poll if next_due is None else min(poll, max(0.0, (next_due - self._deps.clock.now()) / 1e6))
 
     async def _begin(self) -> int | None:
-        lease = self._means.settings.webhook_timeout_seconds + _LEASE_SLACK_SECONDS
+        lease = self._deps.settings.webhook_timeout_seconds + _LEASE_SLACK_SECONDS
         while room := _AT_ONCE - len(self._tries):
             in_flight = Counter(self._tries.values())
-            taken = await self._means.queue.lease(room, in_flight=in_flight, per_receiver=_PER_RECEIVER, seconds=lease)
+            taken = await self._deps.queue.lease(room, in_flight=in_flight, per_receiver=_PER_RECEIVER, seconds=lease)
             for delivery in taken.deliveries:
                 task = asyncio.get_running_loop().create_task(self._deliver(delivery))
                 self._tries[task] = delivery.receiver
@@ -130,10 +130,10 @@ class Courier:
         return None
 
     async def _sweep(self) -> None:
-        if self._means.clock.monotonic() >= self._sweep_at:
-            self._sweep_at = self._means.clock.monotonic() + _SWEEP_SECONDS
-            kept = int(self._means.settings.webhook_retention_seconds * 1e6)
-            await self._means.queue.sweep(self._means.clock.now() - kept)
+        if self._deps.clock.monotonic() >= self._sweep_at:
+            self._sweep_at = self._deps.clock.monotonic() + _SWEEP_SECONDS
+            kept = int(self._deps.settings.webhook_retention_seconds * 1e6)
+            await self._deps.queue.sweep(self._deps.clock.now() - kept)
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -155,12 +155,14 @@ class Courier:
             logger.error("what came of a webhook could not be written", error=repr(error))
 
     async def _deliver(self, delivery: LeasedDelivery) -> None:
-        clock = self._means.clock
+        clock = self._deps.clock
         at, began = clock.now(), clock.monotonic()
         found = await self._try(delivery, at)
         took = int((clock.monotonic() - began) * 1000)
-        tried = judge(delivery, found, self._means.settings, at=at, now=clock.now(), took_ms=took, jitter=random.random)
-        await self._means.queue.record(delivery, tried)
+        tried = try_result(
+            delivery, found, self._deps.settings, at=at, now=clock.now(), took_ms=took, jitter=random.random
+        )
+        await self._deps.queue.record(delivery, tried)
         if tried.error is not None:
             logger.warning(
                 "a webhook was not delivered",
@@ -170,19 +172,19 @@ class Courier:
                 given_up=tried.status == "failed",
             )
 
-    async def _try(self, delivery: LeasedDelivery, at: int) -> Answer | Exception:
-        limit = self._means.settings.webhook_timeout_seconds
+    async def _try(self, delivery: LeasedDelivery, at: int) -> PostResponse | Exception:
+        limit = self._deps.settings.webhook_timeout_seconds
         sent_at = datetime.fromtimestamp(at / 1e6, UTC)
         content = stamped(delivery.payload, sent_at)
         headers = {
             "User-Agent": f"treadle/{version('treadle')}",
-            **self._means.headers,
+            **self._deps.headers,
             "Content-Type": "application/json",
-            **self._means.signer.headers(delivery.delivery_id, sent_at, content),
+            **self._deps.signer.headers(delivery.delivery_id, sent_at, content),
         }
         try:
             async with asyncio.timeout(limit):
-                return await (self._means.post if delivery.receiver else self._means.local)(
+                return await (self._deps.post if delivery.receiver else self._deps.local)(
                     delivery.url, headers, content
                 )
         except TimeoutError:
@@ -196,9 +198,9 @@ def stamped(payload: bytes, sent_at: datetime) -> bytes:
     return payload[:-1] + f',"webhook_sent_at":"{sent_at.isoformat(timespec="microseconds")}"}}'.encode()
 
 
-def judge(
+def try_result(
     delivery: LeasedDelivery,
-    found: Answer | Exception,
+    found: PostResponse | Exception,
     settings: Settings,
     *,
     at: int,
@@ -206,24 +208,24 @@ def judge(
     took_ms: int,
     jitter: Callable[[], float],
 ) -> TryResult:
-    """Pure: what a try means for its delivery. ``jitter`` gives numbers from 0 to 1.
+    """Pure: what a try dependencies for its delivery. ``jitter`` gives numbers from 0 to 1.
 
     2xx is delivered; a refused target and 410 are given up at once; all else is tried again until
     ``webhook_retry_seconds`` are over."""
-    code = found.status if isinstance(found, Answer) else None
+    code = found.status if isinstance(found, PostResponse) else None
     if code is not None and 200 <= code < 300:
         return TryResult(status="delivered", at=at, duration_ms=took_ms, status_code=code)
-    asked = found.retry_after if isinstance(found, Answer) else None
-    next_try_at = now + int(pause(delivery.failures, settings.webhook_backoff_seconds, asked, jitter()) * 1e6)
+    asked = found.retry_after if isinstance(found, PostResponse) else None
+    next_try_at = now + int(retry_delay(delivery.failures, settings.webhook_backoff_seconds, asked, jitter()) * 1e6)
     over = next_try_at > delivery.since + int(settings.webhook_retry_seconds * 1e6)
-    if over or code == _GONE or isinstance(found, TargetRefused):
+    if over or code == _GONE or isinstance(found, BlockedTargetError):
         return TryResult(status="failed", at=at, duration_ms=took_ms, status_code=code, error=_told(found))
     return TryResult(
         status="pending", at=at, duration_ms=took_ms, status_code=code, error=_told(found), next_try_at=next_try_at
     )
 
 
-def pause(failures: int, first: float, asked: float | None, jitter: float) -> float:
+def retry_delay(failures: int, first: float, asked: float | None, jitter: float) -> float:
     """Seconds before the next try: doubled with every failure up to an hour, less up to half of it at random.
 
     No less than the receiver ``asked`` for, up to an hour."""
@@ -231,11 +233,11 @@ def pause(failures: int, first: float, asked: float | None, jitter: float) -> fl
     return max(longest * (1 - jitter / 2), min(asked or 0.0, _LONGEST_PAUSE_SECONDS))
 
 
-def _told(found: Answer | Exception) -> str:
-    if isinstance(found, Answer):
+def _told(found: PostResponse | Exception) -> str:
+    if isinstance(found, PostResponse):
         redirected = f" to {found.location[:200]}; redirects are not followed" if found.location else ""
         return f"HTTP {found.status}{redirected}"
     text = f"{found}"[:500]
-    if isinstance(found, (TargetRefused, TimeoutError)) and text:
+    if isinstance(found, (BlockedTargetError, TimeoutError)) and text:
         return text
     return f"{type(found).__name__}: {text}" if text else type(found).__name__

@@ -25,7 +25,7 @@ _RESOLVERS = 32
 """Names looked up at once: a server of names that hangs holds one of these, and no other webhook."""
 
 
-class TargetRefused(Exception):
+class BlockedTargetError(Exception):
     """The target may not be reached: what its URL says, or every address that its host has."""
 
 
@@ -33,10 +33,10 @@ class Targets(Protocol):
     """The rule of what may be reached (service.webhooks)."""
 
     def refusal(self, url: str) -> str | None: ...
-    def refused_address(self, address: Address) -> str | None: ...
+    def address_refusal(self, address: Address) -> str | None: ...
 
 
-class Answer(Struct, frozen=True):
+class PostResponse(Struct, frozen=True):
     """What a receiver answered. ``retry_after`` in seconds, ``location`` of a redirect."""
 
     status: int
@@ -45,8 +45,8 @@ class Answer(Struct, frozen=True):
 
 
 class Post(Protocol):
-    async def __call__(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
-        """Posts and returns once the head of the answer is there. Raises TargetRefused, or what went wrong."""
+    async def __call__(self, url: str, headers: Mapping[str, str], content: bytes) -> PostResponse:
+        """Posts and returns once the head of the answer is there. Raises BlockedTargetError, or what went wrong."""
         ...
 
 
@@ -78,15 +78,15 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         raise failed
 
     def _allowed(self, host: str, found: Sequence[Address]) -> list[Address]:
-        refused = {address: refusal for address in found if (refusal := self._targets.refused_address(address))}
+        refused = {address: refusal for address in found if (refusal := self._targets.address_refusal(address))}
         if found and len(refused) == len(set(found)):
-            raise TargetRefused(f"{host} resolves to {found[0]}: {refused[found[0]]}")
+            raise BlockedTargetError(f"{host} resolves to {found[0]}: {refused[found[0]]}")
         return [address for address in found if address not in refused]
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Option] | None = None
     ) -> httpcore.AsyncNetworkStream:
-        raise TargetRefused("a socket file is no target")
+        raise BlockedTargetError("a socket file is no target")
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -124,9 +124,9 @@ class NetworkPost:
         )
         self._tls: ssl.SSLContext | None = None
 
-    async def __call__(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
+    async def __call__(self, url: str, headers: Mapping[str, str], content: bytes) -> PostResponse:
         if refusal := self._targets.refusal(url):  # the rules may have changed since the run was created
-            raise TargetRefused(refusal)
+            raise BlockedTargetError(refusal)
         target = httpx.URL(url)
         connection = httpcore.AsyncHTTPConnection(
             origin=httpcore.Origin(target.raw_scheme, target.raw_host, _port(target)),
@@ -154,15 +154,15 @@ class LocalPost:
         self._app = app
         self._loop = loop
 
-    async def __call__(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
+    async def __call__(self, url: str, headers: Mapping[str, str], content: bytes) -> PostResponse:
         posting = asyncio.run_coroutine_threadsafe(self._post(url, headers, content), self._loop)
         return await asyncio.wrap_future(posting)
 
-    async def _post(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
+    async def _post(self, url: str, headers: Mapping[str, str], content: bytes) -> PostResponse:
         transport = httpx.ASGITransport(self._app)  # pyright: ignore[reportArgumentType]
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=None) as client:
             response = await client.post(url, headers=dict(headers), content=content)
-        return Answer(response.status_code)
+        return PostResponse(response.status_code)
 
 
 def _port(url: httpx.URL) -> int:
@@ -180,9 +180,9 @@ def _all(url: httpx.URL, headers: Mapping[str, str], content: bytes) -> list[tup
     return [*own.items(), *headers.items()]
 
 
-def _answer(response: httpcore.Response) -> Answer:
+def _answer(response: httpcore.Response) -> PostResponse:
     headers = {name.lower(): value.decode("latin-1") for name, value in response.headers}
     after = headers.get(b"retry-after", "")
-    return Answer(
+    return PostResponse(
         response.status, float(after) if after.isdecimal() and len(after) < 9 else None, headers.get(b"location")
     )

@@ -31,8 +31,8 @@ class Targets(Struct, frozen=True):
 
     def refusal(self, url: str) -> str | None:
         """Why ``url`` may not be a target, as far as it says by itself; None if it may."""
-        if not url or len(url) > self.config.longest_url:
-            return f"Invalid webhook: must have 1 to {self.config.longest_url} characters, has {len(url)}"
+        if not url or len(url) > self.config.max_url_length:
+            return f"Invalid webhook: must have 1 to {self.config.max_url_length} characters, has {len(url)}"
         if any(character.isspace() or not character.isprintable() for character in url) and ":" in url:
             return "Invalid webhook: a URL holds no spaces and no control characters"
         try:
@@ -43,7 +43,7 @@ class Targets(Struct, frozen=True):
             return self._relative(url)
         return self._refused_scheme(parsed) or self._refused_place(parsed) or self._refused_host(parsed.host)
 
-    def refused_address(self, address: Address) -> str | None:
+    def address_refusal(self, address: Address) -> str | None:
         """Why ``address`` may not be connected to; None if it may."""
         if self.allow_private:
             return None
@@ -79,7 +79,7 @@ class Targets(Struct, frozen=True):
     def _refused_host(self, host: str) -> str | None:
         literal = address_of(host)
         if literal is not None:
-            return self.refused_address(literal)
+            return self.address_refusal(literal)
         local = _plain(host) == "localhost" or _plain(host).endswith(".localhost")
         if local and not (self.allow_private or self.config.loopback):
             return "Webhook host blocked: localhost address"

@@ -19,7 +19,7 @@ from treadle.graph.encode import describe_error
 from treadle.graph.graphs import Graphs
 from treadle.graph.internals import AnyGraph
 from treadle.graph.repair import answer_cut_calls
-from treadle.graph.stream import Ask, Ending, settle_state, stream
+from treadle.graph.stream import GraphResult, Invocation, settle_state, stream
 from treadle.graph.user import USER, with_user
 from treadle.model import JSON, Command
 from treadle.ports.backend import Checkpoints, RunSaver
@@ -98,13 +98,13 @@ async def _outcome(run: Execution) -> Outcome | None:
                 if run.attempt.stopping:
                     raise Stopped
                 graph = await load(run, opened)
-                ending = await perform(run, graph, await prepare(run, graph))
+                result = await perform(run, graph, await prepare(run, graph))
                 await run.saver.settled()
             except (Exception, asyncio.CancelledError) as error:
                 cause = _cause(run.attempt, error)
                 run.attempt.settling = True
                 return await settle(run, graph, cause)
-        return succeeded(ending)
+        return succeeded(result)
     except LeaseLost:
         raise
     except DatabaseUnavailable as error:
@@ -115,7 +115,7 @@ async def _outcome(run: Execution) -> Outcome | None:
         )
         return None
     except Exception as error:  # closing what a factory opened, or the saver, failed: the run ends all the same
-        return failed(run, error, Ending())
+        return failed(run, error, GraphResult())
 
 
 def _cause(attempt: Attempt, error: BaseException) -> BaseException:
@@ -160,15 +160,15 @@ async def load(run: Execution, opened: AsyncExitStack) -> AnyGraph:
     )
 
 
-async def prepare(run: Execution, graph: AnyGraph) -> Ask:
-    """What to ask of the graph. A later attempt goes on from the run's last checkpoint, if it has one."""
+async def prepare(run: Execution, graph: AnyGraph) -> Invocation:
+    """Return what the graph is invoked with. A later attempt resumes from the last checkpoint of the run, if any."""
     claim = run.attempt.claim
     kwargs = claim.kwargs
     resume = claim.resumed and await run.resources.queue.reset(claim.lease)
     command = kwargs.get("command")
     if claim.after_interrupt and not resume and command is None and kwargs.get("input") is not None:
         await answer_cut_calls(graph, run.config, run.saver, run.resources.checkpoints.store)
-    return Ask(
+    return Invocation(
         config=run.config,
         input=kwargs.get("input"),
         command=None if command is None else msgspec.convert(command, Command),
@@ -183,14 +183,14 @@ async def prepare(run: Execution, graph: AnyGraph) -> Ask:
     )
 
 
-async def perform(run: Execution, graph: AnyGraph, ask: Ask) -> Ending:
+async def perform(run: Execution, graph: AnyGraph, invocation: Invocation) -> GraphResult:
     """Runs the graph; its events go to the log as they come."""
-    ending = Ending()
+    result = GraphResult()
     store = run.resources.checkpoints.store
     limit = run.resources.settings.run_timeout_seconds or None
     timeout = asyncio.timeout(limit)
     try:
-        async with timeout, aclosing(stream(graph, ask, saver=run.saver, store=store, ending=ending)) as chunks:
+        async with timeout, aclosing(stream(graph, invocation, saver=run.saver, store=store, result=result)) as chunks:
             begun = False
             async for parts in chunks:
                 run.appender.add(parts)
@@ -207,45 +207,45 @@ async def perform(run: Execution, graph: AnyGraph, ask: Ask) -> Ending:
         raise
     if run.attempt.stopping:
         raise Stopped  # the graph swallowed the cancellation and went on to its end
-    return ending
+    return result
 
 
 async def settle(run: Execution, graph: AnyGraph | None, cause: BaseException) -> Outcome | None:
     """How an attempt ends that did not succeed, with the state it has come to."""
     await run.saver.settled()
-    ending = Ending()
+    result = GraphResult()
     if graph is not None and not run.attempt.handing_back and run.attempt.cancelled != "rollback":
         try:
-            ending = await settle_state(graph, run.config, run.saver, run.resources.checkpoints.store)
+            result = await settle_state(graph, run.config, run.saver, run.resources.checkpoints.store)
         except Exception as error:  # the state is an extra here: the run ends all the same
             logger.warning("the state of a run could not be read", run_id=run.attempt.lease.run_id, error=repr(error))
-    return failed(run, cause, ending)
+    return failed(run, cause, result)
 
 
-def succeeded(ending: Ending) -> Outcome:
+def succeeded(result: GraphResult) -> Outcome:
     return Outcome(
         status="success",
-        thread_status="interrupted" if ending.interrupted else "idle",
-        output=ending.values,
-        interrupts=ending.interrupts,
-        wait_interrupts=ending.wait_interrupts or None,
+        thread_status="interrupted" if result.interrupted else "idle",
+        output=result.values,
+        interrupts=result.interrupts,
+        wait_interrupts=result.wait_interrupts or None,
     )
 
 
-def failed(run: Execution, cause: BaseException, ending: Ending) -> Outcome | None:
+def failed(run: Execution, cause: BaseException, result: GraphResult) -> Outcome | None:
     """None to hand the run back. The cancel mark on a run, where it has one, says more than the outcome."""
     attempt = run.attempt
     if isinstance(cause, Stopped):
         if attempt.handing_back and attempt.cancelled is None:
             return None
-        return Outcome(status="interrupted", thread_status="interrupted", output=ending.values)
+        return Outcome(status="interrupted", thread_status="interrupted", output=result.values)
     trace = None if isinstance(cause, TreadleError) else cause
     logger.warning("run failed", run_id=attempt.lease.run_id, graph_id=attempt.claim.graph_id, exc_info=trace)
     error = describe_error(cause)
     run.appender.add([("error", "", orjson.dumps(error))])
     status: Literal["timeout", "error"] = "timeout" if isinstance(cause, TimedOut) else "error"
     return Outcome(
-        status=status, thread_status="error", error=error, output=ending.values, interrupts=ending.interrupts
+        status=status, thread_status="error", error=error, output=result.values, interrupts=result.interrupts
     )
 
 

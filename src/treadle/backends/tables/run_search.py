@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import structs
 
-from treadle.auth.filters import contained
+from treadle.auth.filters import required_metadata
 from treadle.backends.checkpoints import saver as checkpoints
 from treadle.backends.engine.connection import Connection
 from treadle.backends.tables import rows
@@ -210,7 +210,7 @@ def _common(query: RunSearchQuery, parameters: Parameters, *, by_thread: bool) -
 def _of_thread(query: RunSearchQuery, parameters: Parameters) -> list[str]:
     """Conditions on a thread ``t``. What it has to contain comes first: an index may find it, and it is cheaper to know
     than all that the filters mean."""
-    part = [contained(query.permitted)] if query.permitted else []
+    part = [required_metadata(query.permitted)] if query.permitted else []
     parts = [*part, *([query.thread_metadata] if query.thread_metadata else [])]
     conditions = [f"json_contains(t.metadata, {parameters.add(rows.dump(part))})" for part in parts]
     if query.permitted:
