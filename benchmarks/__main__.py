@@ -1,9 +1,11 @@
-"""``python -m benchmarks``: measures, prints one table, writes benchmarks/results/<timestamp>.json and .md."""
+"""Measure treadle, print one table and write the result as JSON and Markdown: ``python -m benchmarks``.
+
+The files are benchmarks/results/TIMESTAMP.json and .md.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -12,118 +14,102 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from benchmarks import isolation, langgraph_dev, report
+from benchmarks import isolation, langgraph_dev, lists, report
+from benchmarks.comparison import compare
+from benchmarks.output import RESULTS, console, each_round, write
 from benchmarks.publish import publish
-from benchmarks.rounds import Bench, list_figures
-from benchmarks.rows import results
-from benchmarks.server import serving
-from treadle.bench.limits import raise_descriptors
-from treadle.bench.take import MeasureFailed
+from benchmarks.rounds import Bench
+from benchmarks.server import start_server
+from treadle.bench.cases import MeasureFailed
+from treadle.bench.process import raise_descriptor_limit
 from treadle.cli.process import ServerDied
-
-RESULTS = Path(__file__).parent / "results"
-
-console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
 def main() -> int:
-    given = _arguments()
-    if given.against and not given.trust:
+    options = _options()
+    if options.against and not options.trust:
         _isolate()
     RESULTS.mkdir(exist_ok=True)
-    raise_descriptors()  # the servers inherit it
+    raise_descriptor_limit()  # the servers inherit it
     load_before = os.getloadavg()[0]
-    began_at = time.monotonic()
-    # On the disk of the checkout: a temporary directory may be in memory, where a commit costs nothing.
+    begin = time.monotonic()
+    bench = Bench(options.seconds, _log, options.only or ())
+    # Not in the temporary directory of the system, which may be in memory: a commit would cost nothing there.
     with tempfile.TemporaryDirectory(dir=RESULTS, prefix="run-") as scratch:
-        bench = Bench(given.seconds, _told, given.only or ())
-        beside = _against(bench, Path(scratch)) if given.against else {}
-        rounds = _rounds(bench, Path(scratch), given.rounds)
-    found = results(rounds)
-    other = langgraph_dev.NAME if given.against else None
-    console.print(report.table(found, other))
-    console.print(f"[dim]{report.busiest(bench.taken)}")
-    beside["seconds"] = round(time.monotonic() - began_at)
-    document = report.document(found, rounds, bench.taken, load_before, **beside)
-    path = _write(document)
-    if given.publish:
+        extra = _find_best(bench, Path(scratch)) if options.against else {}
+        list_figures = _warm_up(bench, Path(scratch))
+    rounds = [dict(bench.round(path, first=not n)) for n, path in enumerate(each_round(options.rounds))]
+    rounds[0].update(list_figures)
+    results = compare(rounds)
+    other = extra.get("other")
+    title = f"treadle against bare LangGraph{f' and {other}' if other else ''}"
+    console.print(report.table(results, title, report.headings(other)))
+    console.print(f"[dim]{report.busiest(bench.measurements)}")
+    extra["seconds"] = round(time.monotonic() - begin)
+    document = report.document(results, rounds, bench.measurements, load_before, **extra)
+    path = write(document)
+    if options.publish:
         publish(document)
-    console.print(f"[dim]{path}; {beside['seconds']} s; load of the machine before: {load_before:.1f}")
-    missed = [text for result in found for text, met in result.verdicts() if met is False]
-    return 1 if given.check and missed else 0
+    console.print(f"[dim]{path}; {extra['seconds']} s; load average of the machine before: {load_before:.1f}")
+    return report.exit_code(results, options.check)
 
 
-def _arguments() -> argparse.Namespace:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--against", choices=["langgraph-dev"], help="measure this server too, in turn with treadle")
-    parser.add_argument("--rounds", type=int, default=3, help="each figure is the median of them (default 3)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long each rate is taken in a round (default 2)")
+    parser.add_argument("--rounds", type=int, default=3, help="each figure is the median of this many (default 3)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="duration of each measurement of a rate (default 2)")
     parser.add_argument("--only", action="append", help="only figures with this text in their names, such as custom")
-    parser.add_argument("--publish", action="store_true", help="show the result in the README, with a picture")
-    parser.add_argument("--check", action="store_true", help="exit code 1 if a target is missed")
+    parser.add_argument("--publish", action="store_true", help="update the README, docs/performance.md and the picture")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
     parser.add_argument(
-        "--trust", action="store_true", help="let the other server have the network, where it cannot be cut off"
+        "--trust", action="store_true", help="measure the other server even if its network cannot be cut off"
     )
     return parser.parse_args()
 
 
 def _isolate() -> None:
-    """Goes on in a network of its own, or ends: what the other server would send is not for us to decide."""
+    """Continue in a network namespace with loopback only, or exit: the other server must not send anything."""
     if not langgraph_dev.PROGRAM.exists():
         sys.exit(f"{langgraph_dev.PROGRAM} is missing: `make bench AGAINST=langgraph-dev` installs it")
-    if isolation.inside():
+    if isolation.is_isolated():
         return
-    flags = isolation.possible()
+    flags = isolation.unshare_flags()
     if flags is None:
-        sys.exit("no network of its own for langgraph dev here (unshare --net); --trust measures it all the same")
+        sys.exit("cannot isolate langgraph dev from the network (unshare --net); --trust measures it nevertheless")
     sys.stdout.flush()
     isolation.enter(flags, "benchmarks", sys.argv[1:])
 
 
-def _against(bench: Bench, scratch: Path) -> dict[str, Any]:
-    """Finds the other server's best setting for this run, and has it measured with that."""
-    trials = langgraph_dev.trials(scratch, lambda trial: _told(f"{langgraph_dev.NAME} {trial}"))
+def _find_best(bench: Bench, scratch: Path) -> dict[str, Any]:
+    """Find the best setting of the other server on this machine, and let ``bench`` measure the server with it."""
+    trials = langgraph_dev.trials(scratch, lambda trial: _log(f"{langgraph_dev.NAME} {trial}"))
     best = trials[0].jobs
     console.print(f"{langgraph_dev.NAME} is best with --n-jobs-per-worker {best}")
-    bench.other = partial(langgraph_dev.serving, jobs=best)
+    bench.other = partial(langgraph_dev.start_server, jobs=best)
     return {
         "other": langgraph_dev.NAME,
         "other_jobs": best,
         "other_trials": [trial._asdict() for trial in trials],
         "other_versions": langgraph_dev.versions(),
-        "isolated": isolation.inside(),
+        "isolated": isolation.is_isolated(),
     }
 
 
-def _rounds(bench: Bench, scratch: Path, count: int) -> list[dict[str, float]]:
-    with_nothing = scratch / "warm-up"
-    with_nothing.mkdir()
-    with serving(with_nothing):  # what a first start compiles is not a start-up
+def _warm_up(bench: Bench, scratch: Path) -> dict[str, float]:
+    """Start a server once, so that no measured start compiles bytecode. Return the figures of lists, if wanted."""
+    directory = scratch / "warm-up"
+    directory.mkdir()
+    with start_server(directory):
         pass
-    if bench.wants("lists"):
-        _told("lists")
-    lists = dict(list_figures(scratch)) if bench.wants("lists") else {}
-    rounds: list[dict[str, float]] = []
-    for number in range(count):
-        console.print(f"[dim]round {number + 1} of {count}")
-        directory = scratch / str(number)
-        directory.mkdir()
-        rounds.append(dict(bench.round(directory, first=number == 0)))
-    rounds[0].update(lists)
-    return rounds
+    if not bench.wants("lists"):
+        return {}
+    _log("lists")
+    return dict(lists.figures(scratch))
 
 
-def _told(text: str) -> None:
+def _log(text: str) -> None:
     console.print(f"[dim]  {text}")
-
-
-def _write(document: dict[str, Any]) -> Path:
-    path = RESULTS / time.strftime("%Y%m%d-%H%M%S.json")
-    path.write_text(json.dumps(document, indent=2) + "\n")
-    path.with_suffix(".md").write_text(document["table"])
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 if __name__ == "__main__":

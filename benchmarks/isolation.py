@@ -1,4 +1,4 @@
-"""A network of its own, with nothing but loopback: whatever a measured server might want to send, nothing can leave."""
+"""Run a benchmark in a network namespace that has only loopback, so that the measured servers cannot send anything."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1  # SIOCGIFFLAGS, SIOCSIFFLAGS,
 _FLAGS = "16sh14x"
 
 
-def inside() -> bool:
-    """Whether this process has only loopback; brings that up."""
+def is_isolated() -> bool:
+    """Return whether this process has only loopback. If so, bring loopback up."""
     if _INSIDE not in os.environ or {name for _, name in socket.if_nameindex()} - {"lo", "tunl0", "sit0", "ip6tnl0"}:
         return False
     _bring_up(b"lo")
     return True
 
 
-def possible() -> Sequence[str] | None:
-    """The flags with which ``unshare`` makes such a network here: as root, or in a namespace of users; else None."""
+def unshare_flags() -> Sequence[str] | None:
+    """Return the flags for ``unshare`` as root or in a user namespace, or None if neither is allowed here."""
     if shutil.which("unshare") is None:
         return None
     for flags in (["--net"], ["--net", "--map-root-user"]):
@@ -36,13 +36,13 @@ def possible() -> Sequence[str] | None:
 
 
 def enter(flags: Sequence[str], module: str, arguments: Sequence[str]) -> NoReturn:
-    """Becomes ``python -m module`` in a network of its own."""
+    """Replace this process by ``python -m module`` in a new network namespace."""
     command = ["unshare", *flags, sys.executable, "-m", module, *arguments]
     os.execvpe("unshare", command, {**os.environ, _INSIDE: "1"})
 
 
 def _bring_up(name: bytes) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        found = fcntl.ioctl(any_socket, _GET_FLAGS, struct.pack(_FLAGS, name, 0))
-        _, flags = struct.unpack(_FLAGS, found)
+        request = fcntl.ioctl(any_socket, _GET_FLAGS, struct.pack(_FLAGS, name, 0))
+        _, flags = struct.unpack(_FLAGS, request)
         fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack(_FLAGS, name, flags | _UP))

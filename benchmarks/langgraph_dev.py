@@ -1,4 +1,4 @@
-"""LangGraph's development server, ``langgraph dev``, from a virtual environment of its own. A black box to us."""
+"""Start LangGraph's development server, ``langgraph dev``, from its own virtual environment, as a black box."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.server import Serving, settle
+from benchmarks.server import MeasuredServer, settle
+from treadle.bench.cases import Case, Endpoint, LoadGenerator
 from treadle.bench.check import write_project
-from treadle.bench.take import Take, Taker, Target
 from treadle.cli.process import free_port
 
 NAME = "langgraph dev"
@@ -26,7 +26,7 @@ QUIET = {
     "LANGSMITH_TRACING": "false",
     "LANGCHAIN_TRACING_V2": "false",
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
-    "LOG_LEVEL": "ERROR",  # two log lines for each run are not what is compared
+    "LOG_LEVEL": "ERROR",  # otherwise it logs two lines for each run, which would be measured too
 }
 JOBS = (1, 10, 16, 32, 64)
 _READY_SECONDS = 60.0
@@ -35,12 +35,12 @@ _TRIAL_SECONDS = 2.0
 
 
 class Died(Exception):
-    """It ended, or was not ready in time; with the end of its log."""
+    """The server exited, or was not ready in time. The message holds the end of its log."""
 
 
 class Trial(NamedTuple):
-    """What one number of jobs gave: threaded streams per second at 16 and at 64 in flight, custom events per second of
-    20 runs. With one job the server never pauses between runs of a queue, with many runs go on beside each other."""
+    """The figures with one setting of jobs: threaded streams per second at 16 and at 64 in flight, and custom events
+    per second of 20 runs. With one job the server never pauses between queued runs; with many, runs are concurrent."""
 
     jobs: int
     at_16: float
@@ -48,8 +48,8 @@ class Trial(NamedTuple):
     events: float
 
     @property
-    def worth(self) -> float:
-        """Their geometric mean."""
+    def score(self) -> float:
+        """Return the geometric mean of the three figures."""
         return (self.at_16 * self.at_64 * self.events) ** (1 / 3)
 
     def __str__(self) -> str:
@@ -58,8 +58,8 @@ class Trial(NamedTuple):
 
 
 @contextmanager
-def serving(directory: Path, jobs: int) -> Generator[Serving]:
-    """A fresh server with its project, and so its data, in ``directory``. Raises Died."""
+def start_server(directory: Path, jobs: int) -> Generator[MeasuredServer]:
+    """Start a server with its project and its data in ``directory``, and stop it afterwards. Raise Died."""
     config = write_project(directory / "langgraph-dev")
     port = free_port()
     command = [str(PROGRAM), "dev", "--no-browser", "--no-reload", f"--config={config}", f"--port={port}"]
@@ -75,19 +75,21 @@ def serving(directory: Path, jobs: int) -> Generator[Serving]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        _await_answer(f"{url}/ok", server, Path(log.name))
-        yield Serving(url, server.pid, time.perf_counter() - begin)
+        _wait_until_ready(f"{url}/ok", server, Path(log.name))
+        yield MeasuredServer(url, server.pid, time.perf_counter() - begin)
     finally:
         _stop(server)
 
 
 def _environment() -> Mapping[str, str]:
-    """Ours without keys and settings of tracing: nothing is to be sent anywhere."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LANGSMITH_", "LANGCHAIN_"))}
-    return {**kept, **QUIET}
+    """Return this process's environment without keys and settings of tracing, so that nothing is sent anywhere."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LANGSMITH_", "LANGCHAIN_"))
+    }
+    return {**environment, **QUIET}
 
 
-def _await_answer(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:
@@ -107,28 +109,28 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def trials(directory: Path, told: Callable[[Trial], None]) -> Sequence[Trial]:
-    """What each of ``JOBS`` gives, the best first. ``told`` hears of them as they come."""
-    found: list[Trial] = []
+def trials(directory: Path, log: Callable[[Trial], None]) -> Sequence[Trial]:
+    """Try each of ``JOBS``, call ``log`` with each trial, and return the trials sorted from the best to the worst."""
+    done: list[Trial] = []
     for jobs in JOBS:
         scratch = directory / f"jobs-{jobs}"
         scratch.mkdir()
-        with serving(scratch, jobs) as server:
+        with start_server(scratch, jobs) as server:
             settle()
-            found.append(Trial(jobs, *(_tried(server, take) for take in _TRIED)))
-        told(found[-1])
-    return sorted(found, key=lambda trial: trial.worth, reverse=True)
+            done.append(Trial(jobs, *(_try(server, case) for case in _TRIED)))
+        log(done[-1])
+    return sorted(done, key=lambda trial: trial.score, reverse=True)
 
 
-_TRIED = (Take("threaded_stream", 16), Take("threaded_stream", 64), Take("custom_many"))
+_TRIED = (Case("threaded_stream", 16), Case("threaded_stream", 64), Case("custom_many"))
 
 
-def _tried(server: Serving, take: Take) -> float:
-    return Taker(_TRIAL_SECONDS)(Target(server.url, server.pid), take).figures[take.name]
+def _try(server: MeasuredServer, case: Case) -> float:
+    return LoadGenerator(_TRIAL_SECONDS)(Endpoint(server.url, server.pid), case).figures[case.name]
 
 
 def versions() -> dict[str, str]:
-    """Of its packages."""
+    """Return the versions of its packages."""
     code = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
     command = [str(VENV / "bin" / "python"), "-c", code, *PACKAGES]
     return json.loads(subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout)

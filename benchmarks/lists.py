@@ -1,7 +1,7 @@
-"""How much slower lists are when the database is large: ``python -m benchmarks.lists`` prints both sizes and ratios.
+"""Measure how much slower lists and searches are on a large database: ``python -m benchmarks.lists``.
 
-A file is filled with SQL, in the schema as treadle makes it, and served by ``treadle serve``. Every figure is the
-median over single requests, one after another, on one connection.
+SQL fills a database file that treadle has created, and ``treadle serve`` serves it. Every figure is the median of
+single requests, sent one after another on one connection.
 """
 
 from __future__ import annotations
@@ -13,34 +13,35 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.server import Serving, serving
+from benchmarks.output import RESULTS
+from benchmarks.server import MeasuredServer, start_server
 from treadle.backends.clock import SystemClock
 from treadle.backends.engine.sqlite import SqliteEngine
+from treadle.bench.pace import median
+from treadle.bench.server import BadResponse
 
 SIZES = ((100, 1_000), (100_000, 1_000_000))
-"""Threads and runs: the size that is compared with, and the one that is measured."""
-REQUESTS = 60
+"""Threads and runs of the small database and of the large one."""
+REQUESTS = 80
 SECONDS = 2.0
-"""A median is of so many requests, or of what is done in that time; a tenth of it warms up."""
-_OWNED = 10  # threads of one owner
-_STEP = 40_000_000  # microseconds between two runs: a million are of 463 days
+"""Each request is sent REQUESTS times, or fewer times if SECONDS have passed."""
+_OWNED = 10  # threads of each owner
+_STEP = 40_000_000  # microseconds between two runs: a million runs cover 463 days
 _START = 1_700_000_000_000_000
 _ASSISTANT = "a0000000-0000-5000-8000-000000000000"
-_ROOT = Path(__file__).parent / "results"
 
 
 # --- filling a file ---------------------------------------------------------------------------------------------------
 
 _SERIES = "WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series LIMIT :count)"
-# Consecutive runs are of different threads, so the runs of a thread lie as far apart as they can.
+# Consecutive runs belong to different threads, so that the runs of one thread are spread over the whole table.
 _THREAD = "(n * 7919 % :threads)"
 _AT = "(:start + n * :step)"
 _METADATA = """json_object('graph_id', 'chain', 'assistant_id', :assistant, 'owner', 'user-' || ({t} / :owned),
@@ -71,25 +72,16 @@ _FILL = (
 )
 _KWARGS: dict[str, Any] = {
     "input": {"messages": [{"role": "user", "content": "Why is the sky blue, and why is it red in the evening?"}]},
-    "command": None,
     "config": {"configurable": {"langgraph_auth_user_id": "", "__after_seconds__": 0}, "metadata": {"source": "app"}},
     "context": {"model": "small", "language": "en"},
     "stream_mode": ["values", "messages-tuple"],
-    "interrupt_before": None,
-    "interrupt_after": None,
-    "webhook": None,
-    "feedback_keys": None,
     "temporary": False,
-    "subgraphs": False,
-    "resumable": False,
-    "checkpoint_during": True,
-    "durability": "async",
 }
 _OUTPUT = {"messages": [{"type": "ai", "content": "Air scatters blue light more than red light. " * 12}]}
 
 
 def seed(data: Path, threads: int, runs: int) -> None:
-    """A data directory with a database of that size: runs that have ended, and what they left."""
+    """Create a data directory with a database of that size, which holds ended runs with their events and outputs."""
     data.mkdir(parents=True, exist_ok=True)
     file = data / "treadle.sqlite3"
     SqliteEngine(file, clock=SystemClock()).close()
@@ -118,119 +110,35 @@ def seed(data: Path, threads: int, runs: int) -> None:
 
 
 def thread_id(number: int) -> str:
-    """Of the threads in a seeded file, from 0; the ids of later ones are greater."""
+    """Return the id of a thread in a seeded file, numbered from 0. Ids increase with the number."""
     return f"{(_START + number) // 65_536_000:08x}-0000-7000-8000-{number:012x}"
 
 
 def run_id(number: int) -> str:
-    """From 1."""
+    """Return the id of a run in a seeded file, numbered from 1."""
     ms = (_START + number * _STEP) // 1000
     return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7000-9000-{number:012x}"
 
 
 @contextmanager
 def _indexed_afterwards(conn: sqlite3.Connection, tables: Sequence[str]) -> Generator[None]:
-    """Sorting a million rows once is quicker than finding the place of each."""
+    """Drop the indexes of the tables, and create them again afterwards: sorting once is faster than inserting."""
     marks = ", ".join("?" * len(tables))
-    found = conn.execute(
+    indexes = conn.execute(
         f"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ({marks})",
         tables,
     ).fetchall()
-    for name, _ in found:
+    for name, _ in indexes:
         conn.execute(f"DROP INDEX {name}")
     yield
-    for _, sql in found:
+    for _, sql in indexes:
         conn.execute(sql)
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------
 
-
-class Api:
-    """One keep-alive connection. Raises Unexpected for any answer but 200."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=300)
-
-    def get(self, path: str) -> bytes:
-        return self._call("GET", path, None)
-
-    def post(self, path: str, body: Any) -> bytes:
-        return self._call("POST", path, json.dumps(body).encode())
-
-    def serves(self, path: str) -> bool:
-        """Whether there is such a route for POST."""
-        self._connection.request("POST", path, b"{}", {"content-type": "application/json"})
-        answer = self._connection.getresponse()
-        answer.read()
-        return answer.status not in (404, 405)
-
-    def _call(self, method: str, path: str, body: bytes | None) -> bytes:
-        self._connection.request(method, path, body, {"content-type": "application/json"})
-        answer = self._connection.getresponse()
-        content = answer.read()
-        if answer.status != 200:
-            raise Unexpected(f"{method} {path} {body!r}: {answer.status} {content[:500]!r}")
-        return content
-
-
-class Unexpected(Exception):
-    """The server answered with something else than a list."""
-
-
-class Call(NamedTuple):
-    """A request that is measured; ``of`` makes it for a thread that was picked by chance."""
-
-    name: str
-    of: Callable[[Api, int], bytes]
-
-
-def _search(name: str, body: Callable[[int], dict[str, Any]]) -> Call:
-    return Call(name, lambda api, thread: api.post("/threads/search", body(thread)))
-
-
-def _calls(api: Api, threads: int) -> Iterator[Call]:
-    def owner(thread: int) -> dict[str, Any]:
-        return {"owner": f"user-{thread // _OWNED}"}
-
-    def tenant(thread: int) -> dict[str, Any]:
-        return {"tenant": f"tenant-{thread % 50}"}
-
-    yield Call("runs of a thread", lambda api, thread: api.get(f"/threads/{thread_id(thread)}/runs"))
-    yield Call("runs that failed", lambda api, thread: api.get(f"/threads/{thread_id(thread)}/runs?status=error"))
-    yield Call("thread", lambda api, thread: api.get(f"/threads/{thread_id(thread)}"))
-    yield _search("threads", lambda _: {})
-    yield _search("threads, 100 of them", lambda _: {"limit": 100})
-    yield from (_search(f"threads by {column}", lambda _, column=column: {"sort_by": column}) for column in _SORTS)
-    for status in ("idle", "interrupted", "busy"):
-        yield _search(f"{status} threads", lambda _, status=status: {"status": status})
-        yield _search(f"{status} threads by change", lambda _, status=status: {"status": status, **_BY_CHANGE})
-    yield _search("threads of an owner", lambda thread: {"metadata": owner(thread)})
-    yield _search("threads of an owner by change", lambda thread: {"metadata": owner(thread), **_BY_CHANGE})
-    yield _search("threads of nobody", lambda _: {"metadata": {"owner": "nobody"}})
-    yield _search("threads of a graph", lambda _: {"metadata": _GRAPH})
-    yield _search("threads of a graph by change", lambda _: {"metadata": _GRAPH, **_BY_CHANGE})
-    yield _search("idle threads of a graph", lambda _: {"metadata": _GRAPH, "status": "idle"})
-    yield _search("threads of a tenant", lambda thread: {"metadata": _GRAPH | tenant(thread)})
-    yield _search("threads of a tenant by change", lambda thread: {"metadata": _GRAPH | tenant(thread), **_BY_CHANGE})
-    yield _search("ten threads by id", lambda thread: {"ids": [thread_id((thread + n) % threads) for n in range(10)]})
-    yield _search("threads, middle page", lambda _: {"offset": threads // 2})
-    yield _search("threads, last page", lambda _: {"offset": threads - 10})
-    yield _search("threads by change, last page", lambda _: {"offset": threads - 10, **_BY_CHANGE})
-    yield Call("count of threads", lambda api, _: api.post("/threads/count", {}))
-    yield Call("count of idle threads", lambda api, _: api.post("/threads/count", {"status": "idle"}))
-    yield Call("count of an owner's", lambda api, thread: api.post("/threads/count", {"metadata": owner(thread)}))
-    yield Call("count of a graph's", lambda api, _: api.post("/threads/count", {"metadata": _GRAPH}))
-    if api.serves("/runs/search"):
-        yield Call("runs", lambda api, _: api.post("/runs/search", {}))
-        yield Call("runs that failed of all threads", lambda api, _: api.post("/runs/search", {"status": "error"}))
-        yield Call("running runs", lambda api, _: api.post("/runs/search", {"status": ["pending", "running"]}))
-        yield Call("runs of an assistant", lambda api, _: api.post("/runs/search", {"assistant_id": _ASSISTANT}))
-    yield Call("figures", lambda api, _: api.get("/metrics"))
-    yield Call("run on a thread", lambda api, thread: api.post(f"/threads/{thread_id(thread)}/runs/wait", _RUN))
-    yield Call("stateless run", lambda api, _: api.post("/runs/wait", _RUN))
-
+Request = tuple[str, Any]
+"""A path with the body of a POST, or with None for a GET."""
 
 _SORTS = ("updated_at", "state_updated_at", "status", "thread_id")
 _BY_CHANGE = {"sort_by": "updated_at"}
@@ -238,60 +146,129 @@ _GRAPH = {"graph_id": "chain"}
 _RUN = {"assistant_id": "chain", "input": {"n": []}}
 
 
+def requests(thread: int, threads: int) -> dict[str, Request]:
+    """Return every measured request by name, for one of the threads where it concerns one."""
+    path = f"/threads/{thread_id(thread)}"
+    ids = [thread_id((thread + n) % threads) for n in range(10)]
+    return {
+        "runs of a thread": (f"{path}/runs", None),
+        "runs that failed": (f"{path}/runs?status=error", None),
+        "thread": (path, None),
+        **{name: ("/threads/search", query) for name, query in _searches(thread).items()},
+        "ten threads by id": ("/threads/search", {"ids": ids}),
+        "threads, middle page": ("/threads/search", {"offset": threads // 2}),
+        "threads, last page": ("/threads/search", {"offset": threads - 10}),
+        "threads by change, last page": ("/threads/search", {"offset": threads - 10, **_BY_CHANGE}),
+        "count of threads": ("/threads/count", {}),
+        "count of idle threads": ("/threads/count", {"status": "idle"}),
+        "count of an owner's": ("/threads/count", {"metadata": _owner(thread)}),
+        "count of a graph's": ("/threads/count", {"metadata": _GRAPH}),
+        "runs": ("/runs/search", {}),
+        "runs that failed of all threads": ("/runs/search", {"status": "error"}),
+        "running runs": ("/runs/search", {"status": ["pending", "running"]}),
+        "runs of an assistant": ("/runs/search", {"assistant_id": _ASSISTANT}),
+        "figures": ("/metrics", None),
+        "run on a thread": (f"{path}/runs/wait", _RUN),
+        "stateless run": ("/runs/wait", _RUN),
+    }
+
+
+def _searches(thread: int) -> dict[str, dict[str, Any]]:
+    """Return the searches for threads that have a filter or an order."""
+    filters: dict[str, dict[str, Any]] = {
+        **{f"{status} threads": {"status": status} for status in ("idle", "interrupted", "busy")},
+        "threads of an owner": {"metadata": _owner(thread)},
+        "threads of a graph": {"metadata": _GRAPH},
+        "threads of a tenant": {"metadata": {**_GRAPH, "tenant": f"tenant-{thread % 50}"}},
+    }
+    return {
+        "threads": {},
+        "threads, 100 of them": {"limit": 100},
+        **{f"threads by {column}": {"sort_by": column} for column in _SORTS},
+        **filters,
+        **{f"{name} by change": {**query, **_BY_CHANGE} for name, query in filters.items()},
+        "threads of nobody": {"metadata": {"owner": "nobody"}},
+        "idle threads of a graph": {"metadata": _GRAPH, "status": "idle"},
+    }
+
+
+def _owner(thread: int) -> dict[str, str]:
+    return {"owner": f"user-{thread // _OWNED}"}
+
+
+ROWS = {"list_runs": "runs of a thread", "search_threads": "threads"}
+"""The figures that have a row in the table of all benchmarks, and the names of their requests."""
+
+
+def figures(directory: Path) -> Iterator[tuple[str, float]]:
+    """Measure both databases, once. Yield milliseconds on the large one, and the ratios to those on the small one."""
+    small, large = both(directory)
+    for row, name in ROWS.items():
+        yield from ((f"treadle.{row}", large[name]), (f"treadle.{row}_slowdown", large[name] / small[name]))
+    for name in large:
+        yield from ((f"lists.{name}", large[name]), (f"lists.{name}, slowdown", large[name] / small[name]))
+
+
+def both(directory: Path) -> Iterator[dict[str, float]]:
+    """Measure the small database and the large one. Creating the large one takes a minute."""
+    return (measure(directory / str(runs), threads, runs) for threads, runs in SIZES)
+
+
 def measure(directory: Path, threads: int, runs: int) -> dict[str, float]:
-    """Medians in milliseconds by name, with a server over a database of that size below ``directory``."""
+    """Return medians in milliseconds by name, of a server on a database of that size in ``directory``."""
     data = directory / "data"
     if not data.exists():
         seed(data, threads, runs)
-    _warm(data)
-    with serving(directory) as server:
-        return {"start-up": server.started_seconds * 1e3, **dict(_figures(server, threads))}
+    _read_into_cache(data)
+    with start_server(directory) as server:
+        return {"start-up": server.started_seconds * 1e3, **dict(_medians(server, threads))}
 
 
-def _warm(data: Path) -> None:
-    """Has the system keep the file in memory, so that no figure is that of the disk."""
+def _read_into_cache(data: Path) -> None:
+    """Read all files once, so that they are in the page cache and no figure depends on the disk."""
     for file in data.iterdir():
         with file.open("rb") as content:
             while content.read(1 << 24):
                 pass
 
 
-def _figures(server: Serving, threads: int) -> Iterator[tuple[str, float]]:
-    api = Api(server.url)
-    for call in _calls(api, threads):
-        chance = random.Random(call.name)
-        _timed(call, api, chance, threads, REQUESTS // 3, SECONDS / 10)
-        yield call.name, median(_timed(call, api, chance, threads, REQUESTS, SECONDS))
+def _medians(server: MeasuredServer, threads: int) -> Iterator[tuple[str, float]]:
+    """Yield the median of each request; the first quarter of its times warms up."""
+    url = urlsplit(server.url)
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=300)
+    for name in requests(0, threads):
+        chance = random.Random(name)
+        times: list[float] = []
+        end = time.perf_counter() + SECONDS
+        while len(times) < 2 or (len(times) < REQUESTS and time.perf_counter() < end):
+            times.append(_time(connection, requests(chance.randrange(threads), threads)[name]))
+        yield name, median(times[len(times) // 4 :])
 
 
-def _timed(call: Call, api: Api, chance: random.Random, threads: int, requests: int, seconds: float) -> list[float]:
-    """Milliseconds of each request."""
-    took: list[float] = []
-    end = time.perf_counter() + seconds
-    while not took or (len(took) < requests and time.perf_counter() < end):
-        begin = time.perf_counter()
-        call.of(api, chance.randrange(threads))
-        took.append((time.perf_counter() - begin) * 1e3)
-    return took
+def _time(connection: HTTPConnection, request: Request) -> float:
+    """Send a request and return its milliseconds. Raise BadResponse for any status but 200."""
+    path, body = request
+    begin = time.perf_counter()
+    content = None if body is None else json.dumps(body).encode()
+    connection.request("GET" if body is None else "POST", path, content, {"content-type": "application/json"})
+    response = connection.getresponse()
+    received = response.read()
+    if response.status != 200:
+        raise BadResponse(f"{path} {body!r}: {response.status} {received[:500]!r}")
+    return (time.perf_counter() - begin) * 1e3
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lists", description=__doc__)
-    parser.add_argument("--directory", type=Path, help="keeps the seeded files here, for the next time")
-    given = parser.parse_args()
-    _ROOT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_ROOT, prefix="lists-") as scratch:
-        directory = given.directory or Path(scratch)
-        small, large = (measure(directory / str(runs), threads, runs) for threads, runs in SIZES)
-    print(table(small, large))
+    parser.add_argument("--directory", type=Path, help="keep the database files here, for the next time")
+    options = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=RESULTS, prefix="lists-") as scratch:
+        small, large = both(options.directory or Path(scratch))
+    print(f"{'ms':32}{'small':>10}{'large':>10}{'ratio':>8}")
+    for name in small:
+        print(f"{name:32}{small[name]:10.2f}{large[name]:10.2f}{large[name] / small[name]:8.2f}")
     return 0
-
-
-def table(small: Mapping[str, float], large: Mapping[str, float]) -> str:
-    """One line for each figure: at both sizes, and how many times more the large one takes."""
-    lines = [f"{'ms':32}{'small':>10}{'large':>10}{'times':>8}"]
-    lines += [f"{name:32}{small[name]:10.2f}{large[name]:10.2f}{large[name] / small[name]:8.2f}" for name in small]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

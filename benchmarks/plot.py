@@ -1,4 +1,4 @@
-"""The picture of a result."""
+"""Draw a result: how many times better treadle is, as a bar chart in a PNG file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 
 from benchmarks import report
 
-# A card of its own light ground, so that it reads the same on a light and on a dark page.
+# Always on a light background, so that the picture is readable on light and on dark pages.
 GROUND, INK, FAINT, GRID = "#fbfaf7", "#22262b", "#6b7280", "#e3e0d8"
 BARE, OTHER = "#3b6fb6", "#c2572b"
 DRAWN = {
@@ -35,17 +35,17 @@ DRAWN = {
     "startup": "start-up to the first answer",
     "idle_memory": "memory when idle",
 }
-"""Rows in which treadle is compared with something; what compares it with itself says nothing here."""
+"""The rows that compare treadle with something else, with their labels."""
 
-AWAY_FROM_BARE = ("first_event",)
-"""Compared with bare LangGraph by a difference: a run that need not travel is always heard of sooner."""
+NOT_TO_BARE = ("first_event",)
+"""Rows without a bar for bare LangGraph: without a network the first event is always earlier."""
 
 _THICK = 0.36
 _ROOM = 4.0
 
 
 class Bar(NamedTuple):
-    """How many times better treadle is, than each."""
+    """How many times better treadle is than bare LangGraph and than the other server."""
 
     title: str
     bare: float | None
@@ -53,7 +53,7 @@ class Bar(NamedTuple):
 
 
 def draw(document: Mapping[str, Any], picture: Path) -> None:
-    """Writes the picture of a result as a PNG."""
+    """Write the picture of a result as a PNG."""
     bars = _bars(document["rows"])
     compared = any(bar.other for bar in bars)
     figure, axes = pyplot.subplots(figsize=(10, 1.9 + 0.46 * len(bars)), dpi=160, facecolor=GROUND)
@@ -65,16 +65,16 @@ def draw(document: Mapping[str, Any], picture: Path) -> None:
         if bar.other is not None:
             _bar(axes, place + (_THICK / 2 if both else 0), bar.other, OTHER)
     _legend(axes, compared)
-    figure.text(0.985, 0.012, " · ".join(report.made_on(document)), ha="right", va="bottom", color=FAINT, fontsize=8)
+    figure.text(0.985, 0.012, " · ".join(report.origin(document)), ha="right", va="bottom", color=FAINT, fontsize=8)
     figure.tight_layout(rect=(0, 0.03, 1, 1))
     figure.savefig(picture, facecolor=GROUND, metadata={"Software": None})
     pyplot.close(figure)
 
 
 def _bars(rows: Sequence[Mapping[str, Any]]) -> list[Bar]:
-    by_name = {row["figure"]: row for row in reversed(rows)}  # of two with one name, the first
+    by_name = {row["figure"]: row for row in reversed(rows)}  # of two rows of one figure, the first
     bars = [
-        Bar(title, None if name in AWAY_FROM_BARE else by_name[name]["times_bare"], by_name[name]["times_other"])
+        Bar(title, None if name in NOT_TO_BARE else by_name[name]["times_bare"], by_name[name]["times_other"])
         for name, title in DRAWN.items()
         if name in by_name
     ]

@@ -45,13 +45,13 @@ def with_table(page: str, document: Mapping[str, Any]) -> str:
 def with_highlights(page: str, document: Mapping[str, Any]) -> str:
     """Return the page with the rows of HIGHLIGHTS between its markers. Raise ValueError if it has no markers."""
     head, rows = document["table"].splitlines(keepends=True)[:2], document["table"].splitlines(keepends=True)[2:]
-    shown = [row for row in rows if row.split(" | ")[0].removeprefix("| ") in HIGHLIGHTS]
-    return _between_markers(page, document, "".join([*head, *shown]))
+    format_figure = [row for row in rows if row.split(" | ")[0].removeprefix("| ") in HIGHLIGHTS]
+    return _between_markers(page, document, "".join([*head, *format_figure]))
 
 
 def _between_markers(page: str, document: Mapping[str, Any], table: str) -> str:
-    made_on = ", ".join(report.made_on(document))
-    text = f"{_BEGIN}{table}\n{made_on[0].upper()}{made_on[1:]}: `{document['command']}`\n{_END}"
+    origin = ", ".join(report.origin(document))
+    text = f"{_BEGIN}{table}\n{origin[0].upper()}{origin[1:]}: `{document['command']}`\n{_END}"
     updated, count = re.subn(f"{_BEGIN}.*?{_END}", lambda _: text, page, flags=re.DOTALL)
     if count != 1:
         raise ValueError(f"the page must have {_BEGIN.strip()} and {_END.strip()} once")

@@ -1,4 +1,4 @@
-"""Goes into a network of its own and says what it finds there; see test_isolation."""
+"""Enter an isolated network namespace and print the reachable addresses; see test_isolation."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from benchmarks import isolation
 
 
 def main() -> None:
-    if not isolation.inside():
-        flags = isolation.possible()
+    if not isolation.is_isolated():
+        flags = isolation.unshare_flags()
         if flags is None:
             print("impossible")
             return

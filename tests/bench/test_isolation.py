@@ -1,4 +1,4 @@
-"""The other server is measured where nothing can leave the machine."""
+"""The other server is measured in a namespace from which nothing can leave the machine."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from benchmarks import isolation
 ROOT = Path(__file__).parents[2]
 
 
-def test_there_is_loopback_and_nothing_else():
-    found = subprocess.run(
+def test_an_isolated_process_has_only_loopback():
+    done = subprocess.run(
         [sys.executable, "-m", "bench.isolated"],
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}"},
         capture_output=True,
         text=True,
         timeout=30,
     )
-    if found.stdout == "impossible\n":
+    if done.stdout == "impossible\n":
         pytest.skip("this machine allows no network namespace")
-    assert found.stdout == "loopback given Network is unreachable\n", found.stderr
+    assert done.stdout == "loopback given Network is unreachable\n", done.stderr
 
 
-def test_a_process_with_the_machines_network_is_not_inside(monkeypatch: pytest.MonkeyPatch):
-    assert not isolation.inside()
+def test_a_process_with_the_network_of_the_machine_is_not_isolated(monkeypatch: pytest.MonkeyPatch):
+    assert not isolation.is_isolated()

@@ -1,4 +1,4 @@
-"""Every measure, small, on a real server; and servers that are not what should be measured."""
+"""Every measure with small sizes on a real server, and servers that cannot be measured."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.server import Serving, serving
+from benchmarks.server import MeasuredServer, start_server
 
 from treadle.bench import graphs
-from treadle.bench.check import PROJECT, NotServed, checked, write_project
+from treadle.bench.cases import CASES, Case, Endpoint, LoadGenerator, MeasureFailed, Measurement
+from treadle.bench.check import PROJECT, GraphsMissing, check_server, write_project
 from treadle.bench.rows import ROWS
-from treadle.bench.server import GRAPHS, Server, Unexpected
-from treadle.bench.take import TAKES, MeasureFailed, Take, Taken, Taker, Target
+from treadle.bench.server import GRAPHS, BadResponse, Server
 
 SMALL = (
     "--warm-up=0",
@@ -37,28 +37,28 @@ SMALL = (
     "--runs=30",
     "--fill-seconds=5",
 )
-small = Taker(0.2, SMALL)
+small = LoadGenerator(0.2, SMALL)
 
 
-def test_the_project_serves_what_is_measured():
+def test_the_project_serves_every_measured_graph():
     config = json.loads((PROJECT / "langgraph.json").read_text())
     assert tuple(config["graphs"]) == GRAPHS
     assert all(hasattr(graphs, name) for name in GRAPHS)
 
 
 @pytest.fixture(scope="module")
-def measured(server: Serving) -> Callable[[Take], Taken]:
-    """Each measure once."""
-    return cache(partial(small, Target(server.url, server.pid)))
+def measured(server: MeasuredServer) -> Callable[[Case], Measurement]:
+    """Measure a case, once for all tests."""
+    return cache(partial(small, Endpoint(server.url, server.pid)))
 
 
-@pytest.mark.parametrize("take", TAKES, ids=lambda take: take.name)
-def test_a_measure_finds_its_figures(measured: Callable[[Take], Taken], take: Take):
-    taken = measured(take)
-    assert taken.figures[take.name] > 0
-    assert taken.load_cpu_seconds > 0
-    assert taken.server_cpu_seconds is not None
-    assert set(taken.figures) - {row.figure for row in ROWS} <= {
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_measure_returns_its_figures(measured: Callable[[Case], Measurement], case: Case):
+    result = measured(case)
+    assert result.figures[case.name] > 0
+    assert result.load_cpu_seconds > 0
+    assert result.server_cpu_seconds is not None
+    assert set(result.figures) - {row.figure for row in ROWS} <= {
         "first_bytes",
         "first_run",
         "late_run_before",
@@ -66,51 +66,54 @@ def test_a_measure_finds_its_figures(measured: Callable[[Take], Taken], take: Ta
     }
 
 
-def test_every_row_is_measured(measured: Callable[[Take], Taken]):
-    found = {name for take in TAKES for name in measured(take).figures}
-    assert {row.figure for row in ROWS} - found == set()
+def test_every_row_is_measured(measured: Callable[[Case], Measurement]):
+    figures = {name for case in CASES for name in measured(case).figures}
+    assert {row.figure for row in ROWS} - figures == set()
 
 
-def test_all_streams_are_held(measured: Callable[[Take], Taken]):
-    assert measured(TAKES[-1]).figures["idle_streams"] == 120
+def test_all_idle_streams_stay_open(measured: Callable[[Case], Measurement]):
+    assert measured(CASES[-1]).figures["idle_streams"] == 120
 
 
-def test_of_an_unknown_process_no_memory_is_told(server: Serving):
-    assert small(Target(server.url), Take("idle_streams")).figures == {"idle_streams": 120}
+def test_memory_is_left_out_if_the_process_is_unknown(server: MeasuredServer):
+    assert small(Endpoint(server.url), Case("idle_streams")).figures == {"idle_streams": 120}
 
 
-def test_a_server_may_want_threads_to_be_made_first(server: Serving):
-    taken = small(Target(server.url, creates=False), Take("threaded_stream", 4))
-    assert taken.figures["threaded_stream_4"] > 0
+def test_threads_can_be_created_with_separate_requests(server: MeasuredServer):
+    result = small(Endpoint(server.url, creates=False), Case("threaded_stream", 4))
+    assert result.figures["threaded_stream_4"] > 0
 
 
-def test_an_answer_that_is_no_whole_run_ends_a_measure():
+def test_a_server_that_refuses_connections_fails_the_measure():
     with pytest.raises(MeasureFailed, match="first_event: ConnectionRefusedError"):
-        small(Target("http://127.0.0.1:1"), Take("first_event"))
+        small(Endpoint("http://127.0.0.1:1"), Case("first_event"))
 
 
-def test_a_stream_must_hold_what_was_asked_for(server: Serving):
+def test_a_stream_must_hold_the_expected_number_of_events(server: MeasuredServer):
     async def stream(events: int) -> Any:
-        at = Server.at(server.url)
-        connection = await at.connect()
+        client = Server.at(server.url)
+        connection = await client.connect()
         try:
-            return await at.stream(connection, "custom", {"events": 3}, "custom", events)
+            return await client.stream(connection, "custom", {"events": 3}, "custom", events)
         finally:
             await connection.aclose()
 
     assert asyncio.run(stream(3)).marks == 3
-    with pytest.raises(Unexpected, match=r"3 events \(wanted 4\)"):
+    with pytest.raises(BadResponse, match=r"3 events \(wanted 4\)"):
         asyncio.run(stream(4))
 
 
-def test_a_server_of_the_graphs_is_a_target(server: Serving):
-    assert checked(server.url, server.pid) == Target(server.url, server.pid, creates=True)
-    assert replace(Target(server.url), creates=False) != checked(server.url)
+def test_a_server_of_the_graphs_can_be_measured(server: MeasuredServer):
+    assert check_server(server.url, server.pid) == Endpoint(server.url, server.pid, creates=True)
+    assert replace(Endpoint(server.url), creates=False) != check_server(server.url)
 
 
-def test_a_server_of_other_graphs_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_server_without_the_graphs_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     config = write_project(tmp_path / "project")
     config.write_text('{"dependencies": ["."], "graphs": {"chain": "./graphs.py:chain"}}')
     monkeypatch.setattr("benchmarks.server.CONFIG", config)
-    with serving(tmp_path) as other, pytest.raises(NotServed, match="counter, custom, chat, conversation, waiting"):
-        checked(other.url)
+    with (
+        start_server(tmp_path) as other,
+        pytest.raises(GraphsMissing, match="counter, custom, chat, conversation, waiting"),
+    ):
+        check_server(other.url)

@@ -1,4 +1,4 @@
-"""How rates are taken."""
+"""Rates count only work within their window."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 from treadle.bench.pace import Span, burst, median, rate
 
 
-def test_a_rate_counts_what_is_made_within_the_window():
+def test_a_rate_counts_only_work_within_the_window():
     async def work() -> int:
         await asyncio.sleep(0.01)
         return 5
 
-    found = asyncio.run(rate([work, work], seconds=0.4, warm_up=0.05))
-    assert 0.3 * 1000 < found <= 1000  # two of them, 5 in 10 ms each; never more than that
+    measured = asyncio.run(rate([work, work], seconds=0.4, warm_up=0.05))
+    assert 0.3 * 1000 < measured <= 1000  # two of them, 5 in 10 ms each; never more than that
 
 
-def test_a_window_begins_when_every_worker_has_done_a_piece():
+def test_the_window_opens_when_every_worker_has_done_a_piece():
     began: list[float] = []
 
     async def slow() -> int:
@@ -31,7 +31,7 @@ def test_a_window_begins_when_every_worker_has_done_a_piece():
     assert len(began) >= 2
 
 
-def test_a_window_in_which_nothing_was_made_grows():
+def test_an_empty_window_is_extended():
     async def slow() -> int:
         await asyncio.sleep(0.1)
         return 1
@@ -39,15 +39,15 @@ def test_a_window_in_which_nothing_was_made_grows():
     assert 0 < asyncio.run(rate([slow], seconds=0.01, warm_up=0.0)) <= 10
 
 
-def test_a_burst_is_as_long_as_its_longest_worker():
+def test_a_burst_lasts_from_the_first_begin_to_the_last_end():
     async def span(begin: float, end: float) -> Span:
         return Span(100, begin, end)
 
-    found = asyncio.run(burst([lambda: span(0.0, 1.0), lambda: span(0.5, 2.0)], times=3, seconds=0.1))
-    assert found == 100.0
+    measured = asyncio.run(burst([lambda: span(0.0, 1.0), lambda: span(0.5, 2.0)], times=3, seconds=0.1))
+    assert measured == 100.0
 
 
-def test_a_burst_takes_no_more_turns_than_asked_for_and_one_to_warm_up():
+def test_a_burst_has_at_most_the_given_turns_and_one_to_warm_up():
     turns = 0
 
     async def one() -> Span:

@@ -1,4 +1,4 @@
-"""From the figures of rounds to the table, the documents and the picture."""
+"""The table, the published pages and the picture show the figures of the rounds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from benchmarks import plot, publish, report
-from benchmarks.rows import ROWS, Result, results
+from benchmarks.comparison import ROWS, Result, compare
 from rich.console import Console
 
-from treadle.bench.take import Taken
+from treadle.bench.cases import Measurement
 
 ROUND = {
     "treadle.threaded_stream_16": 300.0,
@@ -27,43 +27,43 @@ ROUND = {
 }
 
 
-def found(*rounds: dict[str, float]) -> dict[str, Result]:
-    """By title: two rows may be of one figure."""
-    return {result.row.of.title: result for result in results(rounds)}
+def by_title(*rounds: dict[str, float]) -> dict[str, Result]:
+    """Return the results by title, because two rows may have the same figure."""
+    return {result.row.of.title: result for result in compare(rounds)}
 
 
 def test_ratios_say_how_many_times_better_treadle_is():
-    by_title = found(ROUND)
-    streams, first = by_title["threaded streams, 16 in flight"], by_title["first event, one run after another"]
+    rows = by_title(ROUND)
+    streams, first = rows["threaded streams, 16 in flight"], rows["first event, one run after another"]
     assert (streams.to_bare, streams.to_other) == (2.0, 10.0)
-    assert (first.to_other, first.over) == (300.0, 2.0)  # of a time, less is better
-    assert by_title["memory when idle"].to_other == pytest.approx(100 / 120)
+    assert (first.to_other, first.over) == (300.0, 2.0)  # less is better for a time
+    assert rows["memory when idle"].to_other == pytest.approx(100 / 120)
 
 
 def test_targets_are_met_or_missed():
-    verdicts = {title: result.verdicts() for title, result in found(ROUND).items()}
+    verdicts = {title: result.verdicts() for title, result in by_title(ROUND).items()}
     assert verdicts["threaded streams, 16 in flight"] == [("≥ 1.2 × bare", True), ("≥ 5 × langgraph dev", True)]
     assert verdicts["first event, one run after another"][0] == ("≤ 4 ms over bare", True)
     assert verdicts["memory when idle"] == [("better than langgraph dev", False)]
     assert verdicts["… to one on a new thread"] == [("≤ 1.3 ×", True)]
 
 
-def test_a_target_that_was_not_measured_is_neither():
+def test_a_target_without_a_measurement_is_neither_met_nor_missed():
     alone = {name: value for name, value in ROUND.items() if not name.startswith("other.")}
-    verdicts = found(alone)["threaded streams, 16 in flight"].verdicts()
+    verdicts = by_title(alone)["threaded streams, 16 in flight"].verdicts()
     assert verdicts == [("≥ 1.2 × bare", True), ("≥ 5 × langgraph dev", None)]
 
 
-def test_figures_are_medians_and_ratios_those_within_rounds():
+def test_figures_are_medians_and_ratios_are_medians_of_the_rounds_ratios():
     rounds = [{**ROUND, "treadle.threaded_stream_16": ours} for ours in (300.0, 150.0, 450.0)]
     rounds[0]["bare.chain_with_saver_16"] = 600.0
-    result = found(*rounds)["threaded streams, 16 in flight"]
+    result = by_title(*rounds)["threaded streams, 16 in flight"]
     assert (result.value, result.bare, result.to_bare) == (300.0, 150.0, 1.0)
 
 
-def test_what_only_one_round_measured_is_compared_within_that():
+def test_a_figure_of_only_one_round_is_compared_within_that_round():
     rounds = [{**ROUND, "treadle.readers": 800.0, "other.readers": 4.0}, {**ROUND, "treadle.readers": 600.0}]
-    result = found(*rounds)["one run, 500 readers: delivered"]
+    result = by_title(*rounds)["one run, 500 readers: delivered"]
     assert (result.value, result.other, result.to_other) == (700.0, 4.0, 200.0)
 
 
@@ -90,27 +90,27 @@ def test_every_target_of_the_table_has_a_row():
 
 def printed(rounds: list[dict[str, float]], other: str | None) -> str:
     console = Console(width=170, record=True, file=io.StringIO())
-    console.print(report.table(results(rounds), other))
+    console.print(report.table(compare(rounds), "title", report.headings(other)))
     return console.export_text()
 
 
 def test_the_table_shows_both_comparisons(tmp_path: Path):
     text = printed([ROUND], "langgraph dev")
     line = next(line for line in text.splitlines() if "threaded streams, 16 in flight" in line)
-    shown = "threaded streams, 16 in flight runs/s 300 150 2.00 30 10 ≥ 1.2 × bare met, ≥ 5 × langgraph dev met"
-    assert " ".join(line.split()) == shown
+    cells = "threaded streams, 16 in flight runs/s 300 150 2.00 30 10 ≥ 1.2 × bare met, ≥ 5 × langgraph dev met"
+    assert " ".join(line.split()) == cells
     assert "langgraph dev" not in printed([ROUND], None).splitlines()[2]
 
 
 def test_the_markdown_is_the_same_table():
-    lines = report.markdown(results([ROUND]), "langgraph dev").splitlines()
+    lines = report.markdown(compare([ROUND]), report.headings("langgraph dev")).splitlines()
     assert len({line.count("|") for line in lines}) == 1
     assert any("| memory when idle | MiB | 120 |" in line and "**missed**" in line for line in lines)
 
 
-def test_a_document_and_its_picture(tmp_path: Path):
-    taken = [Taken("threaded_stream_16", {"threaded_stream_16": 300.0}, 2.0, 0.1, 1.8)]
-    document = report.document(results([ROUND]), [ROUND], taken, 0.5, other="langgraph dev")
+def test_a_document_can_be_stored_as_json_and_drawn(tmp_path: Path):
+    measurements = [Measurement("threaded_stream_16", {"threaded_stream_16": 300.0}, 2.0, 0.1, 1.8)]
+    document = report.document(compare([ROUND]), [ROUND], measurements, 0.5, other="langgraph dev")
     again = json.loads(json.dumps(document))
     assert again["processors"] == {"threaded_stream_16": {"load": 0.05, "server": 0.9}}
     assert {"cores", "system", "load_before"} <= again["machine"].keys()
@@ -118,8 +118,8 @@ def test_a_document_and_its_picture(tmp_path: Path):
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_result_is_put_between_the_marks_of_a_page():
-    document = report.document(results([ROUND]), [ROUND], [], 0.5, other="langgraph dev")
+def test_a_result_replaces_the_text_between_the_markers_of_a_page():
+    document = report.document(compare([ROUND]), [ROUND], [], 0.5, other="langgraph dev")
     page = "before\n<!-- make bench -->\nold\n<!-- end of make bench -->\nafter\n"
     again = publish.with_table(page, document)
     assert (again[:7], again[-6:]) == ("before\n", "after\n")
@@ -145,7 +145,11 @@ def test_the_readme_shows_each_highlighted_row_once():
     assert [readme.count(f"| {title} |") for title in publish.HIGHLIGHTS] == [1] * len(publish.HIGHLIGHTS)
 
 
-def test_the_load_generator_is_shown_where_it_took_the_most():
-    taken = [Taken("a", {}, 2.0, 0.1, 1.8), Taken("b", {}, 1.0, 0.2, 0.9), Taken("a", {}, 2.0, 0.1, 1.8)]
-    line = report.busiest(taken)
+def test_the_case_with_the_busiest_load_generator_is_shown():
+    measurements = [
+        Measurement("a", {}, 2.0, 0.1, 1.8),
+        Measurement("b", {}, 1.0, 0.2, 0.9),
+        Measurement("a", {}, 2.0, 0.1, 1.8),
+    ]
+    line = report.busiest(measurements)
     assert line == "the load generator took at most 20% of a core (b; the server 90%)"

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from benchmarks.server import Serving, serving
+from benchmarks.server import MeasuredServer, start_server
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(tmp_path_factory.mktemp("bench")) as server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeasuredServer]:
+    with start_server(tmp_path_factory.mktemp("bench")) as server:
         yield server
 
 
@@ -23,7 +23,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=90)
 
 
-def test_a_table_and_a_file(server: Serving, tmp_path: Path):
+def test_a_table_and_a_file(server: MeasuredServer, tmp_path: Path):
     file = tmp_path / "found.json"
     only = ("--only=first_event", "--only=custom_one", "--seconds=0.3", "--rounds=2")
     done = bench(server.url, *only, f"--pid={server.pid}", f"--json={file}")
@@ -43,7 +43,7 @@ def test_a_server_that_is_not_there():
     assert "treadle serve --config" in done.stderr
 
 
-def test_a_measure_that_does_not_exist(server: Serving):
+def test_a_measure_that_does_not_exist(server: MeasuredServer):
     done = bench(server.url, "--only=nothing")
     assert done.returncode == 2
     assert "threaded_stream_16" in done.stderr

@@ -1,4 +1,4 @@
-"""How fast a server of this API is: the graphs, a load generator in a process of its own, and what it measures.
+"""Measure how fast a server of this API is: the graphs, a load generator with its own process, and the measurements.
 
-A stranger to the rest of treadle, as any client of a server is: ``treadle bench URL`` measures any server.
+It imports nothing of treadle, because it is a client like any other: ``treadle bench URL`` measures any server.
 """

@@ -1,6 +1,6 @@
-"""A keep-alive HTTP/1.1 connection on a bare socket: it frames bodies and counts events by bytes, and parses nothing.
+"""A keep-alive HTTP/1.1 connection that frames bodies and counts events by their bytes, without parsing them.
 
-So that a load generator on the same machine is not what is measured.
+It uses a bare socket, so that a load generator on the same machine takes little CPU time from the server.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from typing import cast
 
 
 @dataclass
-class Answer:
-    """What came back. ``sent_at``, ``first_at`` and ``marked_at`` are ``time.perf_counter`` when the request was sent,
-    and when the body's first bytes and the first ``mark`` were there (0.0: never); ``marks`` is how many came."""
+class Response:
+    """A response. ``marks`` is the number of times that ``mark`` occurred in the body.
+
+    ``sent_at``, ``first_at`` and ``marked_at`` are ``time.perf_counter`` at the sending of the request, at the first
+    bytes of the body and at the first ``mark`` (0.0: never). ``body`` stays empty unless ``keep`` is set.
+    """
 
     mark: bytes
     keep: bool
@@ -25,7 +28,7 @@ class Answer:
     status: int = 0
     body: bytearray = field(default_factory=bytearray)
     last: bytes = b""
-    """The end of the body, however long that was."""
+    """The last bytes of the body, even if ``keep`` is not set."""
 
     def add(self, piece: bytes) -> None:
         self.first_at = self.first_at or time.perf_counter()
@@ -35,9 +38,9 @@ class Answer:
             self._count(piece)
 
     def _count(self, piece: bytes) -> None:
-        """A mark may be spread over pieces; one that was counted cannot be within what is carried over."""
-        found = self.last[-len(self.mark) + 1 :] + piece
-        if marks := found.count(self.mark):
+        # A mark may be split between pieces. The carried-over bytes are too short to hold a mark that was counted.
+        text = self.last[-len(self.mark) + 1 :] + piece
+        if marks := text.count(self.mark):
             self.marks += marks
             self.marked_at = self.marked_at or time.perf_counter()
         self.last = piece[-_TAIL:] if len(piece) >= _TAIL else (self.last + piece)[-_TAIL:]
@@ -47,63 +50,63 @@ _TAIL = 512
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time."""
+    """A connection for one request at a time."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
-        self._answer: Answer | None = None
-        self._done: asyncio.Future[Answer] | None = None
+        self._response: Response | None = None
+        self._done: asyncio.Future[Response] | None = None
         self._lost = asyncio.Event()
-        self.headed = asyncio.Event()
-        """Whether the head of the answer is here."""
+        self.headers_received = asyncio.Event()
+        """Set when the status line and the headers of the response are received."""
         self._chunked = self._until_closed = self._closed = False
-        self._left: int | None = None  # bytes of the body or chunk still to come; None: a line is next
+        self._left: int | None = None  # missing bytes of the body or chunk; None: a chunk size is next
 
     @classmethod
     async def open(cls, host: str, port: int) -> Connection:
         _, connection = await asyncio.get_running_loop().create_connection(cls, host, port)
         return connection
 
-    async def get(self, path: str, *, mark: bytes = b"", keep: bool = True, headers: str = "") -> Answer:
-        return await self.begin(f"GET {path}", headers=headers, mark=mark, keep=keep)
+    async def get(self, path: str, *, mark: bytes = b"", keep: bool = True, headers: str = "") -> Response:
+        return await self.send(f"GET {path}", headers=headers, mark=mark, keep=keep)
 
-    async def post(self, path: str, body: bytes, *, mark: bytes = b"", keep: bool = True) -> Answer:
-        return await self.begin(f"POST {path}", body, mark=mark, keep=keep)
+    async def post(self, path: str, body: bytes, *, mark: bytes = b"", keep: bool = True) -> Response:
+        return await self.send(f"POST {path}", body, mark=mark, keep=keep)
 
-    def begin(
-        self, what: str, body: bytes = b"", *, headers: str = "", mark: bytes = b"", keep: bool = True
-    ) -> asyncio.Future[Answer]:
-        """Sends a request, such as ``GET /ok``. Counts ``mark`` in the body of the answer, and keeps it if ``keep``.
+    def send(
+        self, request: str, body: bytes = b"", *, headers: str = "", mark: bytes = b"", keep: bool = True
+    ) -> asyncio.Future[Response]:
+        """Send a request, such as ``GET /ok``. Count ``mark`` in the body of the response; store the body if ``keep``.
 
-        The future fails with ConnectionError when the server hangs up in mid-answer.
+        The future fails with ConnectionError if the server closes the connection before the end of the response.
         """
         assert self._transport is not None
         fields = f"host: bench\r\n{headers}"
         if body:
             fields += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
         self._done = asyncio.get_running_loop().create_future()
-        self._answer = Answer(mark, keep, time.perf_counter())
-        self.headed.clear()
+        self._response = Response(mark, keep, time.perf_counter())
+        self.headers_received.clear()
         self._left = None
-        self._transport.write(f"{what} HTTP/1.1\r\n{fields}\r\n".encode() + body)
+        self._transport.write(f"{request} HTTP/1.1\r\n{fields}\r\n".encode() + body)
         return self._done
 
     def close(self) -> None:
-        """Hangs up; the future of an answer that is still to come stays open."""
+        """Close the connection. The future of an unfinished response stays pending."""
         self._closed = True
         if self._transport is not None:
             self._transport.close()
 
     async def aclose(self) -> None:
-        """Hangs up, and waits until that is done."""
+        """Close the connection, and wait until it is closed."""
         self.close()
         await self._lost.wait()
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's has no base class
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport does not inherit from it
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -114,38 +117,38 @@ class Connection(asyncio.Protocol):
         self._lost.set()
         if self._done is None or self._done.done() or self._closed:
             return
-        if self.headed.is_set() and self._until_closed:
+        if self.headers_received.is_set() and self._until_closed:
             self._finish(0)
         else:
-            self._done.set_exception(exc or ConnectionError("the server closed the connection in mid-answer"))
+            self._done.set_exception(exc or ConnectionError("the server closed the connection mid-response"))
 
-    # framing; each step returns whether there may be more to do
+    # Framing. Each step returns whether the buffer may hold more to process.
 
     def _advance(self) -> bool:
-        if self._answer is None:
+        if self._response is None:
             return False
-        if not self.headed.is_set():
-            return self._head(self._answer)
+        if not self.headers_received.is_set():
+            return self._read_head(self._response)
         if self._left is None:
-            return self._size()
-        return self._content(self._answer, self._left)
+            return self._read_size()
+        return self._read_content(self._response, self._left)
 
-    def _head(self, answer: Answer) -> bool:
+    def _read_head(self, response: Response) -> bool:
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             return False
         head = bytes(self._buffer[:end]).lower()
         del self._buffer[: end + 4]
-        answer.status = int(head[9:12])
-        self.headed.set()
+        response.status = int(head[9:12])
+        self.headers_received.set()
         self._chunked = b"\r\ntransfer-encoding: chunked" in head
         _, _, length = head.partition(b"\r\ncontent-length: ")
-        self._until_closed = not self._chunked and not length and answer.status != 204
+        self._until_closed = not self._chunked and not length and response.status != 204
         if not self._chunked:
             self._left = int(length.partition(b"\r\n")[0] or b"0")
         return True
 
-    def _size(self) -> bool:
+    def _read_size(self) -> bool:
         end = self._buffer.find(b"\r\n")
         if end < 0:
             return False
@@ -156,14 +159,14 @@ class Connection(asyncio.Protocol):
         self._left = size + 2
         return True
 
-    def _content(self, answer: Answer, left: int) -> bool:
+    def _read_content(self, response: Response, left: int) -> bool:
         if self._until_closed:
-            answer.add(bytes(self._buffer))
+            response.add(bytes(self._buffer))
             self._buffer.clear()
             return False
         if len(self._buffer) < left:
             return False
-        answer.add(bytes(self._buffer[: left - 2 if self._chunked else left]))
+        response.add(bytes(self._buffer[: left - 2 if self._chunked else left]))
         if not self._chunked:
             return self._finish(left)
         del self._buffer[:left]
@@ -172,7 +175,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, consumed: int) -> bool:
         del self._buffer[:consumed]
-        answer, self._answer = self._answer, None
-        if answer is not None and self._done is not None and not self._done.done():
-            self._done.set_result(answer)
+        response, self._response = self._response, None
+        if response is not None and self._done is not None and not self._done.done():
+            self._done.set_result(response)
         return False

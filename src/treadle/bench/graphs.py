@@ -1,4 +1,4 @@
-"""The graphs that are measured, in process and on servers alike. They do nothing but emit."""
+"""The graphs of the benchmark, for bare LangGraph and for servers. Their nodes compute almost nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _step(number: int) -> Any:
 
 
 def _chain() -> Any:
-    """Three nodes in a row, each with a small update."""
+    """Return a graph of three nodes in a row, each with a small update."""
     builder = StateGraph(Numbers)
     for number in range(3):
         builder.add_node(f"n{number}", _step(number))
@@ -45,7 +45,7 @@ async def _count(state: Count) -> Count:
 
 
 def _counter() -> Any:
-    """Three nodes in a row over a state that does not grow with the runs of a thread."""
+    """Return a graph of three nodes in a row, with a state that does not grow with the runs of a thread."""
     builder = StateGraph(Count)
     builder.add_sequence([(f"n{number}", _count) for number in range(3)])
     builder.add_edge(START, "n0")
@@ -71,7 +71,7 @@ async def _emit(state: Emitted) -> Emitted:
 
 
 def _custom() -> Any:
-    """One node that writes ``events`` custom events, without a pause or with one after every ``together``."""
+    """Return a graph of one node that writes ``events`` custom events, pausing after every ``together`` of them."""
     builder = StateGraph(Emitted)
     builder.add_node("emit", _emit)
     builder.add_edge(START, "emit")
@@ -80,7 +80,7 @@ def _custom() -> Any:
 
 
 class Scripted(BaseChatModel):
-    """A chat model that answers at once, in ``tokens`` chunks."""
+    """A chat model that answers immediately, in ``tokens`` chunks."""
 
     tokens: int
 
@@ -98,41 +98,41 @@ class Scripted(BaseChatModel):
             yield ChatGenerationChunk(message=AIMessageChunk(content="tok ", chunk_position=None if left else "last"))
 
 
-class Asked(MessagesState):
+class ChatState(MessagesState):
     tokens: int
 
 
-async def _answer(state: Asked) -> dict[str, Any]:
+async def _answer(state: ChatState) -> dict[str, Any]:
     return {"messages": [await Scripted(tokens=state["tokens"]).ainvoke(state["messages"])]}
 
 
 def _chat() -> Any:
-    """One node that asks a model, which answers in as many chunks as the state says."""
-    builder = StateGraph(Asked)
+    """Return a graph of one node that calls a model, which answers in ``tokens`` chunks."""
+    builder = StateGraph(ChatState)
     builder.add_node("answer", _answer)
     builder.add_edge(START, "answer")
     builder.add_edge("answer", END)
     return builder.compile()
 
 
-class Talk(MessagesState):
+class ConversationState(MessagesState):
     steps: int
 
 
-async def _say(state: Talk) -> dict[str, Any]:
+async def _say(state: ConversationState) -> dict[str, Any]:
     return {"messages": [AIMessage(content=SENTENCE)], "steps": state["steps"] - 1}
 
 
-def _go_on(state: Talk) -> Literal["say", "__end__"]:
+def _next_node(state: ConversationState) -> Literal["say", "__end__"]:
     return "say" if state["steps"] > 0 else "__end__"
 
 
 def _conversation() -> Any:
-    """As many steps as asked for, each of which adds a message to those of the thread."""
-    builder = StateGraph(Talk)
+    """Return a graph that runs ``steps`` steps, each of which adds a message to the thread."""
+    builder = StateGraph(ConversationState)
     builder.add_node("say", _say)
-    builder.add_conditional_edges(START, _go_on)
-    builder.add_conditional_edges("say", _go_on)
+    builder.add_conditional_edges(START, _next_node)
+    builder.add_conditional_edges("say", _next_node)
     return builder.compile()
 
 

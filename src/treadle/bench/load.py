@@ -1,7 +1,7 @@
-"""The load generator, a process of its own: ``python -m treadle.bench.load URL MEASURE`` prints what it found as JSON.
+"""The load generator, in its own process: ``python -m treadle.bench.load URL MEASURE`` prints a result as JSON.
 
-``figures`` by name, ``seconds`` that it took, ``load_cpu_seconds`` that it computed itself, and ``server_cpu_seconds``
-where the server's process is known. An answer that is not what a whole run looks like ends it with an error.
+The result holds ``figures`` by name, ``seconds`` (the duration), ``load_cpu_seconds`` (CPU time of this process) and,
+if the server's process is known, ``server_cpu_seconds``. A response that is not a complete run ends it with an error.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from typing import Any
 import uvloop
 
 from treadle.bench import events, process, readers, runs, threads
-from treadle.bench.limits import raise_descriptors
 from treadle.bench.plan import Measure, Plan
-from treadle.bench.server import Server, Unexpected
+from treadle.bench.server import BadResponse, Server
 
 MEASURES: dict[str, Measure] = {
     each.__name__: each
@@ -42,13 +41,13 @@ MEASURES: dict[str, Measure] = {
 
 async def measure(name: str, server: Server, plan: Plan) -> dict[str, Any]:
     before = process.cpu_seconds(server.pid) if server.pid else None
-    began_at, began_cpu = time.perf_counter(), time.process_time()
-    found: dict[str, Any] = {"figures": await MEASURES[name](server, plan)}
-    found["seconds"] = time.perf_counter() - began_at
-    found["load_cpu_seconds"] = time.process_time() - began_cpu
+    began_at, cpu_at_start = time.perf_counter(), time.process_time()
+    result: dict[str, Any] = {"figures": await MEASURES[name](server, plan)}
+    result["seconds"] = time.perf_counter() - began_at
+    result["load_cpu_seconds"] = time.process_time() - cpu_at_start
     if before is not None and server.pid:
-        found["server_cpu_seconds"] = (process.cpu_seconds(server.pid) or before) - before
-    return found
+        result["server_cpu_seconds"] = (process.cpu_seconds(server.pid) or before) - before
+    return result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,18 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("url")
     parser.add_argument("measure", choices=MEASURES)
     parser.add_argument("--pid", type=int, help="the server's process, if it is on this machine")
-    parser.add_argument("--threads-first", action="store_true", help="make each thread with a request of its own")
+    parser.add_argument("--threads-first", action="store_true", help="create each thread with a separate request")
     for size in fields(Plan):
         kind = type(size.default)
         parser.add_argument(f"--{size.name.replace('_', '-')}", type=kind, default=size.default)
-    given = vars(parser.parse_args(arguments))
-    plan = Plan(**{size.name: given[size.name] for size in fields(Plan)})
-    server = replace(Server.at(given["url"], pid=given["pid"]), creates=not given["threads_first"])
-    raise_descriptors()
+    options = vars(parser.parse_args(arguments))
+    plan = Plan(**{size.name: options[size.name] for size in fields(Plan)})
+    server = replace(Server.at(options["url"], pid=options["pid"]), creates=not options["threads_first"])
+    process.raise_descriptor_limit()
     try:
-        print(json.dumps(uvloop.run(measure(given["measure"], server, plan))))
-    except (Unexpected, OSError) as error:
-        print(f"{given['measure']}: {type(error).__name__}: {error}", file=sys.stderr)
+        print(json.dumps(uvloop.run(measure(options["measure"], server, plan))))
+    except (BadResponse, OSError) as error:
+        print(f"{options['measure']}: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,21 +1,20 @@
-"""How much of it: the sizes of all measures, and what one hands back."""
+"""The sizes of all measures, and the type of a measure."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from treadle.bench.server import Server
 
 Figures = dict[str, float]
-"""What a measure found, by name. One that is named as the measure itself is what the measure is about."""
+"""Figures by name. The main figure has the name of the measure."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """``seconds`` is what a measure of a rate may take. Counts are upper bounds where the server is slow: a measure of
-    events takes as many as fit into its time. ``quiet_seconds`` are longer than heartbeats are apart."""
+    """Sizes. ``seconds`` is the duration of each measurement of a rate. Counts are upper bounds: on a slow server, a
+    measure of events uses fewer. ``quiet_seconds`` is longer than the interval of heartbeats."""
 
     seconds: float = 2.0
     warm_up: float = 0.3
@@ -38,9 +37,6 @@ class Plan:
 
 
 class Measure(Protocol):
-    """Measures one thing on a server that serves the graphs. Raises Unexpected."""
+    """Measures a server that serves the graphs. Raises BadResponse."""
 
     async def __call__(self, server: Server, plan: Plan) -> Figures: ...
-
-
-Work = Callable[[], Awaitable[int]]

@@ -1,23 +1,25 @@
-"""What the operating system knows of a measured process and its children: memory, processor time."""
+"""Read memory and CPU time of a process and its descendants, and raise the limit of open descriptors."""
 
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def resident_kib(pid: int) -> int:
-    """Resident memory of a process and all below it."""
+    """Return the resident memory of a process and its descendants."""
     sizes = {int(child): int(size) for child, _, size in _processes("rss")}
     return sum(sizes[child] for child in family(pid))
 
 
 def peak_kib(pid: int) -> int | None:
-    """The most that a process and each below it ever held; None where the system does not tell (Linux does)."""
+    """Return the sum of the peaks of a process and its descendants, or None where /proc is missing."""
     try:
         return sum(_status(child, "VmHWM:") for child in family(pid))
     except OSError:
@@ -25,7 +27,7 @@ def peak_kib(pid: int) -> int | None:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Processor time that a process and all below it have used; None where the system does not tell (Linux does)."""
+    """Return the CPU time used by a process and its descendants, or None where /proc is missing."""
     try:
         return sum(_ticks(child) for child in family(pid)) / _TICKS
     except OSError:
@@ -33,7 +35,7 @@ def cpu_seconds(pid: int) -> float | None:
 
 
 def family(pid: int) -> Sequence[int]:
-    """The process and its children, theirs too."""
+    """Return the process and its descendants."""
     children: dict[int, list[int]] = {}
     for child, parent, _ in _processes("rss"):
         children.setdefault(int(parent), []).append(int(child))
@@ -47,8 +49,8 @@ def _below(pid: int, children: Mapping[int, Sequence[int]]) -> Iterator[int]:
 
 
 def _processes(column: str) -> Iterator[list[str]]:
-    shown = subprocess.run(["ps", "-A", "-o", f"pid=,ppid=,{column}="], capture_output=True, text=True, check=True)
-    return (line.split() for line in shown.stdout.splitlines())
+    listed = subprocess.run(["ps", "-A", "-o", f"pid=,ppid=,{column}="], capture_output=True, text=True, check=True)
+    return (line.split() for line in listed.stdout.splitlines())
 
 
 def _status(pid: int, name: str) -> int:
@@ -57,6 +59,13 @@ def _status(pid: int, name: str) -> int:
 
 
 def _ticks(pid: int) -> int:
-    """User and system time, which stand 12th and 13th after the name in parentheses."""
+    """Return user plus system time: the 12th and 13th fields after the name in parentheses."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def raise_descriptor_limit() -> None:
+    """Allow this process and its children as many descriptors as the system permits: each stream takes one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS reports no limit, and then rejects one so high
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,4 +1,4 @@
-"""The rows of the table: what each figure is called, and whether more of it is better."""
+"""The rows of the table: the title and the unit of each figure, and whether less of it is better."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """``figure`` is the name under which a measure hands it back."""
+    """``figure`` is the name of the figure in the result of its measure."""
 
     figure: str
     title: str
     unit: str
     less: bool = False
-    """Less of it is better: a time, or memory."""
+    """Whether less is better, as for a time or for memory."""
 
     def ratio(self, value: float, other: float) -> float:
-        """How many times better ``value`` is than ``other``."""
+        """Return how many times better ``value`` is than ``other``."""
         return other / value if self.less else value / other
 
 
@@ -43,6 +43,6 @@ ROWS = (
 )
 
 
-def shown(value: float) -> str:
-    """A figure as people read it: three digits, or all of those before the point."""
+def format_figure(value: float) -> str:
+    """Return a figure with three digits, or with all digits before the decimal point if there are more."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

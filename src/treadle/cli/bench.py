@@ -1,4 +1,4 @@
-"""``treadle bench``: how fast is a server of this API?"""
+"""``treadle bench``: measure how fast a server of this API is, and print a table."""
 
 from __future__ import annotations
 
@@ -18,100 +18,102 @@ from rich.table import Table
 from treadle.cli import app, report
 
 if TYPE_CHECKING:
-    from treadle.bench.take import Take, Taken, Target
+    from treadle.bench.cases import Case, Endpoint, Measurement
 
 Only = Annotated[list[str] | None, typer.Option(help="Only measures with this in their names; may be repeated.")]
-Pid = Annotated[int | None, typer.Option(help="The server's process, if it is on this machine: its memory is told.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Also write every figure to this file.")]
-Project = Annotated[Path | None, typer.Option(help="Write the graphs to this directory, to be served, and exit.")]
+Pid = Annotated[int | None, typer.Option(help="The server's process on this machine; adds its memory and CPU time.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Also write every figure to this JSON file.")]
+Project = Annotated[
+    Path | None, typer.Option(help="Write the graphs to this directory, for a server to serve, and exit.")
+]
 
 
 @app.command()
 def bench(
     url: Annotated[str | None, typer.Argument(help="A server of this API, treadle or another.")] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long each rate is taken.")] = 3.0,
-    rounds: Annotated[int, typer.Option(min=1, help="Figures are the medians of so many rounds.")] = 1,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Duration of each measurement of a rate.")] = 3.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Print the medians of this many rounds.")] = 1,
     only: Only = None,
     pid: Pid = None,
     json: Json = None,
     project: Project = None,
 ) -> None:
-    """Measure a server that serves the graphs of the benchmark. It is left with many threads: one to throw away."""
+    """Measure a server that serves the benchmark's graphs. Many threads remain on it, so use a disposable server."""
+    from treadle.bench.cases import CASES
     from treadle.bench.check import write_project
-    from treadle.bench.take import TAKES
 
     if project:
         typer.echo(f"serve {write_project(project)}, then: treadle bench URL")
         return
     if url is None:
         report.fail("which server? Give its URL", hint=_how_to_serve(), code=2)
-    takes = [take for take in TAKES if not only or any(text in take.name for text in only)]
-    if not takes:
-        report.fail(f"--only: no measure is called so; there are {', '.join(take.name for take in TAKES)}", code=2)
+    cases = [case for case in CASES if not only or any(text in case.name for text in only)]
+    if not cases:
+        report.fail(f"--only matches no measure; choose from {', '.join(case.name for case in CASES)}", code=2)
     console = Console(highlight=False)
-    target = _target(url, pid)
-    taken = [_taken(console, target, take, seconds) for _ in range(rounds) for take in takes]
-    console.print(_table(url, taken))
+    endpoint = _endpoint(url, pid)
+    measurements = [_measure(console, endpoint, case, seconds) for _ in range(rounds) for case in cases]
+    console.print(_table(url, measurements))
     if json:
-        _write(json, url, taken)
+        _write(json, url, measurements)
 
 
 def _how_to_serve() -> str:
     from treadle.bench.check import PROJECT
 
     return (
-        f"`treadle serve --config {PROJECT / 'langgraph.json'}` serves the graphs of the benchmark;\n"
+        f"`treadle serve --config {PROJECT / 'langgraph.json'}` serves the benchmark's graphs;\n"
         "`treadle bench --project DIR` writes them to a directory from which any other server can serve them"
     )
 
 
-def _target(url: str, pid: int | None) -> Target:
-    from treadle.bench.check import NotServed, checked
-    from treadle.bench.server import Unexpected
+def _endpoint(url: str, pid: int | None) -> Endpoint:
+    from treadle.bench.check import GraphsMissing, check_server
+    from treadle.bench.server import BadResponse
 
     try:
-        return checked(url, pid)
-    except NotServed as error:
+        return check_server(url, pid)
+    except GraphsMissing as error:
         report.fail(f"{url}: {error}", hint=_how_to_serve())
-    except (Unexpected, OSError) as error:
+    except (BadResponse, OSError) as error:
         report.fail(f"no server of this API answers at {url}: {error or type(error).__name__}", hint=_how_to_serve())
 
 
-def _taken(console: Console, target: Target, take: Take, seconds: float) -> Taken:
-    from treadle.bench.take import MeasureFailed, Taker
+def _measure(console: Console, endpoint: Endpoint, case: Case, seconds: float) -> Measurement:
+    from treadle.bench.cases import LoadGenerator, MeasureFailed
 
-    with console.status(take.name):
+    with console.status(case.name):
         try:
-            return Taker(seconds)(target, take)
+            return LoadGenerator(seconds)(endpoint, case)
         except MeasureFailed as error:
-            report.fail(f"{target.url}: {error}")
+            report.fail(f"{endpoint.url}: {error}")
 
 
-def medians(taken: Sequence[Taken]) -> dict[str, float]:
-    """Each figure over all rounds."""
+def medians(measurements: Sequence[Measurement]) -> dict[str, float]:
+    """Return the median of each figure over all rounds."""
     from treadle.bench.pace import median
 
-    every: dict[str, list[float]] = {}
-    for each in taken:
+    values: dict[str, list[float]] = {}
+    for each in measurements:
         for name, value in each.figures.items():
-            every.setdefault(name, []).append(value)
-    return {name: median(values) for name, values in every.items()}
+            values.setdefault(name, []).append(value)
+    return {name: median(numbers) for name, numbers in values.items()}
 
 
-def _table(url: str, taken: Sequence[Taken]) -> Table:
-    """With how much of a core the load generator took: near all of one, it would be itself what is measured."""
-    caption = "load, server: how much of a core the load generator and the server took"
-    from treadle.bench.rows import ROWS, shown
+def _table(url: str, measurements: Sequence[Measurement]) -> Table:
+    """Return the table. If the load generator used nearly a whole core, it limited the figures itself."""
+    caption = "load, server: the share of a core that the load generator and the server used"
+    from treadle.bench.rows import ROWS, format_figure
 
     table = Table(title=url, caption=caption, box=box.SIMPLE)
-    for heading in ("what", "", "unit", "load", "server"):
-        words = heading in ("what", "unit")
-        table.add_column(heading, justify="left" if words else "right", no_wrap=heading != "what")
-    figures, of = medians(taken), {each.name: each for each in taken}
+    for heading in ("measure", "", "unit", "load", "server"):
+        words = heading in ("measure", "unit")
+        table.add_column(heading, justify="left" if words else "right", no_wrap=heading != "measure")
+    figures, of = medians(measurements), {each.name: each for each in measurements}
     for row in ROWS:
         if row.figure in figures:
-            cores = (_share(of[row.figure].load), _share(of[row.figure].served)) if row.figure in of else ()
-            table.add_row(row.title, shown(figures[row.figure]), row.unit, *cores)
+            cores = (_share(of[row.figure].load), _share(of[row.figure].server)) if row.figure in of else ()
+            table.add_row(row.title, format_figure(figures[row.figure]), row.unit, *cores)
     return table
 
 
@@ -119,12 +121,12 @@ def _share(cores: float | None) -> str:
     return "" if cores is None else f"{cores:.0%}"
 
 
-def _write(path: Path, url: str, taken: Sequence[Taken]) -> None:
+def _write(path: Path, url: str, measurements: Sequence[Measurement]) -> None:
     content: dict[str, Any] = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "url": url,
         "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
-        "figures": medians(taken),
-        "taken": [each._asdict() for each in taken],
+        "figures": medians(measurements),
+        "taken": [each._asdict() for each in measurements],
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
