@@ -3,7 +3,7 @@ import path from "node:path";
 import type { Client } from "@langchain/langgraph-sdk";
 
 import { expect, faults, NARROW, testOn, tooWide, type Page, type Server } from "./support";
-import { Cuttable } from "./support/cuttable";
+import { FaultyProxy } from "./support/faultyProxy";
 
 /** Over the project of the pictures: its graphs have schemas with something in them. */
 const test = testOn({ config: path.join(import.meta.dirname, "pictures/langgraph.json") });
@@ -218,7 +218,7 @@ test("an assistant is made, changed, compared, put back, copied and deleted", as
 });
 
 test("a list of choices that is opened before they are known gets them when they come", async ({ page, server }) => {
-  const way = await Cuttable.to(server.url);
+  const way = await FaultyProxy.to(server.url);
   await page.goto(`${way.url}/console/assistants`);
   await page.getByRole("link", { name: "briefing" }).waitFor();
   way.hold();

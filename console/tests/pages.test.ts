@@ -4,7 +4,7 @@ import path from "node:path";
 
 import type { Client } from "@langchain/langgraph-sdk";
 import { expect, faults, NARROW, test, tooWide, type Page } from "./support";
-import { Cuttable } from "./support/cuttable";
+import { FaultyProxy } from "./support/faultyProxy";
 
 /** A place for each page of the console, by its path in the router, with something to see at it. */
 const PLACES: Record<string, (seen: Seen) => string> = {
@@ -121,7 +121,7 @@ test("a server that goes away is told, and everything is there again when it is 
 
 test("a wait has an end: a server that says nothing is told of, and asked again", async ({ api, page, server }) => {
   const [first, second] = await Promise.all([api.threads.create(), api.threads.create()]);
-  const way = await Cuttable.to(server.url);
+  const way = await FaultyProxy.to(server.url);
   await page.clock.install();
   await page.goto(`${way.url}/console/threads/${first.thread_id}`);
   await page.getByText("Nothing happened here yet").or(page.getByText("The state is empty")).waitFor();

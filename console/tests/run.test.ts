@@ -4,7 +4,7 @@ import path from "node:path";
 import type { Client, StreamMode } from "@langchain/langgraph-sdk";
 
 import { drawn, expect, faults, longestFrame, test, tooWide, type Page, type Server } from "./support";
-import { Cuttable } from "./support/cuttable";
+import { FaultyProxy } from "./support/faultyProxy";
 
 const ALL: StreamMode[] = ["values", "updates", "tasks", "messages-tuple", "custom", "events"];
 
@@ -147,7 +147,7 @@ test("two tabs see the same", async ({ api, context, open, page, server }) => {
 
 test("a cut connection is made anew where it was", async ({ api, complaints, page, server }) => {
   complaints.allow(/ERR_/);
-  const way = await Cuttable.to(server.url);
+  const way = await FaultyProxy.to(server.url);
   const run = await held(api, server, "slow", "rank");
   await page.goto(`${way.url}/console${run.place}`);
   await spans(page).filter({ hasText: "rank" }).first().waitFor();

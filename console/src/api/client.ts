@@ -23,19 +23,19 @@ export type CallOptions = {
 
 /** A route that the SDK lacks: `await call<Status>("GET", "/status")`. 202 and 204 give undefined. Raises as `transport`. */
 export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
-  return (await answered(method, path, options)).json as T;
+  return (await callWithHeaders(method, path, options)).json as T;
 }
 
 export type Page<T> = { items: T[]; total: number | null; next: number | null };
 
 /** A page of a list: the items with what `x-pagination-total` and `x-pagination-next` say. */
 export async function page<T>(method: string, path: string, options: CallOptions = {}): Promise<Page<T>> {
-  const { json, headers } = await answered(method, path, options);
+  const { json, headers } = await callWithHeaders(method, path, options);
   return { items: json as T[], total: number(headers, "total"), next: number(headers, "next") };
 }
 
 /** The body and the headers of an answer, for what is said in other headers. */
-export async function answered(
+export async function callWithHeaders(
   method: string,
   path: string,
   { query, body, headers = {}, signal }: CallOptions,

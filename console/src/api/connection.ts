@@ -15,7 +15,7 @@ export function reportAnswer(): void {
   if (connection.get().kind === "lost") connection.set(FINE);
 }
 
-export function reportLost(): void {
+export function reportUnreachable(): void {
   if (connection.get().kind === "fine") connection.set({ kind: "lost", since: Date.now() });
 }
 

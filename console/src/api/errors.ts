@@ -16,8 +16,8 @@ export class ApiError extends Error {
 }
 
 /** Nothing answered: the server is down, restarting, or out of reach. */
-export class LostError extends Error {
-  override name = "LostError";
+export class UnreachableError extends Error {
+  override name = "UnreachableError";
 }
 
 /** The ApiError of an answer; its body is read. */
@@ -28,7 +28,7 @@ export async function errorOf(response: Response): Promise<ApiError> {
 
 /** Whether it makes sense to ask again: the server may be back, or less busy. */
 export function isPassing(error: unknown): boolean {
-  if (error instanceof LostError) return true;
+  if (error instanceof UnreachableError) return true;
   return error instanceof ApiError && (error.status === 429 || error.status >= 500);
 }
 

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useSyncExternalStore } from "react";
 
 import { address } from "./address";
 import { credentials } from "./credentials";
-import { ApiError, LostError, messageOf } from "./errors";
+import { ApiError, UnreachableError, messageOf } from "./errors";
 import { FrameDecoder, type Frame } from "./sse";
 import { transport } from "./transport";
 
@@ -123,13 +123,13 @@ export class RunFeed {
   private async read(stopped: AbortSignal): Promise<undefined> {
     const cut = new AbortController();
     const signal = AbortSignal.any([stopped, cut.signal]);
-    const silent = () => cut.abort(new LostError("The server went silent."));
+    const silent = () => cut.abort(new UnreachableError("The server went silent."));
     let timer = setTimeout(silent, SILENCE_MS);
     try {
       // With treadle-events: 1 the log's own `end` comes too, so that an end is never guessed from a closed connection.
       const headers = { "last-event-id": this.lastId, "treadle-events": "1", accept: "text/event-stream" };
       const response = await transport(address(this.path), { headers, signal });
-      if (response.body === null) throw new LostError("The server sent no stream.");
+      if (response.body === null) throw new UnreachableError("The server sent no stream.");
       this.enter({ phase: "live" });
       const decoder = new FrameDecoder();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -176,13 +176,13 @@ export class RunFeed {
   private changed(): void {
     if (this.due) return;
     this.due = true;
-    const tell = () => {
+    const publish = () => {
       this.due = false;
       this.snapshot = { events: this.events, count: this.events.length, missing: this.missing, state: this.state };
       for (const listener of [...this.listeners]) listener();
     };
-    if (document.visibilityState === "visible") requestAnimationFrame(tell);
-    else setTimeout(tell, 250);
+    if (document.visibilityState === "visible") requestAnimationFrame(publish);
+    else setTimeout(publish, 250);
   }
 }
 
@@ -209,7 +209,7 @@ export function read(frame: Frame): FeedEvent {
   return { seq: Number(seq), at: Number(ms) || Date.now(), id: frame.id, event: frame.event, mode, namespace, data };
 }
 
-/** Asked anew each time: what changes between two lines is not what the compiler believes of a property. */
+/** RepeatableRun anew each time: what changes between two lines is not what the compiler believes of a property. */
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }

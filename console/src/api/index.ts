@@ -1,11 +1,11 @@
 export { address, basePath, rootUrl, type Query } from "./address";
-export { askAgain, type Asked } from "./again";
-export { answered, call, client, page, type CallOptions, type Page } from "./client";
+export { repeatRunBody, type RepeatableRun } from "./repeatRun";
+export { callWithHeaders, call, client, page, type CallOptions, type Page } from "./client";
 export { connection, reportSignedIn, type Connection } from "./connection";
 export { credentials, signIn, signOut, type Credentials } from "./credentials";
-export { ApiError, isNotFound, isPassing, LostError, messageOf } from "./errors";
+export { ApiError, isNotFound, isPassing, UnreachableError, messageOf } from "./errors";
 export { External, useExternal } from "./external";
 export { RunFeed, useRunFeed, type FeedEvent, type FeedSnapshot, type FeedState } from "./feed";
-export { useListing, type Leaf, type Listing } from "./listing";
+export { useListing, type ListPage, type Listing } from "./listing";
 export { keys, queries } from "./queries";
 export { transport } from "./transport";

@@ -2,12 +2,12 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
 
 /** One page of a list: `next` is what to ask the next one with, null at the end. */
-export type Leaf<T, C> = { items: T[]; next: C | null; total?: number | null };
+export type ListPage<T, C> = { items: T[]; next: C | null; total?: number | null };
 
 type ListingOptions<T, C> = {
   queryKey: readonly unknown[];
   first: C;
-  fetch: (cursor: C, signal: AbortSignal) => Promise<Leaf<T, C>>;
+  fetch: (cursor: C, signal: AbortSignal) => Promise<ListPage<T, C>>;
   id: (item: T) => string;
   /** How often to look again while one page is open. */
   everyMs: number;
@@ -29,7 +29,7 @@ export function useListing<T, C>({ queryKey, first, fetch, id, everyMs }: Listin
     queryKey,
     queryFn: ({ pageParam, signal }) => fetch(pageParam as C, signal),
     initialPageParam: first,
-    getNextPageParam: (last: Leaf<T, C>) => last.next,
+    getNextPageParam: (last: ListPage<T, C>) => last.next,
     placeholderData: keepPreviousData,
     refetchInterval: ({ state }) => everyMs * Math.max(1, state.data?.pages.length ?? 1),
   });
@@ -50,6 +50,6 @@ export function useListing<T, C>({ queryKey, first, fetch, id, everyMs }: Listin
 }
 
 /** What moved from one page to another between two looks is shown once. */
-function unique<T>(pages: readonly Leaf<T, unknown>[], id: (item: T) => string): T[] {
+function unique<T>(pages: readonly ListPage<T, unknown>[], id: (item: T) => string): T[] {
   return [...new Map(pages.flatMap((page) => page.items).map((item) => [id(item), item])).values()];
 }

@@ -1,10 +1,10 @@
-import { reportAnswer, reportLost, reportRefused } from "./connection";
+import { reportAnswer, reportUnreachable, reportRefused } from "./connection";
 import { credentials, type Credentials } from "./credentials";
-import { errorOf, LostError } from "./errors";
+import { errorOf, UnreachableError } from "./errors";
 
 /**
  * fetch with the user's credentials, for the SDK's Client and for our own calls. It tells the shell whether the server is
- * there. Raises ApiError for an answer that is no success and LostError when nothing answers; an abort stays one.
+ * there. Raises ApiError for an answer that is no success and UnreachableError when nothing answers; an abort stays one.
  */
 export async function transport(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
   const known = credentials.get();
@@ -25,12 +25,12 @@ async function sent(input: RequestInfo | URL, init: RequestInit, known: Credenti
   try {
     const response = await fetch(input, { ...init, headers, credentials: "same-origin", cache: "no-store" });
     // A proxy that answers in place of a server that is gone is no answer of the server's.
-    if (response.status === 502 || response.status === 504) reportLost();
+    if (response.status === 502 || response.status === 504) reportUnreachable();
     else reportAnswer();
     return response;
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    reportLost();
-    throw new LostError("The server cannot be reached.", { cause: error });
+    reportUnreachable();
+    throw new UnreachableError("The server cannot be reached.", { cause: error });
   }
 }

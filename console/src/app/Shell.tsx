@@ -3,8 +3,8 @@ import { Link, Outlet, useLocation, useNavigate } from "react-router";
 
 import { credentials, signOut, useExternal } from "../api";
 import { Icon, IconButton, Toasts, useHotkeys, type IconName } from "../kit";
-import { KeyHelp } from "./KeyHelp";
-import { Lost } from "./Lost";
+import { KeyboardHelp } from "./KeyboardHelp";
+import { ConnectionLost } from "./ConnectionLost";
 import styles from "./shell.module.css";
 import { SignIn } from "./SignIn";
 import { chooseTheme, theme, THEMES, type Theme } from "./theme";
@@ -53,12 +53,12 @@ export function Shell() {
           </div>
         </div>
       </div>
-      <Lost />
+      <ConnectionLost />
       <main id="main" className={styles.main} tabIndex={-1}>
         <Outlet />
       </main>
       <SignIn />
-      <KeyHelp open={help} onClose={() => setHelp(false)} />
+      <KeyboardHelp open={help} onClose={() => setHelp(false)} />
       <Toasts />
     </div>
   );

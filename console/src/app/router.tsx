@@ -2,9 +2,9 @@ import type { ComponentType } from "react";
 import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
 
 import { basePath } from "../api";
-import { Broken } from "./Broken";
-import { Missing } from "./Missing";
-import { Opening } from "./Opening";
+import { PageError } from "./PageError";
+import { NotFound } from "./NotFound";
+import { PageLoading } from "./PageLoading";
 import { Shell } from "./Shell";
 
 type PageModule = { default: ComponentType };
@@ -14,8 +14,8 @@ function page(path: string, load: () => Promise<PageModule>): RouteObject {
   return {
     path,
     lazy: async () => ({ Component: (await load()).default }),
-    errorElement: <Broken />,
-    hydrateFallbackElement: <Opening />,
+    errorElement: <PageError />,
+    hydrateFallbackElement: <PageLoading />,
   };
 }
 
@@ -34,12 +34,12 @@ export const router = createBrowserRouter(
     {
       path: "/",
       element: <Shell />,
-      errorElement: <Broken />,
-      hydrateFallbackElement: <Opening />,
+      errorElement: <PageError />,
+      hydrateFallbackElement: <PageLoading />,
       children: [
         { index: true, element: <Navigate to="/runs" replace /> },
         ...pages,
-        { path: "*", element: <Missing /> },
+        { path: "*", element: <NotFound /> },
       ],
     },
   ],

@@ -2,29 +2,29 @@ import { memo, useState, type ReactNode } from "react";
 
 import { Badge, Button, classes, copy, count, IconButton } from "../kit";
 import { Blocks } from "./Blocks";
-import { Call } from "./Call";
+import { ToolCallView } from "./ToolCallView";
 import styles from "./chat.module.css";
 import { plainText, type Message, type Usage } from "./message";
-import type { Talk } from "./talk";
-import { turnsOf, type Called, type Inner, type Turn } from "./turns";
+import type { Transcript } from "./transcript";
+import { turnsOf, type CallWithResult, type Subagent, type Turn } from "./turns";
 
 const AT_ONCE = 60;
 
 export type ConversationProps = {
-  talk: Talk;
+  transcript: Transcript;
   /** A run is going: calls without a result are at work, and what streams has a caret. */
   live?: boolean;
   /** This is a sub-agent's: those who ask it are no people. */
   inside?: boolean;
   /** Shown in an opened tool call of which no sub-agent is known: a page may look for one. */
-  innerOf?: ((called: Called) => ReactNode) | undefined;
+  subagentOf?: ((called: CallWithResult) => ReactNode) | undefined;
   /** What else can be done with a message: buttons beside its copy button. */
   actionsOf?: ((message: Message) => ReactNode) | undefined;
 };
 
 /** Messages with their tool calls and sub-agents. Of a long conversation the end, with the rest a press away. */
-export function Conversation({ talk, live = false, inside = false, innerOf, actionsOf }: ConversationProps) {
-  const turns = turnsOf(talk);
+export function Conversation({ transcript, live = false, inside = false, subagentOf, actionsOf }: ConversationProps) {
+  const turns = turnsOf(transcript);
   const [shown, setShown] = useState(AT_ONCE);
   const hidden = Math.max(turns.length - shown, 0);
   return (
@@ -34,7 +34,7 @@ export function Conversation({ talk, live = false, inside = false, innerOf, acti
           {count(hidden)} earlier
         </Button>
       )}
-      <Turns turns={turns.slice(hidden)} inside={inside} live={live} innerOf={innerOf} actionsOf={actionsOf} />
+      <Turns turns={turns.slice(hidden)} inside={inside} live={live} subagentOf={subagentOf} actionsOf={actionsOf} />
     </div>
   );
 }
@@ -42,7 +42,7 @@ export function Conversation({ talk, live = false, inside = false, innerOf, acti
 type Given = {
   live: boolean;
   inside: boolean;
-  innerOf: ConversationProps["innerOf"];
+  subagentOf: ConversationProps["subagentOf"];
   actionsOf: ConversationProps["actionsOf"];
 };
 
@@ -57,7 +57,7 @@ function OneTurn({ turn, ...given }: Given & { turn: Turn }) {
     <>
       {turn.message !== null && <MessageView message={turn.message} calls={turn.calls} {...given} />}
       {turn.inner.map((inner) => (
-        <InnerView key={inner.namespace} of={inner} {...given} />
+        <SubagentView key={inner.namespace} of={inner} {...given} />
       ))}
     </>
   );
@@ -71,9 +71,9 @@ const MessageView = memo(
     calls,
     live,
     inside,
-    innerOf,
+    subagentOf,
     actionsOf,
-  }: Given & { message: Message; calls: readonly Called[] }) {
+  }: Given & { message: Message; calls: readonly CallWithResult[] }) {
     const label = message.name ?? (inside && message.role === "human" ? "Task" : NAMES[message.role] || message.type);
     const partial = live && message.partial;
     const text = plainText(message);
@@ -93,11 +93,11 @@ const MessageView = memo(
         <div className={styles.body}>
           <Blocks blocks={message.blocks} plain={message.role === "human" || message.role === "tool"} live={partial} />
           {calls.map((called, index) => (
-            <Call
+            <ToolCallView
               key={called.call.id || index}
               called={called}
               live={live}
-              inner={innerShown(called, { live, inside, innerOf, actionsOf })}
+              inner={innerShown(called, { live, inside, subagentOf, actionsOf })}
             />
           ))}
           {message.blocks.length === 0 && calls.length === 0 && (
@@ -111,13 +111,13 @@ const MessageView = memo(
   (a, b) =>
     a.message === b.message &&
     a.live === b.live &&
-    a.innerOf === b.innerOf &&
+    a.subagentOf === b.subagentOf &&
     a.actionsOf === b.actionsOf &&
     sameCalls(a.calls, b.calls),
 );
 
 /** Sub-agents are new values whenever anything was said: calls that have one are drawn again. */
-function sameCalls(before: readonly Called[], after: readonly Called[]): boolean {
+function sameCalls(before: readonly CallWithResult[], after: readonly CallWithResult[]): boolean {
   if (before.length !== after.length) return false;
   return before.every((called, index) => {
     const other = after[index];
@@ -125,13 +125,13 @@ function sameCalls(before: readonly Called[], after: readonly Called[]): boolean
   });
 }
 
-function innerShown(called: Called, given: Given): ReactNode {
-  if (called.inner === null) return given.innerOf?.(called);
-  return <InnerView of={called.inner} {...given} live={given.live && called.result === null} />;
+function innerShown(called: CallWithResult, given: Given): ReactNode {
+  if (called.inner === null) return given.subagentOf?.(called);
+  return <SubagentView of={called.inner} {...given} live={given.live && called.result === null} />;
 }
 
 /** What a sub-agent said, set in. */
-function InnerView({ of: inner, ...given }: Given & { of: Inner }) {
+function SubagentView({ of: inner, ...given }: Given & { of: Subagent }) {
   return (
     <section className={styles.inner} aria-label={`Sub-agent ${inner.name}`}>
       <h4>{inner.name}</h4>

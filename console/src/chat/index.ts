@@ -13,16 +13,16 @@ export {
   type ToolCall,
   type Usage,
 } from "./message";
-export { sameJson } from "./same";
+export { sameJson } from "./equality";
 export {
-  foldTalk,
+  foldTranscript,
   isStreaming,
   messageKeys,
   messagesIn,
   ROOT,
-  talkOf,
+  transcriptOf,
   type Scope,
-  type Talk,
-  type TalkEvent,
-} from "./talk";
-export { turnsOf, type Called, type Inner, type Turn } from "./turns";
+  type Transcript,
+  type TranscriptEvent,
+} from "./transcript";
+export { turnsOf, type CallWithResult, type Subagent, type Turn } from "./turns";

@@ -1,29 +1,34 @@
 import { messageOf, type Message, type ToolCall } from "./message";
-import { outer, ROOT, type Scope, type Talk } from "./talk";
+import { outer, ROOT, type Scope, type Transcript } from "./transcript";
 
 /** A tool call with what came of it: its result, and what a sub-agent said while it worked on it. */
-export type Called = { call: ToolCall; result: Message | null; inner: Inner | null };
+export type CallWithResult = { call: ToolCall; result: Message | null; inner: Subagent | null };
 
 /** What was said inside of a sub-graph. */
-export type Inner = { namespace: string; name: string; turns: readonly Turn[] };
+export type Subagent = { namespace: string; name: string; turns: readonly Turn[] };
 
 /** A message as it is shown. `inner` are sub-graphs which no tool call names, that spoke after it. */
-export type Turn = { key: string; message: Message | null; calls: readonly Called[]; inner: readonly Inner[] };
+export type Turn = {
+  key: string;
+  message: Message | null;
+  calls: readonly CallWithResult[];
+  inner: readonly Subagent[];
+};
 
 /** A conversation for the eye: results folded into their calls, sub-agents into theirs. */
-export function turnsOf(talk: Talk): Turn[] {
-  return new Folding(talk).scope(ROOT);
+export function turnsOf(transcript: Transcript): Turn[] {
+  return new Folding(transcript).scope(ROOT);
 }
 
 class Folding {
-  private readonly talk: Talk;
+  private readonly transcript: Transcript;
   private readonly children = new Map<string, Scope[]>();
   private readonly linked = new Set<string>();
 
-  constructor(talk: Talk) {
-    this.talk = talk;
-    for (const namespace of talk.links.values()) this.linked.add(namespace);
-    for (const scope of talk.scopes.values()) {
+  constructor(transcript: Transcript) {
+    this.transcript = transcript;
+    for (const namespace of transcript.links.values()) this.linked.add(namespace);
+    for (const scope of transcript.scopes.values()) {
       if (scope.namespace === ROOT) continue;
       const around = this.around(scope.namespace);
       this.children.set(around, [...(this.children.get(around) ?? []), scope]);
@@ -33,12 +38,12 @@ class Folding {
   /** The nearest scope around a namespace that says something itself. */
   private around(namespace: string): string {
     let ns = outer(namespace);
-    while (ns !== ROOT && !this.talk.scopes.has(ns)) ns = outer(ns);
+    while (ns !== ROOT && !this.transcript.scopes.has(ns)) ns = outer(ns);
     return ns;
   }
 
   scope(namespace: string): Turn[] {
-    const messages = (this.talk.scopes.get(namespace)?.messages ?? []).map(messageOf);
+    const messages = (this.transcript.scopes.get(namespace)?.messages ?? []).map(messageOf);
     const ids = new Set(messages.map((message) => message.id));
     const answers = new Map(
       messages.flatMap((message) => (message.answers === null ? [] : [[message.answers, message]])),
@@ -62,21 +67,21 @@ class Folding {
     return turns;
   }
 
-  private called(call: ToolCall, result: Message | null): Called {
-    const namespace = this.talk.links.get(call.id);
-    const scope = namespace === undefined ? undefined : this.talk.scopes.get(namespace);
+  private called(call: ToolCall, result: Message | null): CallWithResult {
+    const namespace = this.transcript.links.get(call.id);
+    const scope = namespace === undefined ? undefined : this.transcript.scopes.get(namespace);
     return { call, result, inner: scope === undefined ? null : this.inner(scope) };
   }
 
   /** Sub-graphs without a tool call, but for those which say only what the graph around them took over. */
-  private unlinked(namespace: string, ids: ReadonlySet<string>): { after: string; inner: Inner }[] {
+  private unlinked(namespace: string, ids: ReadonlySet<string>): { after: string; inner: Subagent }[] {
     return (this.children.get(namespace) ?? [])
       .filter((scope) => !this.linked.has(scope.namespace))
       .filter((scope) => scope.messages.some((message) => !ids.has(String(message.id))))
       .map((scope) => ({ after: scope.after, inner: this.inner(scope) }));
   }
 
-  private inner(scope: Scope): Inner {
+  private inner(scope: Scope): Subagent {
     return { namespace: scope.namespace, name: scope.name, turns: this.scope(scope.namespace) };
   }
 }

@@ -6,7 +6,7 @@ import type { LoggedEvent } from "./event";
  */
 export type Fold<S> = { start: () => S; copy: (state: S) => S; take: (state: S, event: LoggedEvent) => void };
 
-type Kept<S> = { count: number; state: S };
+type Snapshot<S> = { count: number; state: S };
 
 /** After so many events a snapshot is kept; twice as many whenever there are too many snapshots. */
 const EVERY = 256;
@@ -18,8 +18,8 @@ const MOST = 48;
  */
 export class Replay<S> {
   private every = EVERY;
-  private kept: Kept<S>[] = [];
-  private last: Kept<S>;
+  private kept: Snapshot<S>[] = [];
+  private last: Snapshot<S>;
   private readonly fold: Fold<S>;
   private readonly events: readonly LoggedEvent[];
 
@@ -43,8 +43,8 @@ export class Replay<S> {
     return state;
   }
 
-  private nearest(count: number): Kept<S> {
-    let best: Kept<S> = this.last.count <= count ? this.last : { count: 0, state: this.fold.start() };
+  private nearest(count: number): Snapshot<S> {
+    let best: Snapshot<S> = this.last.count <= count ? this.last : { count: 0, state: this.fold.start() };
     for (const each of this.kept) if (each.count <= count && each.count > best.count) best = each;
     return best;
   }

@@ -13,7 +13,7 @@ function timelineOf(log: readonly LoggedEvent[]): Timeline {
 }
 
 /** `name status from-to`, with times since the log began. */
-function told(log: readonly LoggedEvent[]): string[] {
+function spanTexts(log: readonly LoggedEvent[]): string[] {
   const from = log[0]?.at ?? 0;
   const shown = (span: Span) =>
     `${span.path.join("/")} ${span.status} ${span.from - from}-${span.to === null ? "" : span.to - from}${span.guessed ? " ~" : ""}`;
@@ -33,7 +33,7 @@ describe("from tasks", () => {
       taskEnds("sub", "s1"),
       ended(),
     ]);
-    expect(told(log)).toEqual(["plan done 10-60", "sub done 70-180", "sub/leaf done 80-130"]);
+    expect(spanTexts(log)).toEqual(["plan done 10-60", "sub done 70-180", "sub/leaf done 80-130"]);
     expect([...timelineOf(log).spans.values()][2]?.parent).toBe("1:s1");
   });
 
@@ -44,16 +44,16 @@ describe("from tasks", () => {
       taskEnds("a", "t1", { error: { error: "E", message: "no" } }),
       ended("error"),
     ];
-    expect(told(logOf(failed))).toEqual(["a failed 10-60"]);
+    expect(spanTexts(logOf(failed))).toEqual(["a failed 10-60"]);
     const asking = [
       begun(),
       taskBegins("a", "t1"),
       taskEnds("a", "t1", { interrupts: [{ id: "i", value: 1 }] }),
       ended(),
     ];
-    expect(told(logOf(asking))).toEqual(["a interrupted 10-60"]);
-    expect(told(logOf([begun(), taskBegins("a", "t1"), ended("timeout")]))).toEqual(["a failed 10-20"]);
-    expect(told(logOf([begun(), taskBegins("a", "t1"), ended("interrupted")]))).toEqual(["a interrupted 10-20"]);
+    expect(spanTexts(logOf(asking))).toEqual(["a interrupted 10-60"]);
+    expect(spanTexts(logOf([begun(), taskBegins("a", "t1"), ended("timeout")]))).toEqual(["a failed 10-20"]);
+    expect(spanTexts(logOf([begun(), taskBegins("a", "t1"), ended("interrupted")]))).toEqual(["a interrupted 10-20"]);
   });
 
   test("what a lost attempt was doing ends with the last that was heard of it", () => {
@@ -67,7 +67,7 @@ describe("from tasks", () => {
       taskEnds("a", "t1"),
       ended(),
     ]);
-    expect(told(log)).toEqual(["a lost 10-20", "a done 60030-60080"]);
+    expect(spanTexts(log)).toEqual(["a lost 10-20", "a done 60030-60080"]);
     expect(timelineOf(log).attempts.map(({ attempt, to }) => [attempt, (to ?? 0) - 1_000_000])).toEqual([
       [1, 20],
       [2, 60_090],
@@ -90,18 +90,18 @@ test("checkpoints tell when a step began, and the next one when it ended", () =>
     planned([], 2),
     ended(),
   ]);
-  expect(told(log)).toEqual(["a done 20-30 ~", "b done 20-30 ~", "c done 30-40 ~"]);
+  expect(spanTexts(log)).toEqual(["a done 20-30 ~", "b done 20-30 ~", "c done 30-40 ~"]);
 });
 
 test("updates alone tell the ends; a step begins where the last one ended", () => {
   const log = logOf([begun(), ["updates", { a: { n: 1 } }, 100], ["updates", { b: null }, 50], ended()]);
-  expect(told(log)).toEqual(["a done 0-100 ~", "b done 100-150 ~"]);
+  expect(spanTexts(log)).toEqual(["a done 0-100 ~", "b done 100-150 ~"]);
 });
 
 test("a message proves that its node runs, before the node has given anything", () => {
   const log = logOf([begun(), piece("m", "Hel", "talk:t1"), piece("m", "lo", "talk:t1", true)]);
-  expect(told(log)).toEqual(["talk running 0- ~"]);
-  expect(told([...log, ...logOf([["updates", { talk: {} }]], 1_000_030)])).toEqual(["talk done 0-30 ~"]);
+  expect(spanTexts(log)).toEqual(["talk running 0- ~"]);
+  expect(spanTexts([...log, ...logOf([["updates", { talk: {} }]], 1_000_030)])).toEqual(["talk done 0-30 ~"]);
 });
 
 describe("tools", () => {
@@ -110,7 +110,7 @@ describe("tools", () => {
 
   test("from messages: from the call to its answer", () => {
     const log = logOf([begun(), ["messages/partial", [call]], ["messages/complete", [answer], 300], ended()]);
-    expect(told(log)).toEqual(["look done 10-310 ~"]);
+    expect(spanTexts(log)).toEqual(["look done 10-310 ~"]);
   });
 
   test("from what nodes give", () => {
@@ -120,7 +120,7 @@ describe("tools", () => {
       ["updates", { tools: { messages: [{ ...answer, status: "error" }] } }, 90],
       ended(),
     ]);
-    expect(told(log)).toEqual(["think done 0-10 ~", "look failed 10-100 ~", "tools done 10-100 ~"]);
+    expect(spanTexts(log)).toEqual(["think done 0-10 ~", "look failed 10-100 ~", "tools done 10-100 ~"]);
   });
 
   test("from callbacks exactly, in place of what messages let guess", () => {
@@ -133,7 +133,7 @@ describe("tools", () => {
       callback("on_chain_end", "tools", "r1", "tools:t1", { output: {} }, ["graph:step:2"]),
       ended(),
     ]);
-    expect(told(log)).toEqual(["tools done 10-50", "tools/look done 30-40"]);
+    expect(spanTexts(log)).toEqual(["tools done 10-50", "tools/look done 30-40"]);
   });
 });
 
@@ -142,7 +142,7 @@ test("a node that its retry policy tried three times says when", () => {
   const log = logOf([begun(), taskBegins("a", "t1"), start(), start(), start(), taskEnds("a", "t1"), ended()]);
   const [span] = [...timelineOf(log).spans.values()];
   expect(span?.tries.map((at) => at - 1_000_000)).toEqual([20, 30, 40]);
-  expect(told(log)).toEqual(["a done 10-90"]);
+  expect(spanTexts(log)).toEqual(["a done 10-90"]);
 });
 
 test("figures of nodes: how often, how long, and how the last time went", () => {

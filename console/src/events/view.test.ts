@@ -47,10 +47,10 @@ describe.each(SEEDS)("any log (%i)", (seed) => {
   test("changes no state that was given out", () => {
     const replay = new Replay(runFold, log);
     const half = replay.at(60);
-    const before = structuredClone({ ...half, talk: null });
+    const before = structuredClone({ ...half, transcript: null });
     replay.at(log.length);
     replay.at(10);
-    expect({ ...half, talk: null }).toEqual(before);
+    expect({ ...half, transcript: null }).toEqual(before);
   });
 
   test("has no span that runs after the end, none that ends before it begins", () => {

@@ -1,7 +1,7 @@
 import { Field, Segments } from "../kit";
 import { useProblem } from "./context";
 import styles from "./forms.module.css";
-import type { ControlProps } from "./PlaceField";
+import type { ControlProps } from "./control";
 
 const UNSET = "";
 /** So many characters are seen at once, on narrow screens too; more are behind a list. */

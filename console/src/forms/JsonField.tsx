@@ -3,7 +3,7 @@ import { useState } from "react";
 import { TextArea } from "../kit";
 import { useProblem } from "./context";
 import { readJson, written } from "./draft";
-import type { ControlProps } from "./PlaceField";
+import type { ControlProps } from "./control";
 
 /** Any value, as JSON. The text stays as typed for as long as it means the value. */
 export function JsonField({ label, hint, path, value, onChange, required }: ControlProps<"json">) {

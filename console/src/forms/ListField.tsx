@@ -1,23 +1,23 @@
 import { Button, IconButton } from "../kit";
-import { useProblem, useRoot } from "./context";
+import { NestedField, useProblem, useRoot } from "./context";
 import styles from "./forms.module.css";
 import { blank } from "./initial";
 import { movedItem, withItem, withoutItem } from "./path";
-import { PlaceField, type ControlProps } from "./PlaceField";
-import { Whole } from "./Whole";
+import type { ControlProps } from "./control";
+import { FieldGroup } from "./FieldGroup";
 
 export function ListField({ label, hint, path, value, onChange, required, shape }: ControlProps<"list">) {
   const root = useRoot();
   const error = useProblem(path);
   const items = Array.isArray(value) ? (value as unknown[]) : [];
   return (
-    <Whole {...{ label, hint, error, required }} aside={<Count of={value} />}>
+    <FieldGroup {...{ label, hint, error, required }} aside={<Count of={value} />}>
       {items.length > 0 && (
         <ol className={styles.items}>
           {items.map((item, index) => (
             // An item has no name but its place.
             <li key={index} className={styles.item}>
-              <PlaceField
+              <NestedField
                 schema={shape.items}
                 name={`${label} ${index + 1}`}
                 path={[...path, index]}
@@ -38,7 +38,7 @@ export function ListField({ label, hint, path, value, onChange, required, shape 
       >
         Add
       </Button>
-    </Whole>
+    </FieldGroup>
   );
 }
 

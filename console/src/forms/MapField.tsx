@@ -1,13 +1,13 @@
 import { useState } from "react";
 
 import { Button, TextField } from "../kit";
-import { useProblem, useRoot } from "./context";
+import { NestedField, useProblem, useRoot } from "./context";
 import styles from "./forms.module.css";
 import { blank } from "./initial";
 import { withKey } from "./path";
-import { PlaceField, type ControlProps } from "./PlaceField";
+import type { ControlProps } from "./control";
 import { isRecord } from "./schema";
-import { Whole } from "./Whole";
+import { FieldGroup } from "./FieldGroup";
 
 /** An object with keys of the user's own and values of one kind. */
 export function MapField({ label, hint, path, value, onChange, required, shape }: ControlProps<"map">) {
@@ -22,10 +22,10 @@ export function MapField({ label, hint, path, value, onChange, required, shape }
     setKey("");
   };
   return (
-    <Whole {...{ label, hint, error, required }}>
+    <FieldGroup {...{ label, hint, error, required }}>
       <div className={styles.nested}>
         {Object.entries(held).map(([name, each]) => (
-          <PlaceField
+          <NestedField
             key={name}
             name={name}
             schema={shape.values}
@@ -56,6 +56,6 @@ export function MapField({ label, hint, path, value, onChange, required, shape }
           </Button>
         </div>
       </div>
-    </Whole>
+    </FieldGroup>
   );
 }

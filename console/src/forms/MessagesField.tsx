@@ -5,9 +5,9 @@ import { JsonField } from "./JsonField";
 import { ItemTools } from "./ListField";
 import { blankMessage, roleOf, ROLES, withRole, type Role } from "./messages";
 import { withItem, withKey, type Path } from "./path";
-import type { ControlProps } from "./PlaceField";
+import type { ControlProps } from "./control";
 import { isRecord } from "./schema";
-import { Whole } from "./Whole";
+import { FieldGroup } from "./FieldGroup";
 
 /** A conversation to begin with: who says what. An empty one offers a line for the user at once. */
 export function MessagesField({ label, hint, path, value, onChange, required }: ControlProps<"messages">) {
@@ -16,7 +16,7 @@ export function MessagesField({ label, hint, path, value, onChange, required }: 
   const items = given.length === 0 ? [blankMessage("human")] : given;
   const change = (next: unknown[]) => onChange(next.length === 0 && !required ? undefined : next);
   return (
-    <Whole {...{ label, hint, error, required }}>
+    <FieldGroup {...{ label, hint, error, required }}>
       <ol className={styles.messages}>
         {items.map((item, index) => (
           <li key={index} className={styles.message} data-role={roleOf(item) ?? "other"}>
@@ -37,7 +37,7 @@ export function MessagesField({ label, hint, path, value, onChange, required }: 
           Add message
         </Button>
       </div>
-    </Whole>
+    </FieldGroup>
   );
 }
 

@@ -1,11 +1,11 @@
 import { Button } from "../kit";
-import { useProblem, useRoot } from "./context";
+import { NestedField, useProblem, useRoot } from "./context";
 import styles from "./forms.module.css";
 import { initial } from "./initial";
 import { withKey } from "./path";
-import { PlaceField, type ControlProps } from "./PlaceField";
+import type { ControlProps } from "./control";
 import { isRecord, type Schema } from "./schema";
-import { Whole } from "./Whole";
+import { FieldGroup } from "./FieldGroup";
 
 /** The places of an object. A nested one that is not given has no places yet: so a schema in itself ends. */
 export function ObjectFields(props: ControlProps<"object">) {
@@ -20,31 +20,31 @@ export function ObjectFields(props: ControlProps<"object">) {
       required: shape.fields.filter((field) => field.required).map((field) => field.name),
     };
     return (
-      <Whole {...{ label, hint, error, required }} aside={<span className={styles.faint}>not given</span>}>
+      <FieldGroup {...{ label, hint, error, required }} aside={<span className={styles.faint}>not given</span>}>
         <Button small icon="plus" aria-label={`Give ${label}`} onClick={() => onChange(initial(schema, root))}>
           Give it
         </Button>
-      </Whole>
+      </FieldGroup>
     );
   }
-  const places = <Places {...props} />;
+  const places = <Properties {...props} />;
   return nested ? (
-    <Whole {...{ label, hint, error, required }}>
+    <FieldGroup {...{ label, hint, error, required }}>
       <div className={styles.nested}>{places}</div>
-    </Whole>
+    </FieldGroup>
   ) : (
     <div className={styles.places}>{places}</div>
   );
 }
 
-function Places({ path, value, onChange, shape }: ControlProps<"object">) {
+function Properties({ path, value, onChange, shape }: ControlProps<"object">) {
   const held = isRecord(value) ? value : {};
   const names = new Set(shape.fields.map((field) => field.name));
   const more = Object.keys(held).filter((name) => !names.has(name));
   return (
     <>
       {shape.fields.map(({ name, schema, required }) => (
-        <PlaceField
+        <NestedField
           key={name}
           {...{ name, schema, required }}
           path={[...path, name]}
@@ -54,7 +54,7 @@ function Places({ path, value, onChange, shape }: ControlProps<"object">) {
       ))}
       {/* What the schema does not name is there all the same: it came from JSON, and is sent. */}
       {more.map((name) => (
-        <PlaceField
+        <NestedField
           key={name}
           name={name}
           schema={{}}

@@ -3,10 +3,10 @@ import { useState } from "react";
 import { TextArea, TextField } from "../kit";
 import { useProblem } from "./context";
 import { Draft, readNumber } from "./draft";
-import type { ControlProps } from "./PlaceField";
+import type { ControlProps } from "./control";
 
 /** Text of any number of lines. Emptied, an optional one is left out; what came empty stays so. */
-export function TextPlace({ label, hint, path, value, onChange, required, shape }: ControlProps<"text">) {
+export function TextControl({ label, hint, path, value, onChange, required, shape }: ControlProps<"text">) {
   const error = useProblem(path);
   const text = typeof value === "string" ? value : "";
   return (

@@ -1,7 +1,8 @@
 import { useMemo } from "react";
 
 import { FormContext } from "./context";
-import { PlaceField } from "./PlaceField";
+import type { SchemaFieldProps } from "./control";
+import { SchemaField } from "./SchemaField";
 import { problemsOf, type Problem } from "./problems";
 import type { Schema } from "./schema";
 
@@ -17,16 +18,17 @@ type SchemaFormProps = {
 };
 
 const NONE: readonly Problem[] = [];
+const renderField = (props: SchemaFieldProps) => <SchemaField {...props} />;
 
 /** Controls for a value of a schema. Problems stand at their places. */
 export function SchemaForm({ schema, value, onChange, showMissing = false, more = NONE }: SchemaFormProps) {
   const form = useMemo(
-    () => ({ root: schema, problems: [...problemsOf(value, schema, schema), ...more], showMissing }),
+    () => ({ root: schema, problems: [...problemsOf(value, schema, schema), ...more], showMissing, renderField }),
     [schema, value, more, showMissing],
   );
   return (
     <FormContext value={form}>
-      <PlaceField name="" schema={schema} path={[]} value={value} onChange={onChange} required />
+      <SchemaField name="" schema={schema} path={[]} value={value} onChange={onChange} required />
     </FormContext>
   );
 }

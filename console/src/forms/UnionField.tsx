@@ -1,8 +1,8 @@
 import { Field } from "../kit";
-import { useProblem, useRoot } from "./context";
+import { NestedField, useProblem, useRoot } from "./context";
 import styles from "./forms.module.css";
 import { blank } from "./initial";
-import { PlaceField, type ControlProps } from "./PlaceField";
+import type { ControlProps } from "./control";
 import { variantOf } from "./variant";
 
 const UNSET = "";
@@ -38,7 +38,7 @@ export function UnionField(props: ControlProps<"union">) {
       </Field>
       {variant !== undefined && (
         <div className={styles.nested}>
-          <PlaceField schema={variant.schema} {...{ name, path, value, onChange }} required />
+          <NestedField schema={variant.schema} {...{ name, path, value, onChange }} required />
         </div>
       )}
     </div>

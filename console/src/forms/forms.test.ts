@@ -76,7 +76,7 @@ const place = (name: string) => {
   return shapeOf(found.fields.find((each) => each.name === name)?.schema, ORDER, name);
 };
 
-const told = (value: unknown, schema: Schema) =>
+const problemTexts = (value: unknown, schema: Schema) =>
   problemsOf(value, schema, schema).map(({ path, message }) => `${pathText(path)} ${message}`);
 
 describe("shapeOf", () => {
@@ -183,7 +183,7 @@ describe("problemsOf", () => {
       fixed: "v1",
       unknown: true,
     };
-    expect(told(order, ORDER)).toEqual([]);
+    expect(problemTexts(order, ORDER)).toEqual([]);
   });
 
   it.each([
@@ -202,7 +202,7 @@ describe("problemsOf", () => {
     [{ title: "x", amount: 1, fixed: "v1", where: { city: 3 } }, "where.city must be text"],
     [{ title: "x", amount: 1, fixed: "v1", where: 3 }, "where must be text or an object"],
   ])("says what is wrong with %j", (value, message) => {
-    expect(told(value, ORDER)).toEqual([message]);
+    expect(problemTexts(value, ORDER)).toEqual([message]);
   });
 
   it("tells what is missing from what is wrong", () => {
@@ -213,7 +213,7 @@ describe("problemsOf", () => {
 
   it("goes as deep as the value", () => {
     const value = { name: "a", next: { name: "b", next: { name: 1, left: null, next: {} } } };
-    expect(told(value, TREE)).toEqual([
+    expect(problemTexts(value, TREE)).toEqual([
       "next.next.name must be text",
       "next.next.next.name is required",
       "next.next.next.next is required",
@@ -222,9 +222,9 @@ describe("problemsOf", () => {
 
   it("ends where a reference leads to itself", () => {
     const loop: Schema = { $defs: { A: { anyOf: [{ $ref: "#/$defs/A" }, { type: "string" }] } }, $ref: "#/$defs/A" };
-    expect(told("x", loop)).toEqual([]);
+    expect(problemTexts("x", loop)).toEqual([]);
     const only: Schema = { $defs: { A: { anyOf: [{ $ref: "#/$defs/A" }] } }, $ref: "#/$defs/A" };
-    expect(told("x", only)).toEqual([]);
+    expect(problemTexts("x", only)).toEqual([]);
     expect(shapeOf(only, only).kind).toBe("json");
     const lists: Schema = {
       $defs: { A: { type: "array", items: { $ref: "#/$defs/A" } } },
@@ -242,19 +242,19 @@ describe("problemsOf", () => {
       "c",
       ["user", "d"],
     ];
-    expect(told({ messages: fine }, CHAT)).toEqual([]);
-    expect(told({ messages: "hello" }, CHAT)).toEqual([]);
-    expect(told({ messages: null }, CHAT)).toEqual([]);
-    expect(told({ messages: [7] }, CHAT)).toEqual(["messages[0] must be a message"]);
-    expect(told({ messages: 7 }, CHAT)).toEqual(["messages must be a list of messages"]);
-    expect(told({ messages: [{ type: "tool", content: "x" }] }, CHAT)).toEqual([
+    expect(problemTexts({ messages: fine }, CHAT)).toEqual([]);
+    expect(problemTexts({ messages: "hello" }, CHAT)).toEqual([]);
+    expect(problemTexts({ messages: null }, CHAT)).toEqual([]);
+    expect(problemTexts({ messages: [7] }, CHAT)).toEqual(["messages[0] must be a message"]);
+    expect(problemTexts({ messages: 7 }, CHAT)).toEqual(["messages must be a list of messages"]);
+    expect(problemTexts({ messages: [{ type: "tool", content: "x" }] }, CHAT)).toEqual([
       "messages[0].tool_call_id is required",
     ]);
   });
 
   it("leaves patterns of another dialect to the server", () => {
-    expect(told("x", { type: "string", pattern: "(?P<name>y)" })).toEqual([]);
-    expect(told("x", { type: "string", pattern: "^y" })).toEqual(["must match ^y"].map((text) => ` ${text}`));
+    expect(problemTexts("x", { type: "string", pattern: "(?P<name>y)" })).toEqual([]);
+    expect(problemTexts("x", { type: "string", pattern: "^y" })).toEqual(["must match ^y"].map((text) => ` ${text}`));
   });
 });
 

@@ -71,7 +71,7 @@ function Branch({ value, open, name }: NodeProps & { value: object }) {
 
 function Leaf({ value, name }: { value: unknown; name: string | undefined }) {
   const [whole, setWhole] = useState(false);
-  const text = value === undefined ? "undefined" : told(value);
+  const text = value === undefined ? "undefined" : jsonText(value);
   const shown = !whole && text.length > LONG_TEXT ? `${text.slice(0, LONG_TEXT)}…` : text;
   return (
     <div className={styles.row}>
@@ -110,7 +110,7 @@ function CopyValue({ value, name }: { value: unknown; name: string | undefined }
 }
 
 /** Text keeps its line ends, so that it can be read. */
-function told(value: unknown): string {
+function jsonText(value: unknown): string {
   const text = JSON.stringify(value);
   return typeof value === "string" ? text.replaceAll("\\n", "\n") : text;
 }

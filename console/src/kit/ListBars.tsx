@@ -4,7 +4,7 @@ import { Button } from "./Button";
 import { SearchField } from "./Field";
 import { Toolbar } from "./layout";
 import styles from "./listBars.module.css";
-import { useTyped } from "./typed";
+import { useDebouncedText } from "./useDebouncedText";
 
 type FilterBarProps = {
   /** What may be written into the search field, as its label. */
@@ -19,7 +19,7 @@ type FilterBarProps = {
 
 /** The filters of a list: the search field, told after a pause in typing, and what stands beside it. */
 export function FilterBar({ hint, text, onText, error = null, children }: FilterBarProps) {
-  const [typed, setTyped] = useTyped(text, onText);
+  const [typed, setTyped] = useDebouncedText(text, onText);
   return (
     <Toolbar label="Filters">
       <div className={styles.search}>

@@ -4,7 +4,7 @@ import { ago, duration, exact } from "./format";
 
 type Instant = string | number | Date;
 
-/** The time now, renewed every `ms`; `null` stands still. Hidden tabs do not tick. */
+/** The time now, refetchThread every `ms`; `null` stands still. Hidden tabs do not tick. */
 export function useNow(ms: number | null = 1000): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {

@@ -3,25 +3,9 @@ import { useEffect, useId, useLayoutEffect, useRef, useState, type MouseEvent, t
 
 import { classes } from "./classes";
 import { useHotkeys, type Hotkey } from "./keyboard";
-import { Head, Row } from "./tableParts";
+import { Head, Row } from "./tableRows";
+import type { Column, Selected, Sorting } from "./columns";
 import styles from "./table.module.css";
-
-export type Column<T> = {
-  key: string;
-  header: string;
-  /** A track of grid-template-columns: "90px", "minmax(120px, 2fr)". */
-  width: string;
-  cell: (row: T) => ReactNode;
-  align?: "end";
-  /** Left out where the table is narrower than so many pixels. */
-  from?: number;
-  /** Set: its header sorts; the value is handed to `onSort`. */
-  sort?: string;
-};
-
-export type Sorting = { by: string; descending: boolean };
-
-export type Selected = { keys: ReadonlySet<string>; onChange: (keys: ReadonlySet<string>) => void };
 
 export type VirtualTableProps<T> = {
   /** Its name for screen readers: "Runs". */
@@ -206,13 +190,13 @@ function useActive<T>(props: VirtualTableProps<T>, reveal: (index: number) => vo
     if (event.shiftKey) toggle(row, true);
     else onOpen?.(row, event.ctrlKey || event.metaKey || event.button === 1);
   };
-  return { activeKey, act: { keyDown, ...useSteady({ press, toggle }) } };
+  return { activeKey, act: { keyDown, ...useStableCallbacks({ press, toggle }) } };
 }
 
 type RowActs<T> = { press: (row: T, event: MouseEvent) => void; toggle: (row: T, extend: boolean) => void };
 
 /** The same functions for as long as the table is there, which do what the latest ones do: no row is drawn again for them. */
-function useSteady<T>(acts: RowActs<T>): RowActs<T> {
+function useStableCallbacks<T>(acts: RowActs<T>): RowActs<T> {
   const latest = useRef(acts);
   useLayoutEffect(() => {
     latest.current = acts;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { parseJson, summary } from "./json";
-import { faultAt } from "./jsonFault";
+import { syntaxErrorAt } from "./jsonSyntax";
 
 test("empty text is nothing given", () => {
   expect(parseJson("  \n")).toEqual({ ok: true, value: undefined });
@@ -27,7 +27,7 @@ const VALID = ['{"a":[1,-2.5e3,"x\\n\\u00e9",true,null,{}]}', "[]", " 1 ", '"\\"
 
 test.each(VALID)("no fault is found in %s", (text) => {
   JSON.parse(text);
-  expect(faultAt(text)).toBe(-1);
+  expect(syntaxErrorAt(text)).toBe(-1);
 });
 
 test.each([
@@ -45,14 +45,14 @@ test.each([
   ['{"a', 3],
 ])("the fault in %j is at %d", (text, at) => {
   expect(() => JSON.parse(text) as unknown).toThrow();
-  expect(faultAt(text)).toBe(at);
+  expect(syntaxErrorAt(text)).toBe(at);
 });
 
 test("whatever is cut off a text, a fault is found exactly when it is no JSON", () => {
   for (const text of VALID) {
     for (let end = 0; end <= text.length; end += 1) {
       const part = text.slice(0, end);
-      expect(faultAt(part) === -1, part).toBe(isJson(part));
+      expect(syntaxErrorAt(part) === -1, part).toBe(isJson(part));
     }
   }
 });

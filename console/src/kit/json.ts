@@ -1,4 +1,4 @@
-import { faultAt } from "./jsonFault";
+import { syntaxErrorAt } from "./jsonSyntax";
 
 /** JSON read from what a user typed: the value, or what is wrong and where (lines and columns from 1). */
 export type Parsed = { ok: true; value: unknown } | { ok: false; message: string };
@@ -27,7 +27,7 @@ export function summary(value: object, opened: boolean): string {
 }
 
 function explain(text: string): string {
-  const at = faultAt(text);
+  const at = syntaxErrorAt(text);
   if (at < 0) return "Not valid JSON";
   const before = text.slice(0, at).split("\n");
   const found = at === text.length ? "it ends too soon" : `${JSON.stringify(text[at])} cannot stand here`;

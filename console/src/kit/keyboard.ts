@@ -16,9 +16,9 @@ export function useHotkeys(keys: readonly Hotkey[]): void {
   useEffect(() => {
     latest.current = keys;
   });
-  const told = keys.map(({ key, does }) => `${key}\n${does}`).join("\n\n");
+  const description = keys.map(({ key, does }) => `${key}\n${does}`).join("\n\n");
   useEffect(() => {
-    const shown = told === "" ? [] : told.split("\n\n").map(describe);
+    const shown = description === "" ? [] : description.split("\n\n").map(describe);
     hotkeys.set([...hotkeys.get(), ...shown]);
     const press = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isElsewhere(event.target)) return;
@@ -32,7 +32,7 @@ export function useHotkeys(keys: readonly Hotkey[]): void {
       document.removeEventListener("keydown", press);
       hotkeys.set(hotkeys.get().filter((each) => !shown.includes(each)));
     };
-  }, [told]);
+  }, [description]);
 }
 
 function describe(text: string): Shown {

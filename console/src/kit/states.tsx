@@ -1,6 +1,6 @@
 import { useEffect, useState, type ReactNode } from "react";
 
-import { ApiError, LostError, messageOf } from "../api";
+import { ApiError, UnreachableError, messageOf } from "../api";
 import { Button } from "./Button";
 import { Icon } from "./icons";
 import styles from "./states.module.css";
@@ -52,7 +52,8 @@ export function Failure({ error, what = "This could not be loaded", onRetry, inl
 }
 
 function advice(error: unknown): string {
-  if (error instanceof LostError) return "Is the server running? The console comes back by itself when it answers.";
+  if (error instanceof UnreachableError)
+    return "Is the server running? The console comes back by itself when it answers.";
   if (!(error instanceof ApiError)) return "";
   if (error.status === 403) return "Whoever is signed in may not see or do this.";
   if (error.status === 404) return "It may have been deleted meanwhile.";

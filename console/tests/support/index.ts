@@ -2,7 +2,7 @@ import { Client } from "@langchain/langgraph-sdk";
 import { test as base, expect } from "vitest";
 
 import { Complaints, launch, openContext, type Browser, type BrowserContext, type Page } from "./browser";
-import { developed } from "./developed";
+import { startDevServer } from "./devServer";
 import { Server, type ServerOptions } from "./server";
 
 export { faults } from "./axe";
@@ -33,7 +33,7 @@ export const testOn = (options: ServerOptions) =>
       // eslint-disable-next-line no-empty-pattern -- vitest wants the pattern
       async ({}, use) => {
         const server = await Server.start(options);
-        const development = await developed(server);
+        const development = await startDevServer(server);
         await use(server);
         await development?.close();
         await server.remove();

@@ -14,13 +14,13 @@ import {
   type Column,
 } from "../../kit";
 import styles from "./assistant.module.css";
-import { useLatestRuns, type FoundRun } from "./data";
+import { useLatestRuns, type RunRow } from "./data";
 
 /** The latest runs of one assistant; all of them are on the runs' page. */
 export function RunsTab({ assistantId, onStart }: { assistantId: string; onStart: () => void }) {
   const runs = useLatestRuns(assistantId);
   const navigate = useNavigate();
-  const open = (run: FoundRun, aside: boolean) => {
+  const open = (run: RunRow, aside: boolean) => {
     const path = `threads/${run.thread_id}/runs/${run.run_id}`;
     if (aside) window.open(new URL(path, document.baseURI), "_blank", "noopener");
     else void navigate(`/${path}`);
@@ -62,7 +62,7 @@ export function RunsTab({ assistantId, onStart }: { assistantId: string; onStart
   );
 }
 
-const COLUMNS: readonly Column<FoundRun>[] = [
+const COLUMNS: readonly Column<RunRow>[] = [
   {
     key: "status",
     header: "Status",

@@ -11,7 +11,7 @@ export function SchemaTree({ schema }: { schema: Schema }) {
   return (
     <div className={styles.tree}>
       {title !== undefined && <div className={styles.title}>{title}</div>}
-      {description !== undefined && <Said text={description} />}
+      {description !== undefined && <Description text={description} />}
       {places.length === 0 ? (
         <Place name="value" schema={schema} root={schema} required={false} />
       ) : (
@@ -54,7 +54,7 @@ function Place({ name, schema, root, required }: PlaceProps) {
           {label}
         </button>
       )}
-      {shape.description !== "" && <Said text={shape.description} />}
+      {shape.description !== "" && <Description text={shape.description} />}
       {open && (
         <ul>
           {inner.map((place) => (
@@ -67,7 +67,7 @@ function Place({ name, schema, root, required }: PlaceProps) {
 }
 
 /** Docstrings are shown by their first paragraph. */
-function Said({ text }: { text: string }) {
+function Description({ text }: { text: string }) {
   return <div className={styles.said}>{text.split("\n\n")[0]}</div>;
 }
 

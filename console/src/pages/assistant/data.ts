@@ -53,7 +53,7 @@ export function useVersions(assistantId: string) {
 }
 
 /** A row of `POST /runs/search`, as far as it is shown here. */
-export type FoundRun = {
+export type RunRow = {
   run_id: string;
   thread_id: string;
   status: string;
@@ -69,7 +69,7 @@ export function useLatestRuns(assistantId: string) {
   const body = { assistant_id: assistantId, limit: LATEST };
   return useQuery({
     queryKey: keys.runs("list", "of", assistantId),
-    queryFn: ({ signal }) => call<FoundRun[]>("POST", "/runs/search", { body, signal }),
+    queryFn: ({ signal }) => call<RunRow[]>("POST", "/runs/search", { body, signal }),
     refetchInterval: 3000,
   });
 }

@@ -4,7 +4,7 @@ import { useState } from "react";
 
 import { ApiError, call, client, keys, messageOf } from "../../api";
 import { Button, Dialog, formatJson, JsonEditor, parseJson, Select, TextArea, TextField, toast } from "../../kit";
-import { sameJson } from "../../chat/same";
+import { sameJson } from "../../chat/equality";
 import { assistantsChanged } from "../assistant/data";
 import styles from "./assistants.module.css";
 

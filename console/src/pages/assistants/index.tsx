@@ -11,7 +11,7 @@ import {
   SearchField,
   Toolbar,
   useHotkeys,
-  useTyped,
+  useDebouncedText,
   useUrl,
   VirtualTable,
 } from "../../kit";
@@ -25,7 +25,7 @@ export default function AssistantsPage() {
   const { query, sorting, total, filtered, more } = useAssistants();
   const [creating, setCreating] = useState(false);
   const { get, set } = useUrl();
-  const [text, setText] = useTyped(get("q"), (q) => set({ q }));
+  const [text, setText] = useDebouncedText(get("q"), (q) => set({ q }));
   const navigate = useNavigate();
   const open = ({ assistant_id: id }: Assistant, aside: boolean) => {
     if (aside) window.open(new URL(`assistants/${id}`, document.baseURI), "_blank", "noopener");

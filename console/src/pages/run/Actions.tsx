@@ -2,7 +2,7 @@ import type { Run } from "@langchain/langgraph-sdk";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
-import { askAgain, call, client, keys, queries } from "../../api";
+import { repeatRunBody, call, client, keys, queries } from "../../api";
 import { Button, ButtonLink, Confirm, IconButton, Menu, toast, type MenuAction } from "../../kit";
 
 /** What can be done with a run. `checkpoint` is the one that its views are at: a fork begins there. Each says how it went; the page follows by itself. */
@@ -44,7 +44,7 @@ export function Actions({ run, checkpoint }: { run: Run; checkpoint: string | nu
     });
   const again = () =>
     attempt("Running again", async () => {
-      open(await call<Run>("POST", `/threads/${threadId}/runs`, { body: askAgain(run) }));
+      open(await call<Run>("POST", `/threads/${threadId}/runs`, { body: repeatRunBody(run) }));
       toast.good("A new run was started with the same input");
     });
 

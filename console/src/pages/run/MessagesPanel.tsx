@@ -7,15 +7,15 @@ import type { RunShown } from "./useRunView";
 
 /** The messages of the run as they come; the reader who is at the end stays there. */
 export function MessagesPanel({ shown }: { shown: RunShown }) {
-  const { talk } = shown.view;
+  const { transcript } = shown.view;
   const { live } = shown.playback;
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   useEffect(() => {
     if (box.current && atEnd.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [talk]);
-  const silent = [...talk.scopes.values()].every((scope) => scope.messages.length === 0);
-  if (silent) return <Silent shown={shown} />;
+  }, [transcript]);
+  const silent = [...transcript.scopes.values()].every((scope) => scope.messages.length === 0);
+  if (silent) return <NoMessages shown={shown} />;
   return (
     <div
       ref={box}
@@ -29,12 +29,12 @@ export function MessagesPanel({ shown }: { shown: RunShown }) {
         atEnd.current = at.scrollHeight - at.scrollTop - at.clientHeight < 40;
       }}
     >
-      <Conversation talk={talk} live={live && shown.feed.phase !== "ended"} />
+      <Conversation transcript={transcript} live={live && shown.feed.phase !== "ended"} />
     </div>
   );
 }
 
-function Silent({ shown }: { shown: RunShown }) {
+function NoMessages({ shown }: { shown: RunShown }) {
   const ended = shown.feed.phase === "ended";
   return (
     <Empty title={ended ? "No messages in this run" : "No messages yet"}>

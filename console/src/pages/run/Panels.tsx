@@ -6,7 +6,7 @@ import { oneOf, Panel, Tabs, useNow, useUrl, type TabItem } from "../../kit";
 import { DetailsPanel } from "./DetailsPanel";
 import { EventsPanel } from "./EventsPanel";
 import { GraphPanel } from "./GraphPanel";
-import { isPoor } from "./poor";
+import { lacksNodeEvents } from "./logModes";
 import { useHistory, type Overview } from "./queries";
 import { MessagesPanel } from "./MessagesPanel";
 import styles from "./run.module.css";
@@ -30,7 +30,7 @@ export function Panels({ run, overview, shown }: PanelsProps) {
   const moving = playback.live && !over;
   const clock = useNow(moving ? 250 : null);
   const now = moving ? Math.max(clock, playback.to) : playback.at;
-  const history = useHistory(run, isPoor(view.summary.modes) && shown.total > 0, !over);
+  const history = useHistory(run, lacksNodeEvents(view.summary.modes) && shown.total > 0, !over);
   const spans = useSpans(shown, run, history.data);
   const states = useMemo(() => nodeFigures(spans, now), [spans, now]);
 

@@ -6,7 +6,7 @@ import { useParams } from "react-router";
 import { client, isNotFound, keys, queries } from "../../api";
 import { ButtonLink, Empty, Failure, Loaded, Notice, Page, shortId } from "../../kit";
 import { Actions } from "./Actions";
-import { Aside } from "./Aside";
+import { RunSummary } from "./RunSummary";
 import { Connection } from "./Connection";
 import { Panels } from "./Panels";
 import { ReplayBar } from "./ReplayBar";
@@ -44,10 +44,10 @@ function OneRun({ threadId, runId }: Ids) {
       </Page>
     );
   }
-  return <Watched run={run.data} />;
+  return <RunView run={run.data} />;
 }
 
-function Watched({ run }: { run: Run }) {
+function RunView({ run }: { run: Run }) {
   const { thread_id: threadId, run_id: runId } = run;
   const shown = useRunView(threadId, runId);
   const overview = useOverview(run);
@@ -69,7 +69,7 @@ function Watched({ run }: { run: Run }) {
         { label: "Runs", to: "/runs" },
         { label: `Thread ${shortId(threadId)}`, to: `/threads/${threadId}` },
       ]}
-      aside={<Aside run={run} overview={overview} shown={shown} />}
+      aside={<RunSummary run={run} overview={overview} shown={shown} />}
       actions={<Actions run={run} checkpoint={shown.view.states.checkpoint} />}
     >
       <Connection shown={shown} />

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 
 import { useRunFeed, type FeedEvent, type FeedState } from "../../api";
 import { Clock, fittingSpeed, Replay, runFold, type RunView } from "../../events";
-import { playedTo } from "./playing";
+import { advanceReplay } from "./replayClock";
 
 /** Where one is in a run: at its live end, or (`at`) at an instant of it. */
 export type Playback = {
@@ -65,7 +65,7 @@ function usePlayback(clock: Clock, total: number): { playback: Playback; count: 
     let before = performance.now();
     let frame = requestAnimationFrame(function tick(now) {
       const { at: last, to: end, speed: pace } = latest.current;
-      const next = playedTo(last, now - before, pace, end);
+      const next = advanceReplay(last, now - before, pace, end);
       before = now;
       setPlace({ at: next, count: clock.countAt(next) });
       if (next >= end) setPlaying(false);

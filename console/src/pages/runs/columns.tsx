@@ -2,12 +2,12 @@ import { Link } from "react-router";
 
 import { Badge, CopyId, Duration, shortId, StatusBadge, Time, type Column } from "../../kit";
 import { RowMenu } from "./RowMenu";
-import type { Doing } from "./useActions";
-import { isActive, type FoundRun } from "./run";
+import type { RunActions } from "./useActions";
+import { isActive, type RunRow } from "./run";
 import styles from "./runs.module.css";
 
 /** The columns of the list; narrow screens keep the status, the assistant and what can be done. */
-export function columnsFor(doing: Doing): Column<FoundRun>[] {
+export function columnsFor(actions: RunActions): Column<RunRow>[] {
   return [
     { key: "status", header: "Status", width: "minmax(110px, 1.4fr)", cell: (run) => <Status run={run} /> },
     { key: "graph", header: "Assistant", width: "minmax(80px, 1fr)", cell: (run) => <Assistant run={run} /> },
@@ -29,7 +29,7 @@ export function columnsFor(doing: Doing): Column<FoundRun>[] {
       from: 480,
       align: "end",
       sort: "duration",
-      cell: (run) => <Took run={run} />,
+      cell: (run) => <RunDuration run={run} />,
     },
     {
       key: "created",
@@ -40,18 +40,18 @@ export function columnsFor(doing: Doing): Column<FoundRun>[] {
       sort: "created_at",
       cell: (run) => <Time at={run.created_at} />,
     },
-    { key: "menu", header: "", width: "32px", cell: (run) => <RowMenu run={run} doing={doing} /> },
+    { key: "menu", header: "", width: "32px", cell: (run) => <RowMenu run={run} actions={actions} /> },
   ];
 }
 
-const WAITS: Record<NonNullable<FoundRun["blocked_by"]>, string> = {
+const WAITS: Record<NonNullable<RunRow["blocked_by"]>, string> = {
   time: "for its time",
   thread: "behind its thread",
   graph: "limit of the graph",
   key: "limit of its key",
 };
 
-function Status({ run }: { run: FoundRun }) {
+function Status({ run }: { run: RunRow }) {
   return (
     <span className={styles.status}>
       <StatusBadge status={run.status} />
@@ -71,11 +71,11 @@ function Status({ run }: { run: FoundRun }) {
   );
 }
 
-function Assistant({ run }: { run: FoundRun }) {
+function Assistant({ run }: { run: RunRow }) {
   return <Link to={`/assistants/${run.assistant_id}`}>{run.graph_id}</Link>;
 }
 
-function Thread({ run }: { run: FoundRun }) {
+function Thread({ run }: { run: RunRow }) {
   return (
     <Link to={`/threads/${run.thread_id}`} title={run.thread_id} className="mono">
       {shortId(run.thread_id)}
@@ -83,7 +83,7 @@ function Thread({ run }: { run: FoundRun }) {
   );
 }
 
-function Tags({ run }: { run: FoundRun }) {
+function Tags({ run }: { run: RunRow }) {
   return (
     <span className={styles.tags} title={run.tags.join(", ")}>
       {run.tags.map((tag) => (
@@ -93,7 +93,7 @@ function Tags({ run }: { run: FoundRun }) {
   );
 }
 
-function Attempts({ run }: { run: FoundRun }) {
+function Attempts({ run }: { run: RunRow }) {
   const lost = run.crashes === 0 ? "" : `, ${run.crashes} lost with a worker`;
   return (
     <span className={styles.number} title={`${run.attempt} begun${lost}`}>
@@ -103,7 +103,7 @@ function Attempts({ run }: { run: FoundRun }) {
 }
 
 /** How long it ran, or has been running; before it starts, nothing. */
-function Took({ run }: { run: FoundRun }) {
+function RunDuration({ run }: { run: RunRow }) {
   if (run.started_at === null) return <span className="muted">–</span>;
   if (isActive(run)) return <Duration from={run.started_at} />;
   return <Duration ms={(run.duration_seconds ?? 0) * 1000} />;

@@ -1,4 +1,4 @@
-import { metadataValue, words, type Word } from "../../kit/words";
+import { metadataValue, searchTerms, type SearchTerm } from "../../kit/searchTerms";
 
 /** What the list shows, as it stands in the URL. */
 export type Filter = {
@@ -37,11 +37,11 @@ export function searchOf(filter: Filter, now: number): { body: Search; error: st
   // To the minute, so that the list stays the same list from one look to the next.
   if (span !== undefined) body.created_after = new Date(Math.floor((now - span) / 60_000) * 60_000).toISOString();
   let error: string | null = null;
-  for (const word of words(filter.text)) error = add(body, word) ?? error;
+  for (const word of searchTerms(filter.text)) error = add(body, word) ?? error;
   return { body, error };
 }
 
-function add(body: Search, { text, name, sign, value, id }: Word): string | null {
+function add(body: Search, { text, name, sign, value, id }: SearchTerm): string | null {
   if (name === "thread" || name === "run") {
     if (id === null) return `${name}: wants a whole id, such as 0197c1f2-….`;
     if (name === "thread") body.thread_id = id;

@@ -4,8 +4,8 @@ import { useNavigate } from "react-router";
 import { Button, ButtonLink, counted, Empty, Loaded, Page, Panel, SelectionBar, useUrl, VirtualTable } from "../../kit";
 import { columnsFor } from "./columns";
 import { Filters } from "./Filters";
-import { canCancel, canRetry, isOver, type FoundRun } from "./run";
-import { useActions, type Doing } from "./useActions";
+import { canCancel, canRetry, isOver, type RunRow } from "./run";
+import { useActions, type RunActions } from "./useActions";
 import { useFilter, useRuns } from "./useRuns";
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -16,12 +16,12 @@ export default function RunsPage() {
   const { query, more, hasMore, error } = useRuns(filter);
   const [selected, setSelected] = useState(NOTHING);
   const clear = useCallback(() => setSelected(NOTHING), []);
-  const { doing, dialog } = useActions(clear);
+  const { actions, dialog } = useActions(clear);
   const chosen = query.data?.filter((run) => selected.has(run.run_id)) ?? [];
   return (
     <Page title="Runs" actions={<NewRun />}>
       {chosen.length > 0 ? (
-        <Chosen runs={chosen} doing={doing} clear={clear} />
+        <SelectedRuns runs={chosen} actions={actions} clear={clear} />
       ) : (
         <Filters filter={filter} error={error} />
       )}
@@ -30,7 +30,7 @@ export default function RunsPage() {
           {(runs) => (
             <RunTable
               runs={runs}
-              doing={doing}
+              actions={actions}
               selection={{ keys: selected, onChange: setSelected }}
               more={more}
               hasMore={hasMore}
@@ -52,19 +52,19 @@ function NewRun() {
 }
 
 type RunTableProps = {
-  runs: readonly FoundRun[];
-  doing: Doing;
+  runs: readonly RunRow[];
+  actions: RunActions;
   selection: { keys: ReadonlySet<string>; onChange: (keys: ReadonlySet<string>) => void };
   more: () => void;
   hasMore: boolean;
 };
 
-function RunTable({ runs, doing, selection, more, hasMore }: RunTableProps) {
+function RunTable({ runs, actions, selection, more, hasMore }: RunTableProps) {
   const filter = useFilter();
   const { set } = useUrl();
   const navigate = useNavigate();
-  const columns = useMemo(() => columnsFor(doing), [doing]);
-  const open = (run: FoundRun, aside: boolean) => {
+  const columns = useMemo(() => columnsFor(actions), [actions]);
+  const open = (run: RunRow, aside: boolean) => {
     const path = `/threads/${run.thread_id}/runs/${run.run_id}`;
     if (aside) window.open(new URL(path.slice(1), document.baseURI), "_blank", "noopener");
     else void navigate(path);
@@ -85,9 +85,9 @@ function RunTable({ runs, doing, selection, more, hasMore }: RunTableProps) {
       foot={counted(runs.length, "run", { more: hasMore })}
       empty={<NoRuns />}
       keys={[
-        { key: "c", does: "Cancel the run", run: (run) => doing.cancel([run]) },
-        { key: "r", does: "Retry the run", run: (run) => doing.retry([run]) },
-        { key: "d", does: "Delete the run", run: (run) => doing.remove([run]) },
+        { key: "c", does: "Cancel the run", run: (run) => actions.cancel([run]) },
+        { key: "r", does: "Retry the run", run: (run) => actions.retry([run]) },
+        { key: "d", does: "Delete the run", run: (run) => actions.remove([run]) },
       ]}
     />
   );
@@ -117,7 +117,7 @@ function NoRuns() {
 }
 
 /** What can be done with all that are selected. */
-function Chosen({ runs, doing, clear }: { runs: readonly FoundRun[]; doing: Doing; clear: () => void }) {
+function SelectedRuns({ runs, actions, clear }: { runs: readonly RunRow[]; actions: RunActions; clear: () => void }) {
   const ended = runs.filter(isOver).length;
   const open = runs.filter(canCancel).length;
   return (
@@ -126,7 +126,7 @@ function Chosen({ runs, doing, clear }: { runs: readonly FoundRun[]; doing: Doin
         icon="stop"
         disabled={open === 0}
         why="None of them is pending or running"
-        onClick={() => doing.cancel(runs)}
+        onClick={() => actions.cancel(runs)}
       >
         Cancel {open || ""}
       </Button>
@@ -134,7 +134,7 @@ function Chosen({ runs, doing, clear }: { runs: readonly FoundRun[]; doing: Doin
         icon="left"
         disabled={open === 0}
         why="None of them is pending or running"
-        onClick={() => doing.rollback(runs)}
+        onClick={() => actions.rollback(runs)}
       >
         Roll back {open || ""}
       </Button>
@@ -142,7 +142,7 @@ function Chosen({ runs, doing, clear }: { runs: readonly FoundRun[]; doing: Doin
         icon="refresh"
         disabled={!runs.some(canRetry)}
         why="None of them failed"
-        onClick={() => doing.retry(runs)}
+        onClick={() => actions.retry(runs)}
       >
         Retry
       </Button>
@@ -151,7 +151,7 @@ function Chosen({ runs, doing, clear }: { runs: readonly FoundRun[]; doing: Doin
         icon="trash"
         disabled={ended === 0}
         why="All of them are active"
-        onClick={() => doing.remove(runs)}
+        onClick={() => actions.remove(runs)}
       >
         Delete {ended || ""}
       </Button>

@@ -1,7 +1,7 @@
-import { askAgain, call, client, queries, keys } from "../../api";
+import { repeatRunBody, call, client, queries, keys } from "../../api";
 
 /** A row of `POST /runs/search`. Times are ISO text; `kwargs` are not asked for. */
-export type FoundRun = {
+export type RunRow = {
   run_id: string;
   thread_id: string;
   assistant_id: string;
@@ -23,43 +23,43 @@ export type FoundRun = {
   metadata: Record<string, unknown>;
 };
 
-export function isActive(run: FoundRun): boolean {
+export function isActive(run: RunRow): boolean {
   return run.status === "pending" || run.status === "running";
 }
 
-export function isOver(run: FoundRun): boolean {
+export function isOver(run: RunRow): boolean {
   return !isActive(run);
 }
 
-export function canCancel(run: FoundRun): boolean {
+export function canCancel(run: RunRow): boolean {
   return isActive(run) && run.cancelling !== "rollback";
 }
 
 /** What ended badly can go on from where it was; what waits for an answer is answered on its thread. */
-export function canRetry(run: FoundRun): boolean {
+export function canRetry(run: RunRow): boolean {
   return ["error", "timeout", "interrupted"].includes(run.status) && !run.stopped_at_interrupt;
 }
 
 type Started = { run_id: string; thread_id: string };
 
-export async function cancel(run: FoundRun, action: "interrupt" | "rollback"): Promise<void> {
+export async function cancel(run: RunRow, action: "interrupt" | "rollback"): Promise<void> {
   await client.runs.cancel(run.thread_id, run.run_id, false, action);
 }
 
 /** A new run that goes on where this one stopped. */
-export function retry(run: FoundRun): Promise<Started> {
+export function retry(run: RunRow): Promise<Started> {
   return call<Started>("POST", `/threads/${run.thread_id}/runs/${run.run_id}/retry`);
 }
 
 /** A new run on the same thread that is asked the same, input included. */
-export async function again(run: FoundRun): Promise<Started> {
+export async function again(run: RunRow): Promise<Started> {
   const asked = await client.runs.get(run.thread_id, run.run_id);
   return call<Started>("POST", `/threads/${run.thread_id}/runs`, {
-    body: askAgain(asked),
+    body: repeatRunBody(asked),
   });
 }
 
-export async function remove(run: FoundRun): Promise<void> {
+export async function remove(run: RunRow): Promise<void> {
   await client.runs.delete(run.thread_id, run.run_id);
 }
 

@@ -2,34 +2,44 @@ import { useMemo, useState, type ReactNode } from "react";
 import { useNavigate } from "react-router";
 
 import { Confirm, counted, toast } from "../../kit";
-import { again, cancel, canCancel, canRetry, changed, isOver, remove, retry, type FoundRun } from "./run";
+import { again, cancel, canCancel, canRetry, changed, isOver, remove, retry, type RunRow } from "./run";
 
-type Act = (runs: readonly FoundRun[]) => void;
+type Act = (runs: readonly RunRow[]) => void;
 
-export type Doing = { cancel: Act; rollback: Act; retry: Act; again: Act; remove: Act };
+export type RunActions = { cancel: Act; rollback: Act; retry: Act; again: Act; remove: Act };
 
-type Question = { title: string; says: string; action: string; run: () => Promise<unknown> };
+type Confirmation = { title: string; says: string; action: string; run: () => Promise<unknown> };
 
 /** What can be done with runs, and the dialog that asks before what cannot be undone. `done` after each, steady. */
-export function useActions(done: () => void): { doing: Doing; dialog: ReactNode } {
-  const [question, setQuestion] = useState<Question | null>(null);
+export function useActions(done: () => void): { actions: RunActions; dialog: ReactNode } {
+  const [confirmation, setConfirmation] = useState<Confirmation | null>(null);
   const navigate = useNavigate();
-  const doing = useMemo(
-    () => actions(setQuestion, (path) => void navigate(path), done),
+  const actions = useMemo(
+    () => actionsFor(setConfirmation, (path) => void navigate(path), done),
     // navigate() goes to absolute paths only: the one of the first render does.
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [done],
   );
-  const dialog = question && (
-    <Confirm open title={question.title} action={question.action} onClose={() => setQuestion(null)} run={question.run}>
-      <p>{question.says}</p>
+  const dialog = confirmation && (
+    <Confirm
+      open
+      title={confirmation.title}
+      action={confirmation.action}
+      onClose={() => setConfirmation(null)}
+      run={confirmation.run}
+    >
+      <p>{confirmation.says}</p>
     </Confirm>
   );
-  return { doing, dialog };
+  return { actions, dialog };
 }
 
-function actions(ask: (question: Question) => void, open: (path: string) => void, done: () => void): Doing {
-  const each = async (runs: readonly FoundRun[], past: string, one: (run: FoundRun) => Promise<unknown>) => {
+function actionsFor(
+  ask: (confirmation: Confirmation) => void,
+  open: (path: string) => void,
+  done: () => void,
+): RunActions {
+  const each = async (runs: readonly RunRow[], past: string, one: (run: RunRow) => Promise<unknown>) => {
     const ended = await Promise.allSettled(runs.map(one));
     await changed();
     const failed = ended.filter((result) => result.status === "rejected");
@@ -38,7 +48,7 @@ function actions(ask: (question: Question) => void, open: (path: string) => void
     if (first !== undefined) toast.bad(`${counted(failed.length, "run")} refused`, first.reason);
     done();
   };
-  const start = async (runs: readonly FoundRun[], past: string, one: typeof retry) => {
+  const start = async (runs: readonly RunRow[], past: string, one: typeof retry) => {
     const [only] = runs;
     if (only === undefined || runs.length > 1) return each(runs, past, one);
     try {
@@ -49,7 +59,7 @@ function actions(ask: (question: Question) => void, open: (path: string) => void
       toast.bad("It could not be started", error);
     }
   };
-  const sure = (runs: readonly FoundRun[], verb: string, says: string, run: () => Promise<unknown>) => {
+  const sure = (runs: readonly RunRow[], verb: string, says: string, run: () => Promise<unknown>) => {
     const action = `${verb} ${counted(runs.length, "run")}`;
     if (runs.length > 0) ask({ title: `${action}?`, says, action, run });
   };

@@ -1,7 +1,7 @@
-import { answered, keys, useListing, type Leaf } from "../../api";
+import { callWithHeaders, keys, useListing, type ListPage } from "../../api";
 import { oneOf, useNow, useUrl } from "../../kit";
 import { searchOf, type Filter } from "./filter";
-import type { FoundRun } from "./run";
+import type { RunRow } from "./run";
 
 const PAGE = 100;
 const LOOK_MS = 2000;
@@ -27,10 +27,10 @@ export function useRuns(filter: Filter) {
   const listing = useListing({
     queryKey: keys.runs("list", body),
     first: null,
-    fetch: async (after: string | null, signal): Promise<Leaf<FoundRun, string | null>> => {
+    fetch: async (after: string | null, signal): Promise<ListPage<RunRow, string | null>> => {
       const asked = { ...body, limit: PAGE, ...(after === null ? {} : { after }) };
-      const { json, headers } = await answered("POST", "/runs/search", { body: asked, signal });
-      return { items: json as FoundRun[], next: headers.get("x-pagination-next") };
+      const { json, headers } = await callWithHeaders("POST", "/runs/search", { body: asked, signal });
+      return { items: json as RunRow[], next: headers.get("x-pagination-next") };
     },
     id: (run) => run.run_id,
     everyMs: LOOK_MS,

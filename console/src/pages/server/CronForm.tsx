@@ -1,9 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { ApiError, call, client, keys, messageOf } from "../../api";
+import { ApiError, call, client, keys, messageOf, queries } from "../../api";
 import { Button, Dialog, JsonEditor, Notice, parseJson, Select, TextField, toast } from "../../kit";
-import { changed } from "./Crons";
 import styles from "./server.module.css";
 
 const BEGIN = { assistant: "", thread: "", schedule: "0 9 * * 1-5", timezone: "", input: "{}" };
@@ -36,7 +35,7 @@ export function CronForm({ open, onClose }: { open: boolean; onClose: () => void
           ...(given.timezone === "" ? {} : { timezone: given.timezone }),
         },
       });
-      await changed();
+      await queries.invalidateQueries({ queryKey: keys.crons() });
       toast.good("The cron is on");
       setGiven(BEGIN);
       close();

@@ -35,7 +35,7 @@ export type Cron = {
 /** The schedules by which the server starts runs itself. */
 export function Crons() {
   const [creating, setCreating] = useState(false);
-  const [doomed, setDoomed] = useState<Cron | null>(null);
+  const [deleting, setDeleting] = useState<Cron | null>(null);
   const listing = useListing({
     queryKey: keys.crons("list"),
     first: 0,
@@ -58,7 +58,7 @@ export function Crons() {
               label="Crons"
               rows={crons}
               rowKey={(cron) => cron.cron_id}
-              columns={columnsFor(setDoomed)}
+              columns={columnsFor(setDeleting)}
               onEnd={listing.more}
               total={listing.total}
               foot={counted(listing.total ?? crons.length, "cron")}
@@ -75,10 +75,10 @@ export function Crons() {
       <Confirm
         title="Delete this cron?"
         action="Delete the cron"
-        open={doomed !== null}
-        onClose={() => setDoomed(null)}
+        open={deleting !== null}
+        onClose={() => setDeleting(null)}
         run={async () => {
-          await call("DELETE", `/runs/crons/${doomed?.cron_id ?? ""}`);
+          await call("DELETE", `/runs/crons/${deleting?.cron_id ?? ""}`);
           await changed();
           toast.good("Deleted the cron");
         }}
@@ -89,7 +89,7 @@ export function Crons() {
   );
 }
 
-export function changed(): Promise<void> {
+function changed(): Promise<void> {
   return queries.invalidateQueries({ queryKey: keys.crons() });
 }
 

@@ -4,7 +4,7 @@ import { Link } from "react-router";
 import { bytes, count, counted, duration, Facts, Panel, StatusBadge, Time } from "../../kit";
 import styles from "./server.module.css";
 import { WideTable } from "./WideTable";
-import type { ServerState, Waiting } from "./state";
+import type { ServerState, QueueGroup } from "./state";
 
 /** What matters first: is work done, does anything wait, does anything fail. */
 export function Overview({ state }: { state: ServerState }) {
@@ -21,7 +21,7 @@ export function Overview({ state }: { state: ServerState }) {
           to="/runs?status=running"
         />
         <Tile
-          label="Waiting"
+          label="QueueGroup"
           value={count(queue.pending)}
           note={`${count(queue.due)} due now`}
           to="/runs?status=pending"
@@ -41,7 +41,7 @@ export function Overview({ state }: { state: ServerState }) {
       </Panel>
       {queue.waiting.length > 0 && (
         <Panel title="What waits, and for what">
-          <WaitingTable waiting={queue.waiting} />
+          <QueueTable waiting={queue.waiting} />
         </Panel>
       )}
       <div className={styles.pair}>
@@ -136,7 +136,7 @@ const WHY: Record<string, string> = {
   key: "the limit of its key",
 };
 
-function WaitingTable({ waiting }: { waiting: readonly Waiting[] }) {
+function QueueTable({ waiting }: { waiting: readonly QueueGroup[] }) {
   return (
     <WideTable label="What waits" heads={["Graph", "Priority", "Waits for", ">Runs", ">Oldest"]}>
       {waiting.map((each) => (

@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import { call, keys, queries, useListing, type Leaf } from "../../api";
+import { call, keys, queries, useListing, type ListPage } from "../../api";
 import {
   Button,
   Confirm,
@@ -51,13 +51,13 @@ const COLUMNS: Column<Item>[] = [
 export function Store() {
   const { get, all, set } = useUrl();
   const [edited, setEdited] = useState<Item | null>(null);
-  const [doomed, setDoomed] = useState<Item | null>(null);
+  const [deleting, setDeleting] = useState<Item | null>(null);
   const prefix = all("prefix");
   const asked = { namespace_prefix: prefix, limit: PAGE, ...(get("q") === "" ? {} : { query: get("q") }) };
   const listing = useListing({
     queryKey: keys.store("items", asked),
     first: 0,
-    fetch: async (offset: number, signal): Promise<Leaf<Item, number>> => {
+    fetch: async (offset: number, signal): Promise<ListPage<Item, number>> => {
       const body = { ...asked, offset, refresh_ttl: false };
       const { items } = await call<{ items: Item[] }>("POST", "/store/items/search", { body, signal });
       return { items, next: items.length < PAGE ? null : offset + PAGE };
@@ -87,7 +87,7 @@ export function Store() {
                 onOpen={setEdited}
                 onEnd={listing.more}
                 foot={counted(items.length, "item", { more: listing.hasMore })}
-                keys={[{ key: "d", does: "Delete the item", run: setDoomed }]}
+                keys={[{ key: "d", does: "Delete the item", run: setDeleting }]}
                 empty={
                   <Empty title="Nothing is stored here">
                     <p>Graphs put items here through their store; you can, too.</p>
@@ -103,18 +103,18 @@ export function Store() {
           item={edited}
           onClose={() => setEdited(null)}
           onDelete={() => {
-            setDoomed(edited);
+            setDeleting(edited);
             setEdited(null);
           }}
         />
       )}
       <Confirm
-        title={`Delete ${doomed?.key ?? ""}?`}
+        title={`Delete ${deleting?.key ?? ""}?`}
         action="Delete the item"
-        open={doomed !== null}
-        onClose={() => setDoomed(null)}
+        open={deleting !== null}
+        onClose={() => setDeleting(null)}
         run={async () => {
-          await call("DELETE", "/store/items", { body: { namespace: doomed?.namespace, key: doomed?.key } });
+          await call("DELETE", "/store/items", { body: { namespace: deleting?.namespace, key: deleting?.key } });
           await queries.invalidateQueries({ queryKey: keys.store() });
           toast.good("Deleted the item");
         }}

@@ -19,7 +19,7 @@ import {
   toast,
   useUrl,
   VirtualTable,
-  words,
+  searchTerms,
   type Column,
 } from "../../kit";
 import styles from "./server.module.css";
@@ -73,7 +73,7 @@ const COLUMNS: Column<Delivery>[] = [
 /** What was sent to whom, and what came of it. */
 export function Webhooks() {
   const { get, set } = useUrl();
-  const found = words(get("q"));
+  const found = searchTerms(get("q"));
   const threadId = found.find((word) => word.id !== null && word.name !== "run")?.id;
   const runId = found.find((word) => word.id !== null && word.name === "run")?.id;
   const query = { limit: 100, status: get("status") || undefined, thread_id: threadId, run_id: runId };

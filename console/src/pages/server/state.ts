@@ -15,7 +15,7 @@ export type WorkerState = {
   alive: boolean;
 };
 
-export type Waiting = {
+export type QueueGroup = {
   graph_id: string;
   priority: string;
   blocked_by: string | null;
@@ -32,7 +32,13 @@ export type ServerState = {
   started_at: string;
   uptime_seconds: number;
   process: { host: string; pid: number; concurrency: number; open_streams: number };
-  queue: { pending: number; running: number; due: number; oldest_pending_seconds: number | null; waiting: Waiting[] };
+  queue: {
+    pending: number;
+    running: number;
+    due: number;
+    oldest_pending_seconds: number | null;
+    waiting: QueueGroup[];
+  };
   runs: Record<string, number>;
   workers: WorkerState[];
   database: {

@@ -4,12 +4,12 @@ import { useNavigate } from "react-router";
 import { client, keys, queries } from "../../api";
 import { Confirm, copy, IconButton, Menu, toast } from "../../kit";
 import type { ThreadHead } from "./types";
-import { useAct } from "./useAct";
+import { useAction } from "./useAction";
 
 /** What can be done with the thread as a whole. */
 export function Actions({ head }: { head: ThreadHead }) {
   const navigate = useNavigate();
-  const { act } = useAct();
+  const { act } = useAction();
   const [deleting, setDeleting] = useState(false);
   const threadId = head.thread_id;
   const duplicate = async () => {

@@ -1,19 +1,19 @@
 import { useCallback, useState, type ReactNode } from "react";
 
-import { Conversation, messageKeys, talkOf, turnsOf, type Called, type Talk } from "../../chat";
+import { Conversation, messageKeys, transcriptOf, turnsOf, type CallWithResult, type Transcript } from "../../chat";
 import { Empty, JsonTree, Loaded, Panel, Select } from "../../kit";
 import { Composer } from "./Composer";
 import { useInputKeys, useLatestState } from "./data";
 import { LiveRun } from "./LiveRun";
 import { Queue } from "./Queue";
-import { SubAgent } from "./SubAgent";
+import { SubagentMessages } from "./SubagentMessages";
 import styles from "./thread.module.css";
-import type { AssistantChoice } from "./ThreadView";
+import type { AssistantChoice } from "./useAssistantChoice";
 import type { RunRow, ThreadHead, ThreadState } from "./types";
-import { useLive } from "./useLive";
-import { useStick } from "./useStick";
-import { Waiting } from "./Waiting";
-import { withInner } from "./withInner";
+import { useLiveRun } from "./useLiveRun";
+import { useStickToBottom } from "./useStickToBottom";
+import { ResumeForm } from "./ResumeForm";
+import { withSubgraphMessages } from "./subgraphMessages";
 
 type ChatPaneProps = { head: ThreadHead; runs: readonly RunRow[]; assistant: AssistantChoice };
 
@@ -22,24 +22,27 @@ export function ChatPane({ head, runs, assistant }: ChatPaneProps) {
   const threadId = head.thread_id;
   const state = useLatestState(threadId);
   const inputKeys = useInputKeys(assistant.id);
-  const { run: going, over } = useLive(runs);
+  const { run: going, over } = useLiveRun(runs);
   const [chosenKey, setKey] = useState<string | null>(null);
-  const [past, setPast] = useState<Talk | null>(null);
+  const [past, setPast] = useState<Transcript | null>(null);
   const found = messageKeys(state.data?.values);
-  const talks = found.length > 0 || (inputKeys.data?.includes("messages") ?? false);
+  const hasMessages = found.length > 0 || (inputKeys.data?.includes("messages") ?? false);
   const key = chosenKey ?? found[0] ?? "messages";
-  const { scroller, onScroll, grown, toEnd } = useStick();
-  const innerOf = useCallback((called: Called) => <SubAgent threadId={threadId} called={called} />, [threadId]);
+  const { scroller, onScroll, grown, toEnd } = useStickToBottom();
+  const subagentOf = useCallback(
+    (called: CallWithResult) => <SubagentMessages threadId={threadId} called={called} />,
+    [threadId],
+  );
   const settled = useCallback(
-    (runId: string, talk: Talk) => {
-      setPast((before) => withInner(talk, before));
+    (runId: string, transcript: Transcript) => {
+      setPast((before) => withSubgraphMessages(transcript, before));
       over(runId);
     },
     [over],
   );
   return (
     <Panel
-      title={talks ? "Chat" : "Values"}
+      title={hasMessages ? "Chat" : "Values"}
       label="Chat"
       fill
       bare
@@ -61,12 +64,12 @@ export function ChatPane({ head, runs, assistant }: ChatPaneProps) {
               {(latest) => (
                 <>
                   {going === null ? (
-                    <Said
+                    <LatestState
                       state={latest}
                       messageKey={key}
-                      talks={talks}
+                      hasMessages={hasMessages}
                       past={past}
-                      innerOf={innerOf}
+                      subagentOf={subagentOf}
                       empty={runs.length === 0}
                     />
                   ) : (
@@ -76,13 +79,15 @@ export function ChatPane({ head, runs, assistant }: ChatPaneProps) {
                       base={latest.values}
                       messageKey={key}
                       past={past}
-                      innerOf={innerOf}
+                      subagentOf={subagentOf}
                       onGrow={grown}
                       onSettled={settled}
                     />
                   )}
                   <Queue threadId={threadId} runs={runs} live={going?.run_id ?? null} />
-                  {going === null && <Waiting head={head} state={latest} assistantId={assistant.id} onGrow={grown} />}
+                  {going === null && (
+                    <ResumeForm head={head} state={latest} assistantId={assistant.id} onGrow={grown} />
+                  )}
                 </>
               )}
             </Loaded>
@@ -92,7 +97,7 @@ export function ChatPane({ head, runs, assistant }: ChatPaneProps) {
           threadId={threadId}
           assistant={assistant}
           running={going}
-          talks={talks}
+          hasMessages={hasMessages}
           messageKey={key}
           interrupted={(state.data?.tasks ?? []).some((task) => task.interrupts.length > 0)}
           onSent={toEnd}
@@ -102,24 +107,25 @@ export function ChatPane({ head, runs, assistant }: ChatPaneProps) {
   );
 }
 
-type SaidProps = {
+type LatestStateProps = {
   state: ThreadState;
   messageKey: string;
-  talks: boolean;
-  past: Talk | null;
-  innerOf: (called: Called) => ReactNode;
+  hasMessages: boolean;
+  past: Transcript | null;
+  subagentOf: (called: CallWithResult) => ReactNode;
   empty: boolean;
 };
 
 /** The state as it stands. */
-function Said({ state, messageKey, talks, past, innerOf, empty }: SaidProps) {
-  const talk = withInner(talkOf(state.values, messageKey), past);
-  if (talks && turnsOf(talk).length > 0) return <Conversation talk={talk} innerOf={innerOf} />;
+function LatestState({ state, messageKey, hasMessages, past, subagentOf, empty }: LatestStateProps) {
+  const transcript = withSubgraphMessages(transcriptOf(state.values, messageKey), past);
+  if (hasMessages && turnsOf(transcript).length > 0)
+    return <Conversation transcript={transcript} subagentOf={subagentOf} />;
   const blank = state.values === null || state.values === undefined || Object.keys(state.values).length === 0;
   if (!blank) return <JsonTree value={state.values} open={2} name="state" />;
   return (
     <Empty title={empty ? "Nothing happened here yet" : "The state is empty"}>
-      <p>{talks ? "Say something below." : "Give an input below and start a run."}</p>
+      <p>{hasMessages ? "Say something below." : "Give an input below and start a run."}</p>
     </Empty>
   );
 }

@@ -9,7 +9,7 @@ import { labelOf, type Checkpoint } from "./history";
 import { start } from "./runs";
 import styles from "./thread.module.css";
 import type { Task, ThreadState } from "./types";
-import { useAct } from "./useAct";
+import { useAction } from "./useAction";
 
 type CheckpointViewProps = {
   threadId: string;
@@ -23,7 +23,7 @@ type CheckpointViewProps = {
 export function CheckpointView({ threadId, checkpoint, latest, assistantId, comparing }: CheckpointViewProps) {
   const state = useStateAt(threadId, checkpoint);
   const [dialog, setDialog] = useState<"fork" | "edit" | null>(null);
-  const { busy, act } = useAct();
+  const { busy, act } = useAction();
   const at = refOf(threadId, checkpoint.id, checkpoint.namespace);
   const why = assistantId === null ? "Choose an assistant below the chat first." : undefined;
   const replay = () =>

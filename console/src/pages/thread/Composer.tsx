@@ -5,35 +5,43 @@ import type { Strategy } from "./runs";
 import { start, stop, STRATEGIES } from "./runs";
 import { useAssistants } from "./data";
 import styles from "./thread.module.css";
-import type { AssistantChoice } from "./ThreadView";
+import type { AssistantChoice } from "./useAssistantChoice";
 import type { RunRow } from "./types";
-import { useAct } from "./useAct";
+import { useAction } from "./useAction";
 
 type ComposerProps = {
   threadId: string;
   assistant: AssistantChoice;
   running: RunRow | null;
   /** The graph has messages: then one types a message, else the input as JSON. */
-  talks: boolean;
+  hasMessages: boolean;
   messageKey: string;
   interrupted: boolean;
   onSent: () => void;
 };
 
-const MEANS: Record<Strategy, string> = {
+const STRATEGY_TEXTS: Record<Strategy, string> = {
   enqueue: "enqueue: after it",
   interrupt: "interrupt: stop it, keep what it did",
   rollback: "rollback: stop it, undo what it did",
   reject: "reject: only if none is going",
 };
 
-export function Composer({ threadId, assistant, running, talks, messageKey, interrupted, onSent }: ComposerProps) {
+export function Composer({
+  threadId,
+  assistant,
+  running,
+  hasMessages,
+  messageKey,
+  interrupted,
+  onSent,
+}: ComposerProps) {
   const [chosen, setForm] = useState<"message" | "json" | null>(null);
   const [text, setText] = useState("");
   const [json, setJson] = useState("{}");
   const [strategy, setStrategy] = useState<Strategy>("enqueue");
-  const { busy, act } = useAct();
-  const form = chosen ?? (talks ? "message" : "json");
+  const { busy, act } = useAction();
+  const form = chosen ?? (hasMessages ? "message" : "json");
   const parsed = parseJson(json);
   const ready = form === "message" ? text.trim() !== "" : parsed.ok;
   const why =
@@ -66,7 +74,7 @@ export function Composer({ threadId, assistant, running, talks, messageKey, inte
       )}
       <div className={styles.composerBar}>
         <AssistantSelect assistant={assistant} />
-        {talks && (
+        {hasMessages && (
           <Segments
             label="What to enter"
             options={[
@@ -83,7 +91,7 @@ export function Composer({ threadId, assistant, running, talks, messageKey, inte
             <Select
               label="While a run is going"
               hideLabel
-              options={STRATEGIES.map((value) => ({ value, label: MEANS[value] }))}
+              options={STRATEGIES.map((value) => ({ value, label: STRATEGY_TEXTS[value] }))}
               value={strategy}
               onChange={setStrategy}
             />

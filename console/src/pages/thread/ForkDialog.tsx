@@ -5,18 +5,18 @@ import { useInputKeys } from "./data";
 import { start } from "./runs";
 import styles from "./thread.module.css";
 import type { CheckpointRef } from "./types";
-import { useAct } from "./useAct";
+import { useAction } from "./useAction";
 
 type ForkDialogProps = { threadId: string; at: CheckpointRef; assistantId: string; onClose: () => void };
 
 /** A run from an earlier checkpoint with another input: a new branch of the history. */
 export function ForkDialog({ threadId, at, assistantId, onClose }: ForkDialogProps) {
-  const talks = useInputKeys(assistantId).data?.includes("messages") ?? false;
+  const hasMessages = useInputKeys(assistantId).data?.includes("messages") ?? false;
   const [chosen, setForm] = useState<"message" | "json" | null>(null);
   const [text, setText] = useState("");
   const [json, setJson] = useState("{}");
-  const { busy, act } = useAct();
-  const form = chosen ?? (talks ? "message" : "json");
+  const { busy, act } = useAction();
+  const form = chosen ?? (hasMessages ? "message" : "json");
   const parsed = parseJson(json);
   const ready = form === "message" ? text.trim() !== "" : parsed.ok;
   const go = async () => {
@@ -45,7 +45,7 @@ export function ForkDialog({ threadId, at, assistantId, onClose }: ForkDialogPro
       <p className="muted">
         What came after it stays: the run becomes a branch of its own, and the thread goes on from there.
       </p>
-      {talks && (
+      {hasMessages && (
         <div>
           <Segments
             label="What to enter"

@@ -4,7 +4,7 @@ import { Markdown } from "../../chat";
 import { formatJson, JsonEditor, JsonTree, Segments, Select, TextArea, TextField } from "../../kit";
 import { ActionForm } from "./ActionForm";
 import { answerOf, type Draft } from "./answers";
-import type { AnswerKind, Asked, Pending } from "./interrupts";
+import type { AnswerKind, InterruptRequest, Pending } from "./interrupts";
 import styles from "./thread.module.css";
 
 type Errors = Readonly<Record<string, string>>;
@@ -18,10 +18,10 @@ type FormProps = {
 };
 
 /** A form for whatever was asked; the answer as JSON is a press away, and begins as what the form would send. */
-export function InterruptForm({ pending: { asked, value }, draft, errors, onChange, action }: FormProps) {
+export function InterruptForm({ pending: { request, value }, draft, errors, onChange, action }: FormProps) {
   const raw = draft.raw !== null;
   const toRaw = () => {
-    const answer = answerOf(asked, draft);
+    const answer = answerOf(request, draft);
     onChange({ ...draft, raw: formatJson(answer.ok ? answer.value : null) });
   };
   return (
@@ -37,10 +37,10 @@ export function InterruptForm({ pending: { asked, value }, draft, errors, onChan
             error={errors.raw}
           />
         </>
-      ) : asked.kind === "review" ? (
-        <Review asked={asked} draft={draft} errors={errors} onChange={onChange} />
+      ) : request.kind === "review" ? (
+        <Review request={request} draft={draft} errors={errors} onChange={onChange} />
       ) : (
-        <Question asked={asked} draft={draft} error={errors.text} onChange={onChange} />
+        <Question request={request} draft={draft} error={errors.text} onChange={onChange} />
       )}
       <div className={styles.formFoot}>
         <Segments
@@ -59,14 +59,14 @@ export function InterruptForm({ pending: { asked, value }, draft, errors, onChan
 }
 
 type ReviewProps = {
-  asked: Extract<Asked, { kind: "review" }>;
+  request: Extract<InterruptRequest, { kind: "review" }>;
   draft: Draft;
   errors: Errors;
   onChange: (draft: Draft) => void;
 };
 
-function Review({ asked, draft, errors, onChange }: ReviewProps) {
-  return asked.actions.map((action, index) => {
+function Review({ request, draft, errors, onChange }: ReviewProps) {
+  return request.actions.map((action, index) => {
     const entered = draft.actions[index];
     if (entered === undefined) return null;
     const mine = Object.entries(errors).flatMap(([field, text]) =>
@@ -78,7 +78,7 @@ function Review({ asked, draft, errors, onChange }: ReviewProps) {
         action={action}
         draft={entered}
         errors={Object.fromEntries(mine)}
-        older={asked.style === "responses" || asked.style === "one"}
+        older={request.style === "responses" || request.style === "one"}
         onChange={(next) => onChange({ ...draft, actions: draft.actions.with(index, next) })}
       />
     );
@@ -93,20 +93,20 @@ const KINDS: readonly { value: AnswerKind; label: string }[] = [
 ];
 
 type QuestionProps = {
-  asked: Extract<Asked, { kind: "question" }>;
+  request: Extract<InterruptRequest, { kind: "question" }>;
   draft: Draft;
   error: string | undefined;
   onChange: (draft: Draft) => void;
 };
 
-function Question({ asked, draft, error, onChange }: QuestionProps) {
-  const kinds = asked.options.length > 0 ? [{ value: "choice" as const, label: "Choice" }, ...KINDS] : KINDS;
+function Question({ request, draft, error, onChange }: QuestionProps) {
+  const kinds = request.options.length > 0 ? [{ value: "choice" as const, label: "Choice" }, ...KINDS] : KINDS;
   const set = (text: string) => onChange({ ...draft, text });
   return (
     <>
-      {asked.prompt !== null && <Markdown text={asked.prompt} />}
-      {asked.details !== undefined && <JsonTree value={asked.details} open={2} />}
-      <Answer asked={asked} draft={draft} error={error} onChange={set} />
+      {request.prompt !== null && <Markdown text={request.prompt} />}
+      {request.details !== undefined && <JsonTree value={request.details} open={2} />}
+      <Answer request={request} draft={draft} error={error} onChange={set} />
       <div>
         <Segments
           label="Kind of answer"
@@ -122,7 +122,7 @@ function Question({ asked, draft, error, onChange }: QuestionProps) {
 }
 
 function Answer({
-  asked,
+  request,
   draft,
   error,
   onChange,
@@ -137,7 +137,7 @@ function Answer({
           { value: "true", label: "Yes" },
           { value: "false", label: "No" },
         ]
-      : asked.options.map((option, index) => ({
+      : request.options.map((option, index) => ({
           value: String(index),
           label: typeof option === "string" ? option : JSON.stringify(option),
         }));

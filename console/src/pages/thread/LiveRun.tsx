@@ -1,55 +1,55 @@
 import { useEffect, useMemo, useState, type ReactNode } from "react";
 
 import { keys, queries, useRunFeed, type FeedEvent } from "../../api";
-import { Conversation, foldTalk, talkOf, turnsOf, type Called, type Talk } from "../../chat";
+import { Conversation, foldTranscript, transcriptOf, turnsOf, type CallWithResult, type Transcript } from "../../chat";
 import { objectOf } from "../../events/json";
 import { Badge, Button, Duration, Failure, JsonTree, Notice, StatusBadge } from "../../kit";
 import { Link } from "react-router";
 import { changed } from "./data";
 import styles from "./thread.module.css";
 import type { RunRow } from "./types";
-import { withInner } from "./withInner";
+import { withSubgraphMessages } from "./subgraphMessages";
 
 type LiveRunProps = {
   run: RunRow;
   /** The state before it, or as far as it is known. */
   base: unknown;
   messageKey: string;
-  past: Talk | null;
-  innerOf: (called: Called) => ReactNode;
+  past: Transcript | null;
+  subagentOf: (called: CallWithResult) => ReactNode;
   onGrow: () => void;
   /** The run is over and the state is up to date. */
-  onSettled: (runId: string, talk: Talk) => void;
+  onSettled: (runId: string, transcript: Transcript) => void;
 };
 
 /** The conversation while a run goes on, from its events; also one that was started elsewhere. */
-export function LiveRun({ run, base, messageKey, past, innerOf, onGrow, onSettled }: LiveRunProps) {
+export function LiveRun({ run, base, messageKey, past, subagentOf, onGrow, onSettled }: LiveRunProps) {
   const feed = useRunFeed(run.thread_id, run.run_id);
   // What the thread was when the run began to be watched: later states hold what the events say already.
-  const [start] = useState(() => talkOf(base, messageKey));
+  const [start] = useState(() => transcriptOf(base, messageKey));
   const [folding] = useState(() => new Folding(start));
-  const talk = folding.upTo(feed.events, feed.count);
-  const shown = useMemo(() => withInner(talk, past), [talk, past]);
+  const transcript = folding.upTo(feed.events, feed.count);
+  const shown = useMemo(() => withSubgraphMessages(transcript, past), [transcript, past]);
   const { phase } = feed.state;
-  useEffect(onGrow, [talk, onGrow]);
+  useEffect(onGrow, [transcript, onGrow]);
   useHistoryOf(run.thread_id, folding.steps);
   useEffect(() => {
     if (phase !== "ended" && phase !== "failed") return;
     let here = true;
     const settle = () => {
-      if (here) onSettled(run.run_id, talk);
+      if (here) onSettled(run.run_id, transcript);
     };
     // Also when that fails: the state says so itself.
     void changed(run.thread_id).then(settle, settle);
     return () => {
       here = false;
     };
-  }, [phase, run.thread_id, run.run_id, talk, onSettled]);
+  }, [phase, run.thread_id, run.run_id, transcript, onSettled]);
   const spoken = turnsOf(shown).length > 0;
   return (
     <>
       {spoken ? (
-        <Conversation talk={shown} live innerOf={innerOf} />
+        <Conversation transcript={shown} live subagentOf={subagentOf} />
       ) : (
         <JsonTree value={folding.values ?? base ?? {}} open={2} name="state" />
       )}
@@ -95,20 +95,20 @@ class Folding {
   node: string | null = null;
   /** How often the state was told: each time there is a new checkpoint. */
   steps = 0;
-  private talk: Talk;
+  private transcript: Transcript;
   private done = 0;
 
-  constructor(start: Talk) {
-    this.talk = start;
+  constructor(start: Transcript) {
+    this.transcript = start;
   }
 
-  upTo(events: readonly FeedEvent[], count: number): Talk {
-    if (count <= this.done) return this.talk;
+  upTo(events: readonly FeedEvent[], count: number): Transcript {
+    if (count <= this.done) return this.transcript;
     const fresh = events.slice(this.done, count);
     this.done = count;
-    this.talk = foldTalk(this.talk, fresh);
+    this.transcript = foldTranscript(this.transcript, fresh);
     for (const event of fresh) this.look(event);
-    return this.talk;
+    return this.transcript;
   }
 
   private look({ mode, namespace, data }: FeedEvent): void {

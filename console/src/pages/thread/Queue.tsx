@@ -4,7 +4,7 @@ import { Button, CopyId, StatusBadge } from "../../kit";
 import { stop } from "./runs";
 import styles from "./thread.module.css";
 import type { RunRow } from "./types";
-import { useAct } from "./useAct";
+import { useAction } from "./useAction";
 
 /** Runs of the thread that wait for their turn. */
 export function Queue({ threadId, runs, live }: { threadId: string; runs: readonly RunRow[]; live: string | null }) {
@@ -20,7 +20,7 @@ export function Queue({ threadId, runs, live }: { threadId: string; runs: readon
 }
 
 function Queued({ threadId, run }: { threadId: string; run: RunRow }) {
-  const { busy, act } = useAct();
+  const { busy, act } = useAction();
   return (
     <li className={styles.going}>
       <StatusBadge status="pending" />

@@ -1,5 +1,5 @@
 import { parseJson } from "../../kit/json";
-import type { Action, AnswerKind, Asked, Decision, Style } from "./interrupts";
+import type { Action, AnswerKind, InterruptRequest, Decision, Style } from "./interrupts";
 import type { Json } from "./types";
 
 /** What has been entered about an action. `args` holds a text for each argument. */
@@ -10,9 +10,9 @@ export type Draft = { raw: string | null; actions: readonly ActionDraft[]; answe
 
 export type Answer = { ok: true; value: unknown } | { ok: false; errors: Readonly<Record<string, string>> };
 
-export function draftOf(asked: Asked): Draft {
-  if (asked.kind === "question") return { raw: null, actions: [], answer: asked.expects, text: asked.initial };
-  return { raw: null, actions: asked.actions.map(actionDraft), answer: "json", text: "" };
+export function draftOf(request: InterruptRequest): Draft {
+  if (request.kind === "question") return { raw: null, actions: [], answer: request.expects, text: request.initial };
+  return { raw: null, actions: request.actions.map(actionDraft), answer: "json", text: "" };
 }
 
 function actionDraft(action: Action): ActionDraft {
@@ -26,16 +26,16 @@ export function argText(value: unknown): string {
 }
 
 /** The value to resume with, or what is wrong by field (`raw`, `text`, `0.message`, `0.args.to`). */
-export function answerOf(asked: Asked, draft: Draft): Answer {
+export function answerOf(request: InterruptRequest, draft: Draft): Answer {
   if (draft.raw !== null) return json(draft.raw, "raw");
-  if (asked.kind === "question") return questionAnswer(asked.options, draft);
-  const told = asked.actions.map((action, index) => decided(asked.style, action, draft.actions[index], index));
+  if (request.kind === "question") return questionAnswer(request.options, draft);
+  const told = request.actions.map((action, index) => decided(request.style, action, draft.actions[index], index));
   const errors = Object.assign({}, ...told.map((each) => (each.ok ? {} : each.errors))) as Record<string, string>;
   if (Object.keys(errors).length > 0) return { ok: false, errors };
   return {
     ok: true,
     value: wrapped(
-      asked.style,
+      request.style,
       told.map((each) => (each.ok ? each.value : null)),
     ),
   };

@@ -29,14 +29,14 @@ export function useHead(threadId: string) {
   const mark = head === undefined ? "" : `${head.status} ${head.updated_at} ${head.state_updated_at ?? ""}`;
   const seen = useRef("");
   useEffect(() => {
-    if (seen.current !== "" && mark !== "" && seen.current !== mark) void renewed(threadId);
+    if (seen.current !== "" && mark !== "" && seen.current !== mark) void refetchThread(threadId);
     if (mark !== "") seen.current = mark;
   }, [mark, threadId]);
   return query;
 }
 
 /** Everything of a thread is asked for anew; resolves when what is on the screen is up to date. */
-export function renewed(threadId: string): Promise<unknown> {
+export function refetchThread(threadId: string): Promise<unknown> {
   const parts = ["state", "history", "runs", "about"].map((part) =>
     queries.invalidateQueries({ queryKey: keys.thread(threadId, part) }),
   );
@@ -44,7 +44,7 @@ export function renewed(threadId: string): Promise<unknown> {
 }
 
 export function changed(threadId: string): Promise<unknown> {
-  return Promise.all([queries.invalidateQueries({ queryKey: keys.thread(threadId, "head") }), renewed(threadId)]);
+  return Promise.all([queries.invalidateQueries({ queryKey: keys.thread(threadId, "head") }), refetchThread(threadId)]);
 }
 
 export function useLatestState(threadId: string) {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { diffOf, pathText, type Change } from "./diff";
 import { updateOf } from "./edit";
 
-const told = (changes: Change[]) => changes.map((change) => `${change.kind} ${pathText(change.path)}`);
+const changeTexts = (changes: Change[]) => changes.map((change) => `${change.kind} ${pathText(change.path)}`);
 
 describe("a diff", () => {
   test("of the same is nothing", () => {
@@ -19,8 +19,8 @@ describe("a diff", () => {
   });
 
   test("tells null from missing, and one kind of value from another", () => {
-    expect(told(diffOf({ a: null }, {}))).toEqual(["removed a"]);
-    expect(told(diffOf({ a: [1] }, { a: { 0: 1 } }))).toEqual(["changed a"]);
+    expect(changeTexts(diffOf({ a: null }, {}))).toEqual(["removed a"]);
+    expect(changeTexts(diffOf({ a: [1] }, { a: { 0: 1 } }))).toEqual(["changed a"]);
   });
 
   test("takes messages by id, wherever they stand", () => {
@@ -38,7 +38,7 @@ describe("a diff", () => {
         { id: "4", content: "d" },
       ],
     };
-    expect(told(diffOf(before, after))).toEqual([
+    expect(changeTexts(diffOf(before, after))).toEqual([
       "removed messages › 1",
       "changed messages › 2 › content",
       "added messages › 4",
@@ -50,8 +50,8 @@ describe("a diff", () => {
     expect(diffOf({ log: long }, { log: [...long, "end"] })).toEqual([
       { kind: "added", path: ["log", 5000], after: "end" },
     ]);
-    expect(told(diffOf([1, 2, 3, 4], [1, 9, 3, 4]))).toEqual(["changed 1"]);
-    expect(told(diffOf([1, 2, 3], [1, 3]))).toEqual(["removed 1"]);
+    expect(changeTexts(diffOf([1, 2, 3, 4], [1, 9, 3, 4]))).toEqual(["changed 1"]);
+    expect(changeTexts(diffOf([1, 2, 3], [1, 3]))).toEqual(["removed 1"]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { isObject, textOf } from "../../events/json";
-import { sameJson } from "../../chat/same";
+import { sameJson } from "../../chat/equality";
 
 /** A step of a path: a key, a place in a list, or an item of a list by its id. */
 export type Step = string | number | { id: string };

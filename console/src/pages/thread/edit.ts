@@ -1,6 +1,6 @@
 import { isObject, textOf } from "../../events/json";
 import { isMessage } from "../../chat/message";
-import { sameJson } from "../../chat/same";
+import { sameJson } from "../../chat/equality";
 import type { Json } from "./types";
 
 /**

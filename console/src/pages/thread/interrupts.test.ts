@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { answerOf, draftOf, type Draft } from "./answers";
-import { askedBy, pendingOf, type Asked } from "./interrupts";
+import { requestOf, pendingOf, type InterruptRequest } from "./interrupts";
 
 const MAIL = { name: "send_mail", args: { to: "ada", copies: 2 }, description: "Send it?" };
 const BATCH = {
@@ -19,25 +19,25 @@ const OLDER = [
   },
 ];
 
-const ask = (value: unknown, response_schema?: unknown) => askedBy({ id: "i", value, response_schema });
-const review = (asked: Asked) => (asked.kind === "review" ? asked : expect.fail("no review"));
-const question = (asked: Asked) => (asked.kind === "question" ? asked : expect.fail("no question"));
+const ask = (value: unknown, response_schema?: unknown) => requestOf({ id: "i", value, response_schema });
+const review = (request: InterruptRequest) => (request.kind === "review" ? request : expect.fail("no review"));
+const question = (request: InterruptRequest) => (request.kind === "question" ? request : expect.fail("no question"));
 
-function decide(asked: Asked, ...changes: Partial<Draft["actions"][number]>[]) {
-  const draft = draftOf(asked);
+function decide(request: InterruptRequest, ...changes: Partial<Draft["actions"][number]>[]) {
+  const draft = draftOf(request);
   const actions = draft.actions.map((action, index) => ({ ...action, ...changes[index] }));
-  return answerOf(asked, { ...draft, actions });
+  return answerOf(request, { ...draft, actions });
 }
 
 describe("LangChain's middleware", () => {
   test("asks for a decision on each action, with those that are allowed for it", () => {
-    const asked = review(ask(BATCH));
-    expect(asked.style).toBe("decisions");
-    expect(asked.actions.map((action) => [action.name, action.allowed])).toEqual([
+    const request = review(ask(BATCH));
+    expect(request.style).toBe("decisions");
+    expect(request.actions.map((action) => [action.name, action.allowed])).toEqual([
       ["send_mail", ["approve", "edit", "reject"]],
       ["delete_file", ["approve", "reject"]],
     ]);
-    expect(asked.actions[0]?.description).toBe("Send it?");
+    expect(request.actions[0]?.description).toBe("Send it?");
   });
 
   test("approve and reject", () => {
@@ -73,24 +73,24 @@ describe("LangChain's middleware", () => {
 
   test("asking for one call takes one decision, as its schema allows", () => {
     const branch = (type: string) => ({ properties: { type: { const: type } } });
-    const asked = review(
+    const request = review(
       ask({ type: "tool_approval", tool_call_id: "1", ...MAIL }, { oneOf: [branch("approve"), branch("reject")] }),
     );
-    expect(asked.actions[0]?.allowed).toEqual(["approve", "reject"]);
-    expect(decide(asked, { decision: "reject" })).toEqual({ ok: true, value: { type: "reject" } });
+    expect(request.actions[0]?.allowed).toEqual(["approve", "reject"]);
+    expect(decide(request, { decision: "reject" })).toEqual({ ok: true, value: { type: "reject" } });
   });
 });
 
 describe("the older shape", () => {
   test("in a list is answered with a list", () => {
-    const asked = review(ask(OLDER));
-    expect(asked.actions[0]?.allowed).toEqual(["approve", "edit", "respond"]);
-    expect(decide(asked)).toEqual({ ok: true, value: [{ type: "accept", args: null }] });
-    expect(decide(asked, { decision: "respond", message: "later" })).toEqual({
+    const request = review(ask(OLDER));
+    expect(request.actions[0]?.allowed).toEqual(["approve", "edit", "respond"]);
+    expect(decide(request)).toEqual({ ok: true, value: [{ type: "accept", args: null }] });
+    expect(decide(request, { decision: "respond", message: "later" })).toEqual({
       ok: true,
       value: [{ type: "response", args: "later" }],
     });
-    expect(decide(asked, { decision: "edit", args: { to: "bob" } })).toEqual({
+    expect(decide(request, { decision: "edit", args: { to: "bob" } })).toEqual({
       ok: true,
       value: [{ type: "edit", args: { action: "send_mail", args: { to: "bob" } } }],
     });
@@ -106,16 +106,16 @@ describe("the older shape", () => {
 
 describe("a question", () => {
   test("in words is answered in words", () => {
-    const asked = question(ask("What is your name?"));
-    expect(asked).toMatchObject({ prompt: "What is your name?", expects: "text" });
-    expect(answerOf(asked, { ...draftOf(asked), text: "Ada" })).toEqual({ ok: true, value: "Ada" });
-    expect(answerOf(asked, draftOf(asked))).toEqual({ ok: true, value: "" });
+    const request = question(ask("What is your name?"));
+    expect(request).toMatchObject({ prompt: "What is your name?", expects: "text" });
+    expect(answerOf(request, { ...draftOf(request), text: "Ada" })).toEqual({ ok: true, value: "Ada" });
+    expect(answerOf(request, draftOf(request))).toEqual({ ok: true, value: "" });
   });
 
   test("with options is a choice of them, whatever they are", () => {
-    const asked = question(ask({ question: "How many?", options: [1, 2, "all"], default: 2 }));
-    expect(asked).toMatchObject({ prompt: "How many?", expects: "choice", initial: "1" });
-    expect(answerOf(asked, draftOf(asked))).toEqual({ ok: true, value: 2 });
+    const request = question(ask({ question: "How many?", options: [1, 2, "all"], default: 2 }));
+    expect(request).toMatchObject({ prompt: "How many?", expects: "choice", initial: "1" });
+    expect(answerOf(request, draftOf(request))).toEqual({ ok: true, value: 2 });
   });
 
   test.each([
@@ -124,9 +124,9 @@ describe("a question", () => {
     [{ question: "?", draft: { a: 1 } }, "json", "[1]", [1]],
     [{ question: "?", default: "x" }, "text", "y", "y"],
   ])("%j expects what its default is", (payload, expects, text, value) => {
-    const asked = question(ask(payload));
-    expect(asked.expects).toBe(expects);
-    expect(answerOf(asked, { ...draftOf(asked), text })).toEqual({ ok: true, value });
+    const request = question(ask(payload));
+    expect(request.expects).toBe(expects);
+    expect(answerOf(request, { ...draftOf(request), text })).toEqual({ ok: true, value });
   });
 
   test.each([
@@ -145,8 +145,8 @@ describe("a question", () => {
   });
 
   test("answered wrongly says so", () => {
-    const asked = ask({ question: "?", default: 3 });
-    expect(answerOf(asked, { ...draftOf(asked), text: "many" })).toEqual({
+    const request = ask({ question: "?", default: 3 });
+    expect(answerOf(request, { ...draftOf(request), text: "many" })).toEqual({
       ok: false,
       errors: { text: "Enter a number." },
     });
@@ -155,9 +155,9 @@ describe("a question", () => {
 
 test("raw JSON answers anything", () => {
   for (const payload of [BATCH, OLDER, "?", { rows: 1 }]) {
-    const asked = ask(payload);
-    expect(answerOf(asked, { ...draftOf(asked), raw: '{"a": null}' })).toEqual({ ok: true, value: { a: null } });
-    expect(answerOf(asked, { ...draftOf(asked), raw: "{" }).ok).toBe(false);
+    const request = ask(payload);
+    expect(answerOf(request, { ...draftOf(request), raw: '{"a": null}' })).toEqual({ ok: true, value: { a: null } });
+    expect(answerOf(request, { ...draftOf(request), raw: "{" }).ok).toBe(false);
   }
 });
 

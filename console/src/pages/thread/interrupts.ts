@@ -20,7 +20,7 @@ export type Style = "decisions" | "decision" | "responses" | "one";
 
 export type AnswerKind = "text" | "number" | "boolean" | "choice" | "json";
 
-export type Asked =
+export type InterruptRequest =
   | { kind: "review"; style: Style; actions: readonly Action[] }
   | {
       kind: "question";
@@ -31,7 +31,7 @@ export type Asked =
       initial: string;
     };
 
-export type Pending = { id: string; node: string; value: unknown; asked: Asked };
+export type Pending = { id: string; node: string; value: unknown; request: InterruptRequest };
 
 /** All interrupts of a state that wait for an answer, sub-graphs' too. */
 export function pendingOf(tasks: readonly Task[]): Pending[] {
@@ -40,21 +40,21 @@ export function pendingOf(tasks: readonly Task[]): Pending[] {
       id: interrupt.id ?? `${task.id}#${index}`,
       node: task.name,
       value: interrupt.value,
-      asked: askedBy(interrupt),
+      request: requestOf(interrupt),
     })),
   );
   return [...new Map(pending.map((each) => [each.id, each])).values()];
 }
 
 /** What a payload asks for. Anything is a question; raw JSON can be answered always. */
-export function askedBy(interrupt: Interrupt): Asked {
+export function requestOf(interrupt: Interrupt): InterruptRequest {
   const { value } = interrupt;
   return batch(value) ?? single(interrupt) ?? older(value) ?? question(value, interrupt.response_schema);
 }
 
 const DECISIONS: readonly Decision[] = ["approve", "edit", "respond", "reject"];
 
-function batch(value: unknown): Asked | null {
+function batch(value: unknown): InterruptRequest | null {
   if (!isObject(value) || !Array.isArray(value.action_requests)) return null;
   const configs = listOf(value.review_configs).filter(isObject);
   const actions = value.action_requests.filter(isObject).map((request, index): Action => {
@@ -65,7 +65,7 @@ function batch(value: unknown): Asked | null {
   return actions.length > 0 ? { kind: "review", style: "decisions", actions } : null;
 }
 
-function single({ value, response_schema }: Interrupt): Asked | null {
+function single({ value, response_schema }: Interrupt): InterruptRequest | null {
   if (!isObject(value) || value.type !== "tool_approval" || textOf(value.name) === null) return null;
   const action = {
     ...described(value),
@@ -90,7 +90,7 @@ function allowedOf(given: unknown): readonly Decision[] {
   return known.length > 0 ? known : DECISIONS;
 }
 
-function older(value: unknown): Asked | null {
+function older(value: unknown): InterruptRequest | null {
   const requests = Array.isArray(value) ? value : [value];
   if (requests.length === 0 || !requests.every((each) => isObject(each) && isObject(each.action_request))) return null;
   const actions = requests.map((each): Action => {
@@ -125,7 +125,7 @@ const PROMPTS = ["question", "prompt", "message", "query", "title", "text", "ins
 const OPTIONS = ["options", "choices", "enum", "allowed"];
 const INITIALS = ["default", "initial", "suggestion", "draft"];
 
-function question(value: unknown, schema: unknown): Asked {
+function question(value: unknown, schema: unknown): InterruptRequest {
   if (typeof value === "string") return { ...empty(schema), prompt: value };
   if (!isObject(value)) return { ...empty(schema), details: value };
   const promptKey = PROMPTS.find((key) => textOf(value[key]));
@@ -147,7 +147,7 @@ function question(value: unknown, schema: unknown): Asked {
   };
 }
 
-type Question = Extract<Asked, { kind: "question" }>;
+type Question = Extract<InterruptRequest, { kind: "question" }>;
 
 function empty(schema: unknown): Question {
   const { type, enum: values } = objectOf(schema);

@@ -1,8 +1,8 @@
 import { Badge, CopyId, StatusBadge, Time, type Column } from "../../kit";
-import { lineOf, questionsOf, type FoundThread } from "./preview";
+import { lineOf, questionsOf, type ThreadRow } from "./preview";
 import styles from "./threads.module.css";
 
-export const COLUMNS: Column<FoundThread>[] = [
+export const COLUMNS: Column<ThreadRow>[] = [
   {
     key: "status",
     header: "Status",
@@ -10,7 +10,12 @@ export const COLUMNS: Column<FoundThread>[] = [
     sort: "status",
     cell: (thread) => <Status thread={thread} />,
   },
-  { key: "says", header: "Conversation", width: "minmax(110px, 3fr)", cell: (thread) => <Says thread={thread} /> },
+  {
+    key: "says",
+    header: "Conversation",
+    width: "minmax(110px, 3fr)",
+    cell: (thread) => <Conversation thread={thread} />,
+  },
   {
     key: "graph",
     header: "Graph",
@@ -53,7 +58,7 @@ export const COLUMNS: Column<FoundThread>[] = [
   },
 ];
 
-function Status({ thread }: { thread: FoundThread }) {
+function Status({ thread }: { thread: ThreadRow }) {
   const questions = questionsOf(thread);
   return (
     <span className={styles.status}>
@@ -67,7 +72,7 @@ function Status({ thread }: { thread: FoundThread }) {
   );
 }
 
-function Says({ thread }: { thread: FoundThread }) {
+function Conversation({ thread }: { thread: ThreadRow }) {
   const first = lineOf(thread.extracted.first);
   const last = lineOf(thread.extracted.last);
   return (
@@ -81,7 +86,7 @@ function Says({ thread }: { thread: FoundThread }) {
 const ITS_OWN = new Set(["graph_id", "assistant_id"]);
 
 /** Its metadata but what the server puts there itself, as `key=value`, which the search understands. */
-function Metadata({ thread }: { thread: FoundThread }) {
+function Metadata({ thread }: { thread: ThreadRow }) {
   const shown = Object.entries(thread.metadata ?? {}).filter(([key]) => !ITS_OWN.has(key));
   const text = shown
     .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)

@@ -1,4 +1,4 @@
-import { metadataValue, words } from "../../kit/words";
+import { metadataValue, searchTerms } from "../../kit/searchTerms";
 
 export const STATUSES = ["idle", "busy", "interrupted", "error"] as const;
 export const SORTS = ["updated_at", "created_at", "status"] as const;
@@ -9,7 +9,7 @@ export type Search = { status?: string; metadata?: Record<string, unknown>; ids?
 export function searchOf(status: string, text: string): { body: Search; error: string | null } {
   const body: Search = status === "" ? {} : { status };
   let error: string | null = null;
-  for (const word of words(text)) {
+  for (const word of searchTerms(text)) {
     if (word.sign === "=") body.metadata = { ...body.metadata, [word.name]: metadataValue(word.value) };
     else if (word.id !== null) body.ids = [...(body.ids ?? []), word.id];
     else error = `“${word.text}” is not understood: write key=value or a whole thread id`;

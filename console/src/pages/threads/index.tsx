@@ -17,8 +17,8 @@ import {
 } from "../../kit";
 import { COLUMNS } from "./columns";
 import { Filters } from "./Filters";
-import type { FoundThread } from "./preview";
-import { changed, remove } from "./thread";
+import type { ThreadRow } from "./preview";
+import { changed, remove } from "./deleteThread";
 import { useThreads } from "./useThreads";
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -29,9 +29,9 @@ export default function ThreadsPage() {
   const { set } = useUrl();
   const navigate = useNavigate();
   const [selected, setSelected] = useState(NOTHING);
-  const [doomed, setDoomed] = useState<readonly FoundThread[]>([]);
+  const [deleting, setDeleting] = useState<readonly ThreadRow[]>([]);
   const chosen = query.data?.filter((thread) => selected.has(thread.thread_id)) ?? [];
-  const open = (thread: FoundThread, aside: boolean) => {
+  const open = (thread: ThreadRow, aside: boolean) => {
     const path = `/threads/${thread.thread_id}`;
     if (aside) window.open(new URL(path.slice(1), document.baseURI), "_blank", "noopener");
     else void navigate(path);
@@ -40,7 +40,7 @@ export default function ThreadsPage() {
     <Page title="Threads" actions={<NewThread />}>
       {chosen.length > 0 ? (
         <SelectionBar what="threads" count={chosen.length} onClear={() => setSelected(NOTHING)}>
-          <Button kind="danger" icon="trash" onClick={() => setDoomed(chosen)}>
+          <Button kind="danger" icon="trash" onClick={() => setDeleting(chosen)}>
             Delete {chosen.length}
           </Button>
         </SelectionBar>
@@ -65,12 +65,12 @@ export default function ThreadsPage() {
               total={total}
               foot={footOf(threads.length, total, hasMore)}
               empty={<NoThreads />}
-              keys={[{ key: "d", does: "Delete the thread", run: (thread) => setDoomed([thread]) }]}
+              keys={[{ key: "d", does: "Delete the thread", run: (thread) => setDeleting([thread]) }]}
             />
           )}
         </Loaded>
       </Panel>
-      <Deletion threads={doomed} onClose={() => setDoomed([])} done={() => setSelected(NOTHING)} />
+      <Deletion threads={deleting} onClose={() => setDeleting([])} done={() => setSelected(NOTHING)} />
     </Page>
   );
 }
@@ -117,7 +117,7 @@ function NoThreads() {
   );
 }
 
-type DeletionProps = { threads: readonly FoundThread[]; onClose: () => void; done: () => void };
+type DeletionProps = { threads: readonly ThreadRow[]; onClose: () => void; done: () => void };
 
 function Deletion({ threads, onClose, done }: DeletionProps) {
   const what = counted(threads.length, "thread");

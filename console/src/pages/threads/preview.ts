@@ -1,5 +1,5 @@
 /** A row of `POST /threads/search`: without values, which may be large, but for the first and the last message. */
-export type FoundThread = {
+export type ThreadRow = {
   thread_id: string;
   status: string;
   created_at: string;
@@ -12,7 +12,7 @@ export type FoundThread = {
 export const SELECT = ["thread_id", "status", "created_at", "updated_at", "metadata", "interrupts"];
 export const EXTRACT = { first: "values.messages[0].content", last: "values.messages[-1].content" };
 
-export function questionsOf(thread: FoundThread): number {
+export function questionsOf(thread: ThreadRow): number {
   return Object.values(thread.interrupts ?? {}).flat().length;
 }
 

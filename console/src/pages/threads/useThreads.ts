@@ -1,7 +1,7 @@
 import { keys, page, useListing } from "../../api";
 import { oneOf, useUrl } from "../../kit";
 import { searchOf, SORTS } from "./filter";
-import { EXTRACT, SELECT, type FoundThread } from "./preview";
+import { EXTRACT, SELECT, type ThreadRow } from "./preview";
 
 const PAGE = 100;
 const LOOK_MS = 3000;
@@ -16,7 +16,7 @@ export function useThreads() {
   const listing = useListing({
     queryKey: keys.threads("list", asked),
     first: 0,
-    fetch: (offset, signal) => page<FoundThread>("POST", "/threads/search", { body: { ...asked, offset }, signal }),
+    fetch: (offset, signal) => page<ThreadRow>("POST", "/threads/search", { body: { ...asked, offset }, signal }),
     id: (thread) => thread.thread_id,
     everyMs: LOOK_MS,
   });

@@ -7,7 +7,7 @@ import styles from "./shell.module.css";
 const AGAIN_MS = 1_500;
 
 /** Says that the server does not answer, looks again until it does, and then has everything loaded anew. */
-export function Lost() {
+export function ConnectionLost() {
   const state = useExternal(connection);
   const lost = state.kind === "lost";
   useEffect(() => {

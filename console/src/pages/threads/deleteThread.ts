@@ -1,7 +1,7 @@
 import { client, keys, queries } from "../../api";
-import type { FoundThread } from "./preview";
+import type { ThreadRow } from "./preview";
 
-export async function remove(thread: FoundThread): Promise<void> {
+export async function remove(thread: ThreadRow): Promise<void> {
   await client.threads.delete(thread.thread_id);
 }
 

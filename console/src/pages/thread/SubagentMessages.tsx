@@ -1,11 +1,11 @@
-import { Conversation, messageKeys, talkOf, type Called } from "../../chat";
+import { Conversation, messageKeys, transcriptOf, type CallWithResult } from "../../chat";
 import { isObject, listOf } from "../../events/json";
 import { useHistory, useInnerState } from "./data";
 import styles from "./thread.module.css";
 import type { Task, ThreadState } from "./types";
 
 /** What a sub-agent said while it worked on a tool call, from its own checkpoints: also long after the run. */
-export function SubAgent({ threadId, called }: { threadId: string; called: Called }) {
+export function SubagentMessages({ threadId, called }: { threadId: string; called: CallWithResult }) {
   const history = useHistory(threadId, "");
   const namespace = namespaceOf(history.data?.pages.flat() ?? [], called.call.id);
   return namespace === null ? null : <Inner threadId={threadId} namespace={namespace} />;
@@ -37,7 +37,7 @@ function Inner({ threadId, namespace }: { threadId: string; namespace: string })
   return (
     <section className={styles.inner} aria-label="Sub-agent">
       <h4>sub-agent</h4>
-      <Conversation talk={talkOf(values)} inside />
+      <Conversation transcript={transcriptOf(values)} inside />
     </section>
   );
 }

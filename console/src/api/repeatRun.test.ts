@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { askAgain } from "./again";
+import { repeatRunBody } from "./repeatRun";
 
 const configurable = { run_id: "r", thread_id: "t", langgraph_auth_user: null, __after_seconds__: 0, user_id: "" };
 
@@ -16,7 +16,7 @@ test("the same is asked, without what the server added", () => {
     durability: "sync",
     interrupt_before: null,
   };
-  expect(askAgain({ assistant_id: "a", multitask_strategy: "enqueue", kwargs })).toEqual({
+  expect(repeatRunBody({ assistant_id: "a", multitask_strategy: "enqueue", kwargs })).toEqual({
     assistant_id: "a",
     input: { n: 1 },
     stream_mode: ["values"],
@@ -29,9 +29,9 @@ test("the same is asked, without what the server added", () => {
 
 test("a context is asked for once, since the server mirrors it", () => {
   const kwargs = { config: { configurable: { ...configurable, city: "Rome" } }, context: { city: "Rome" } };
-  expect(askAgain({ assistant_id: "a", kwargs })).toEqual({ assistant_id: "a", context: { city: "Rome" } });
+  expect(repeatRunBody({ assistant_id: "a", kwargs })).toEqual({ assistant_id: "a", context: { city: "Rome" } });
 });
 
 test("a run of which nothing is known is asked by its assistant", () => {
-  expect(askAgain({ assistant_id: "a" })).toEqual({ assistant_id: "a" });
+  expect(repeatRunBody({ assistant_id: "a" })).toEqual({ assistant_id: "a" });
 });

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { Button, classes, IconButton } from "../kit";
 import { ChoiceField } from "./ChoiceField";
 import { useRoot } from "./context";
+import type { SchemaFieldProps, ValueProps } from "./control";
 import styles from "./forms.module.css";
 import { Draft } from "./draft";
 import { blank } from "./initial";
@@ -11,30 +12,12 @@ import { ListField } from "./ListField";
 import { MapField } from "./MapField";
 import { MessagesField } from "./MessagesField";
 import { ObjectFields } from "./ObjectFields";
-import type { Path } from "./path";
-import { NumberField, TextPlace } from "./ScalarFields";
+import { NumberField, TextControl } from "./ScalarFields";
 import { isRecord, type Schema } from "./schema";
 import { shapeOf, type Shape } from "./shape";
 import { UnionField } from "./UnionField";
 
-/** One place of a form. Undefined is "not given": then the key is left out of what is sent. */
-export type PlaceProps = {
-  /** The name it has where it stands; "" for the whole. */
-  name: string;
-  path: Path;
-  value: unknown;
-  onChange: (value: unknown) => void;
-  required: boolean;
-};
-
-/** What the control of one kind of value gets. */
-export type ControlProps<K extends Shape["kind"] = Shape["kind"]> = PlaceProps & {
-  shape: Extract<Shape, { kind: K }>;
-  label: string;
-  hint: string;
-};
-
-export function PlaceField({ schema, ...place }: PlaceProps & { schema: Schema }) {
+export function SchemaField({ schema, ...place }: SchemaFieldProps) {
   const root = useRoot();
   const shape = shapeOf(schema, root, place.name);
   const { value, onChange, required } = place;
@@ -66,7 +49,7 @@ export function PlaceField({ schema, ...place }: PlaceProps & { schema: Schema }
     </div>
   );
 
-  function controlOf(known: Shape, from: Schema, given: PlaceProps): ReactNode {
+  function controlOf(known: Shape, from: Schema, given: ValueProps): ReactNode {
     const props = { ...given, label: given.name || known.title || "value", hint: hintOf(known) };
     if (given.value === null && known.nullable && known.kind !== "choice" && known.kind !== "json") {
       return <Null {...props} onFill={() => given.onChange(blank(from, root))} />;
@@ -75,7 +58,7 @@ export function PlaceField({ schema, ...place }: PlaceProps & { schema: Schema }
     if (!shows(known, given.value)) return <JsonField {...props} shape={{ ...known, kind: "json" }} />;
     switch (known.kind) {
       case "text":
-        return <TextPlace {...props} shape={known} />;
+        return <TextControl {...props} shape={known} />;
       case "number":
         return <NumberField {...props} shape={known} />;
       case "boolean":

@@ -1,6 +1,6 @@
 import { ButtonLink, Empty, Page } from "../kit";
 
-export function Missing() {
+export function NotFound() {
   return (
     <Page title="Not found">
       <Empty title="There is no such page" actions={<ButtonLink to="/runs">To the runs</ButtonLink>}>

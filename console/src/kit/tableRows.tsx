@@ -2,7 +2,7 @@ import { memo, type MouseEvent, type ReactElement } from "react";
 
 import { classes } from "./classes";
 import styles from "./table.module.css";
-import type { Column, Selected, Sorting } from "./VirtualTable";
+import type { Column, Selected, Sorting } from "./columns";
 
 type HeadProps<T> = {
   columns: readonly Column<T>[];

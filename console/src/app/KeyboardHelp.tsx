@@ -5,7 +5,7 @@ import { Dialog, hotkeys } from "../kit";
 import styles from "./shell.module.css";
 
 /** The keys that are in force on the page below. */
-export function KeyHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
+export function KeyboardHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
   const known = useExternal(hotkeys);
   return (
     <Dialog title="Keys" open={open} onClose={onClose}>

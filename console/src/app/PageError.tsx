@@ -4,7 +4,7 @@ import { messageOf } from "../api";
 import { Button, Code, Empty } from "../kit";
 
 /** What stands in place of a page that failed: a fault of ours, or a file that is gone since the server was updated. */
-export function Broken() {
+export function PageError() {
   const error = useRouteError();
   const outdated = error instanceof TypeError && /import|module/i.test(error.message);
   return (

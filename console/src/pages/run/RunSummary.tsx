@@ -8,7 +8,7 @@ import { statusOf } from "./status";
 import type { RunShown } from "./useRunView";
 
 /** Beside the heading: how the run stands, of which assistant it is, for how long it goes or went. */
-export function Aside({ run, overview, shown }: { run: Run; overview: Overview | undefined; shown: RunShown }) {
+export function RunSummary({ run, overview, shown }: { run: Run; overview: Overview | undefined; shown: RunShown }) {
   const status = statusOf(run, shown);
   const { from } = shown.playback;
   const attempt = Math.max(overview?.attempt ?? 0, shown.view.summary.attempt);

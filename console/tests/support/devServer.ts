@@ -5,7 +5,7 @@ import { createServer, type ViteDevServer } from "vite";
 import type { Server } from "./server";
 
 /** With CONSOLE_DEV=1 the tests look at the sources as they are, through Vite, and not at what was built last. */
-export async function developed(server: Server): Promise<ViteDevServer | null> {
+export async function startDevServer(server: Server): Promise<ViteDevServer | null> {
   if (process.env.CONSOLE_DEV !== "1") return null;
   const vite = await createServer({
     root: path.resolve(import.meta.dirname, "../.."),

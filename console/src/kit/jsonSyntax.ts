@@ -2,7 +2,7 @@
  * Where text stops being JSON: the index of the first character that cannot stand there, or the text's length if it ends too
  * soon. -1 if it is JSON. Browsers say this for some faults only, and each in its own words.
  */
-export function faultAt(text: string): number {
+export function syntaxErrorAt(text: string): number {
   const scan = new Scan(text);
   return scan.value() && scan.end() ? -1 : scan.at;
 }

@@ -8,41 +8,41 @@ import { pendingOf, type Pending } from "./interrupts";
 import { start } from "./runs";
 import styles from "./thread.module.css";
 import type { ThreadHead, ThreadState } from "./types";
-import { useAct } from "./useAct";
+import { useAction } from "./useAction";
 
-type WaitingProps = { head: ThreadHead; state: ThreadState; assistantId: string | null; onGrow: () => void };
+type ResumeFormProps = { head: ThreadHead; state: ThreadState; assistantId: string | null; onGrow: () => void };
 
 /** What the thread waits for: answers to its interrupts, or only for somebody who lets it go on. */
-export function Waiting({ head, state, assistantId, onGrow }: WaitingProps) {
+export function ResumeForm({ head, state, assistantId, onGrow }: ResumeFormProps) {
   const pending = pendingOf(state.tasks);
   const ids = pending.map((each) => each.id).join();
   useEffect(onGrow, [ids, onGrow]);
   if (pending.length > 0) {
-    return <Questions key={ids} threadId={head.thread_id} pending={pending} assistantId={assistantId} />;
+    return <InterruptForms key={ids} threadId={head.thread_id} pending={pending} assistantId={assistantId} />;
   }
   if (state.next.length === 0 && head.status !== "error") return null;
   return <Stopped head={head} state={state} assistantId={assistantId} />;
 }
 
-type QuestionsProps = { threadId: string; pending: readonly Pending[]; assistantId: string | null };
+type InterruptFormsProps = { threadId: string; pending: readonly Pending[]; assistantId: string | null };
 
 type Errors = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** Each has a form; one or all are answered, by their ids. */
-function Questions({ threadId, pending, assistantId }: QuestionsProps) {
+function InterruptForms({ threadId, pending, assistantId }: InterruptFormsProps) {
   const [drafts, setDrafts] = useState<Readonly<Record<string, Draft>>>(() =>
-    Object.fromEntries(pending.map((each) => [each.id, draftOf(each.asked)])),
+    Object.fromEntries(pending.map((each) => [each.id, draftOf(each.request)])),
   );
   const [errors, setErrors] = useState<Errors>({});
-  const { busy, act } = useAct();
+  const { busy, act } = useAction();
   const answer = async (answered: readonly Pending[]) => {
-    const told = answered.map(
-      (each) => [each.id, answerOf(each.asked, drafts[each.id] ?? draftOf(each.asked))] as const,
+    const results = answered.map(
+      (each) => [each.id, answerOf(each.request, drafts[each.id] ?? draftOf(each.request))] as const,
     );
-    const wrong = told.flatMap(([id, result]) => (result.ok ? [] : [[id, result.errors] as const]));
+    const wrong = results.flatMap(([id, result]) => (result.ok ? [] : [[id, result.errors] as const]));
     setErrors(Object.fromEntries(wrong));
     if (wrong.length > 0 || assistantId === null) return;
-    const resume = Object.fromEntries(told.map(([id, result]) => [id, result.ok ? result.value : null]));
+    const resume = Object.fromEntries(results.map(([id, result]) => [id, result.ok ? result.value : null]));
     await act("The answer was not taken", () => start(threadId, { assistantId, command: { resume } }));
   };
   const several = pending.length > 1;
@@ -63,7 +63,7 @@ function Questions({ threadId, pending, assistantId }: QuestionsProps) {
         >
           <InterruptForm
             pending={each}
-            draft={drafts[each.id] ?? draftOf(each.asked)}
+            draft={drafts[each.id] ?? draftOf(each.request)}
             errors={errors[each.id] ?? {}}
             onChange={(draft) => setDrafts((before) => ({ ...before, [each.id]: draft }))}
             action={
@@ -87,7 +87,7 @@ function Questions({ threadId, pending, assistantId }: QuestionsProps) {
 
 /** It stopped before a node: at a breakpoint, after a cancel, or because something failed. */
 function Stopped({ head, state, assistantId }: { head: ThreadHead; state: ThreadState; assistantId: string | null }) {
-  const { busy, act } = useAct();
+  const { busy, act } = useAction();
   const failures = failuresOf(head, state);
   const next = state.next.filter((name) => name !== "__start__");
   if (head.status === "busy") return null;

@@ -3,7 +3,10 @@ import { useState } from "react";
 import { toast } from "../../kit";
 
 /** Runs one action at a time; what it raises becomes a toast that begins with `failed`. Gives whether it went well. */
-export function useAct(): { busy: boolean; act: (failed: string, action: () => Promise<unknown>) => Promise<boolean> } {
+export function useAction(): {
+  busy: boolean;
+  act: (failed: string, action: () => Promise<unknown>) => Promise<boolean>;
+} {
   const [busy, setBusy] = useState(false);
   const act = async (failed: string, action: () => Promise<unknown>) => {
     setBusy(true);

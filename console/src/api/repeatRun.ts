@@ -1,5 +1,5 @@
 /** What is needed of a run to ask for the same once more: its `kwargs` say what it was asked to do. */
-export type Asked = { assistant_id: string; multitask_strategy?: string | null; kwargs?: unknown };
+export type RepeatableRun = { assistant_id: string; multitask_strategy?: string | null; kwargs?: unknown };
 
 type Json = Record<string, unknown>;
 
@@ -19,7 +19,7 @@ const ITS_OWN = new Set([
 ]);
 
 /** The body of `POST /threads/{id}/runs` that asks for the same as a run was asked for: same input, same options. */
-export function askAgain(run: Asked): Json {
+export function repeatRunBody(run: RepeatableRun): Json {
   const kwargs = objectOf(run.kwargs);
   const body: Json = { assistant_id: run.assistant_id };
   for (const name of SAME) if (kwargs[name] !== null && kwargs[name] !== undefined) body[name] = kwargs[name];

@@ -2,14 +2,14 @@
 
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-export type Word = { text: string; id: string | null; name: string; sign: ":" | "=" | null; value: string };
+export type SearchTerm = { text: string; id: string | null; name: string; sign: ":" | "=" | null; value: string };
 
 /** The words of a text. `id` is set where a word or its value is a whole id. */
-export function words(text: string): Word[] {
-  return text.split(/\s+/).filter(Boolean).map(word);
+export function searchTerms(text: string): SearchTerm[] {
+  return text.split(/\s+/).filter(Boolean).map(parseTerm);
 }
 
-function word(text: string): Word {
+function parseTerm(text: string): SearchTerm {
   const [, name = "", sign = "", value = ""] = /^([^:=]+)([:=])(.*)$/.exec(text) ?? [];
   const id = name === "" ? text : value;
   const known = { text, id: ID.test(id) ? id.toLowerCase() : null };

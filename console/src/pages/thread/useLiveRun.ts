@@ -6,7 +6,7 @@ import type { RunRow } from "./types";
  * The run that is shown as it goes: the one that is running, else the first that waits. One that has ended stays until the
  * state is up to date, so that nothing that was said vanishes for a moment.
  */
-export function useLive(runs: readonly RunRow[]): { run: RunRow | null; over: (runId: string) => void } {
+export function useLiveRun(runs: readonly RunRow[]): { run: RunRow | null; over: (runId: string) => void } {
   const [shown, setShown] = useState<RunRow | null>(null);
   const [done, setDone] = useState<ReadonlySet<string>>(new Set());
   const active = runs.filter((run) => isActive(run) && !done.has(run.run_id));

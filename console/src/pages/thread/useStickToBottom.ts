@@ -3,7 +3,7 @@ import { useCallback, useLayoutEffect, useRef } from "react";
 const NEAR = 60;
 
 /** A box that stays scrolled to its end while its content grows, unless the reader has scrolled up. */
-export function useStick() {
+export function useStickToBottom() {
   const scroller = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const toEnd = useCallback(() => {

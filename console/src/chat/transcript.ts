@@ -1,10 +1,10 @@
 import { isObject, listOf, objectOf, textOf, type Json } from "../events/json";
 import { mergeChunk } from "./merge";
 import { idOf, isMessage, typeOf, type RawMessage } from "./message";
-import { sameJson } from "./same";
+import { sameJson } from "./equality";
 
 /** What a fold needs of an event of a feed; `FeedEvent` and `LoggedEvent` have it. */
-export type TalkEvent = { mode: string; namespace: readonly string[]; data: unknown };
+export type TranscriptEvent = { mode: string; namespace: readonly string[]; data: unknown };
 
 /** The messages of the graph itself or of one sub-graph. `""` is the graph. */
 export type Scope = {
@@ -17,7 +17,7 @@ export type Scope = {
 };
 
 /** A conversation as far as it is known: messages of the state, then what a run says. Values, never changed in place. */
-export type Talk = {
+export type Transcript = {
   /** The key of the state that holds messages. */
   key: string;
   scopes: ReadonlyMap<string, Scope>;
@@ -35,7 +35,7 @@ export function messageKeys(values: unknown): string[] {
   return keys.sort((a, b) => Number(b === "messages") - Number(a === "messages"));
 }
 
-export function talkOf(values: unknown, key = messageKeys(values)[0] ?? "messages"): Talk {
+export function transcriptOf(values: unknown, key = messageKeys(values)[0] ?? "messages"): Transcript {
   const root: Scope = { namespace: ROOT, name: "", messages: messagesIn(values, key) ?? [], after: "" };
   return { key, scopes: new Map([[ROOT, root]]), links: new Map() };
 }
@@ -46,8 +46,8 @@ export function messagesIn(values: unknown, key: string): readonly RawMessage[] 
 }
 
 /** The conversation after some more events of a run. Any split of the events into batches gives the same. */
-export function foldTalk(talk: Talk, events: readonly TalkEvent[]): Talk {
-  const draft = new Draft(talk);
+export function foldTranscript(transcript: Transcript, events: readonly TranscriptEvent[]): Transcript {
+  const draft = new Draft(transcript);
   for (const event of events) draft.take(event);
   return draft.done();
 }
@@ -55,18 +55,22 @@ export function foldTalk(talk: Talk, events: readonly TalkEvent[]): Talk {
 class Draft {
   private scopes: Map<string, Scope> | null = null;
   private links: Map<string, string> | null = null;
-  private readonly talk: Talk;
+  private readonly transcript: Transcript;
 
-  constructor(talk: Talk) {
-    this.talk = talk;
+  constructor(transcript: Transcript) {
+    this.transcript = transcript;
   }
 
-  done(): Talk {
-    if (this.scopes === null && this.links === null) return this.talk;
-    return { key: this.talk.key, scopes: this.scopes ?? this.talk.scopes, links: this.links ?? this.talk.links };
+  done(): Transcript {
+    if (this.scopes === null && this.links === null) return this.transcript;
+    return {
+      key: this.transcript.key,
+      scopes: this.scopes ?? this.transcript.scopes,
+      links: this.links ?? this.transcript.links,
+    };
   }
 
-  take({ mode, namespace, data }: TalkEvent): void {
+  take({ mode, namespace, data }: TranscriptEvent): void {
     const ns = namespace.join("|");
     if (mode === "messages") this.piece(ns, data);
     else if (mode === "messages/partial" || mode === "messages/complete") this.wholes(ns, listOf(data));
@@ -100,7 +104,7 @@ class Draft {
 
   /** A state is the truth: what was said on the way to it and is not in it was not meant for the conversation. */
   private values(ns: string, data: unknown): void {
-    const messages = messagesIn(data, this.talk.key);
+    const messages = messagesIn(data, this.transcript.key);
     if (messages === null || (ns !== ROOT && messages.length === 0)) return;
     const scope = this.scope(ns);
     const known = new Map(scope.messages.map((message) => [idOf(message), message]));
@@ -116,7 +120,7 @@ class Draft {
   private updates(ns: string, data: Json): void {
     for (const update of Object.values(data)) {
       for (const each of Array.isArray(update) ? (update as unknown[]) : [update]) {
-        const given = objectOf(each)[this.talk.key];
+        const given = objectOf(each)[this.transcript.key];
         if (given !== undefined) this.add(this.scope(ns), Array.isArray(given) ? (given as unknown[]) : [given]);
       }
     }
@@ -141,13 +145,13 @@ class Draft {
     const name = textOf(data.name);
     const id = textOf(data.id);
     if (call === null || name === null || id === null) return;
-    this.links ??= new Map(this.talk.links);
+    this.links ??= new Map(this.transcript.links);
     this.links.set(call, ns === ROOT ? `${name}:${id}` : `${ns}|${name}:${id}`);
   }
 
   /** Another attempt of the run: what the last one was in the middle of saying is said anew. */
   private again(): void {
-    for (const scope of [...(this.scopes ?? this.talk.scopes).values()]) {
+    for (const scope of [...(this.scopes ?? this.transcript.scopes).values()]) {
       const kept = scope.messages.filter((message) => !isStreaming(message));
       if (kept.length < scope.messages.length) this.put(scope, kept);
     }
@@ -159,7 +163,7 @@ class Draft {
   }
 
   private scope(ns: string): Scope {
-    const scopes = this.scopes ?? this.talk.scopes;
+    const scopes = this.scopes ?? this.transcript.scopes;
     const around = scopes.get(outer(ns)) ?? scopes.get(ROOT);
     const last = around?.messages.at(-1);
     return (
@@ -169,7 +173,7 @@ class Draft {
 
   private put(scope: Scope, messages: readonly RawMessage[]): void {
     if (messages === scope.messages) return;
-    this.scopes ??= new Map(this.talk.scopes);
+    this.scopes ??= new Map(this.transcript.scopes);
     this.scopes.set(scope.namespace, { ...scope, messages });
   }
 }

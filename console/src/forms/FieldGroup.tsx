@@ -13,7 +13,7 @@ type WholeProps = {
 };
 
 /** A name around several controls: a list, an object. */
-export function Whole({ label, hint, error, required, aside, children }: WholeProps) {
+export function FieldGroup({ label, hint, error, required, aside, children }: WholeProps) {
   const id = useId();
   return (
     <div role="group" aria-labelledby={id} className={styles.whole}>

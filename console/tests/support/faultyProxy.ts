@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
  * A way to a server that can be cut: open connections break, new ones are refused until it is mended. Or held: it takes
  * what comes and passes nothing on until then.
  */
-export class Cuttable {
+export class FaultyProxy {
   url = "";
   private readonly sockets = new Set<Socket>();
   private readonly ways = new Set<readonly [Socket, Socket]>();
@@ -35,8 +35,8 @@ export class Cuttable {
     });
   }
 
-  static async to(url: string): Promise<Cuttable> {
-    const way = new Cuttable(new URL(url));
+  static async to(url: string): Promise<FaultyProxy> {
+    const way = new FaultyProxy(new URL(url));
     await new Promise<void>((resolve) => way.server.listen(0, "127.0.0.1", resolve));
     way.url = `http://127.0.0.1:${(way.server.address() as AddressInfo).port}`;
     return way;

@@ -3,10 +3,10 @@ import { useState, type ReactNode } from "react";
 import { Badge, classes, Icon, JsonTree } from "../kit";
 import { Blocks } from "./Blocks";
 import styles from "./chat.module.css";
-import type { Called } from "./turns";
+import type { CallWithResult } from "./turns";
 
 type CallProps = {
-  called: Called;
+  called: CallWithResult;
   /** The run goes on: a call without a result is at work. */
   live: boolean;
   /** What the sub-agent said; it opens by itself while it talks. */
@@ -14,7 +14,7 @@ type CallProps = {
 };
 
 /** A tool call: its name and arguments in a line; pressed, all of it with the result. */
-export function Call({ called, live, inner }: CallProps) {
+export function ToolCallView({ called, live, inner }: CallProps) {
   const { call, result } = called;
   const working = live && result === null;
   const [chosen, setChosen] = useState<boolean | null>(null);
@@ -50,7 +50,7 @@ export function Call({ called, live, inner }: CallProps) {
   );
 }
 
-function State({ called: { call, result, inner }, working }: { called: Called; working: boolean }) {
+function State({ called: { call, result, inner }, working }: { called: CallWithResult; working: boolean }) {
   if (call.error !== null) return <Badge tone="bad">invalid</Badge>;
   if (result?.failed) return <Badge tone="bad">failed</Badge>;
   if (result !== null) return <Badge tone="good">done</Badge>;
@@ -59,7 +59,7 @@ function State({ called: { call, result, inner }, working }: { called: Called; w
 }
 
 /** JSON as a tree, all else as text. */
-function Result({ called: { result } }: { called: Called }) {
+function Result({ called: { result } }: { called: CallWithResult }) {
   if (result === null) return null;
   const only = result.blocks[0];
   const value = result.blocks.length === 1 && only?.kind === "text" ? structured(only.text) : undefined;

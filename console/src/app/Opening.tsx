@@ -1,5 +1,0 @@
-import { Pending } from "../kit";
-
-export function Opening() {
-  return <Pending what="Opening" />;
-}

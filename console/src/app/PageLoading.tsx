@@ -1,0 +1,5 @@
+import { Pending } from "../kit";
+
+export function PageLoading() {
+  return <Pending what="PageLoading" />;
+}

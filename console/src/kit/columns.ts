@@ -1,0 +1,18 @@
+import type { ReactNode } from "react";
+
+export type Column<T> = {
+  key: string;
+  header: string;
+  /** A track of grid-template-columns: "90px", "minmax(120px, 2fr)". */
+  width: string;
+  cell: (row: T) => ReactNode;
+  align?: "end";
+  /** Left out where the table is narrower than so many pixels. */
+  from?: number;
+  /** Set: its header sorts; the value is handed to `onSort`. */
+  sort?: string;
+};
+
+export type Sorting = { by: string; descending: boolean };
+
+export type Selected = { keys: ReadonlySet<string>; onChange: (keys: ReadonlySet<string>) => void };
