@@ -1,10 +1,10 @@
-/** The server's root, with a slash at its end: the console lies one level below it, wherever that is mounted. */
+/** The server's root URL with a trailing slash. The console is one level below it under any mount prefix. */
 export const rootUrl = new URL("..", document.baseURI).href;
 
-/** What the router counts as its own root: `/console`, or `/prefix/console`. */
+/** The base path of the router: `/console`, or `/prefix/console`. */
 export const basePath = new URL(document.baseURI).pathname.replace(/\/$/, "");
 
-/** The address of a route of the API. */
+/** Return the URL of an API route. */
 export function address(path: string, query: Query = {}): URL {
   const url = new URL(path.replace(/^\//, ""), rootUrl);
   for (const [name, value] of Object.entries(query)) {
@@ -16,5 +16,5 @@ export function address(path: string, query: Query = {}): URL {
 
 type Scalar = string | number | boolean;
 
-/** Query parameters: undefined and null are left out, an array is a parameter repeated. */
+/** Query parameters. Undefined and null are omitted; an array repeats its parameter. */
 export type Query = Record<string, Scalar | readonly Scalar[] | null | undefined>;

@@ -3,10 +3,10 @@ import { Client } from "@langchain/langgraph-sdk";
 import { address, rootUrl, type Query } from "./address";
 import { transport } from "./transport";
 
-/** How long an ordinary call may take. Streams have no such bound. */
+/** Timeout of ordinary calls in milliseconds. Streams have none. */
 export const CALL_MS = 30_000;
 
-/** The official client. Its calls raise what `transport` raises; asking again is left to the queries. */
+/** The SDK's client. Its calls raise the errors of `transport`; the query client retries. */
 export const client = new Client({
   apiUrl: rootUrl,
   apiKey: null,
@@ -21,20 +21,20 @@ export type CallOptions = {
   signal?: AbortSignal | undefined;
 };
 
-/** A route that the SDK lacks: `await call<Status>("GET", "/status")`. 202 and 204 give undefined. Raises as `transport`. */
+/** Call a route that the SDK lacks: `await call<Status>("GET", "/status")`. Returns undefined for 202 and 204. */
 export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
   return (await callWithHeaders(method, path, options)).json as T;
 }
 
 export type Page<T> = { items: T[]; total: number | null; next: number | null };
 
-/** A page of a list: the items with what `x-pagination-total` and `x-pagination-next` say. */
+/** Fetch a page of a list with `x-pagination-total` and `x-pagination-next`. */
 export async function page<T>(method: string, path: string, options: CallOptions = {}): Promise<Page<T>> {
   const { json, headers } = await callWithHeaders(method, path, options);
   return { items: json as T[], total: number(headers, "total"), next: number(headers, "next") };
 }
 
-/** The body and the headers of an answer, for what is said in other headers. */
+/** Return the body and the headers of a response. */
 export async function callWithHeaders(
   method: string,
   path: string,

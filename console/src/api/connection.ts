@@ -1,8 +1,8 @@
 import { External } from "./external";
 
 /**
- * What the last answers said of the server: `refused` is a 401 or 403 for who we are, `lost` that nothing answers.
- * Calls report here; the shell shows it and looks again by itself.
+ * The state of the connection: `refused` after a 401 or 403 for the current user, `lost` while the server is unreachable.
+ * Calls report to it; the shell shows it and polls until the server is back.
  */
 export type Connection =
   { kind: "fine" } | { kind: "lost"; since: number } | { kind: "refused"; status: 401 | 403; detail: string };
@@ -19,9 +19,9 @@ export function reportUnreachable(): void {
   if (connection.get().kind === "fine") connection.set({ kind: "lost", since: Date.now() });
 }
 
-/** For 401, and for 403 while nobody is signed in: later that means that one thing is not allowed. */
+/** Report a 401, or a 403 while signed out. A 403 while signed in only means that one action is forbidden. */
 export function reportRefused(status: 401 | 403, detail: string): void {
-  // Several calls are refused at once; the first one asks.
+  // Several calls fail at once; the first one opens the sign-in dialog.
   if (connection.get().kind !== "refused") connection.set({ kind: "refused", status, detail });
 }
 

@@ -1,14 +1,14 @@
 import { External } from "./external";
 
-/** What every call of the API carries, as the user entered it: `{ name: "Authorization", value: "Bearer …" }`. */
+/** The header sent with every API call: `{ name: "Authorization", value: "Bearer …" }`. */
 export type Credentials = { name: string; value: string };
 
-// The tab's own storage: gone with the tab, and no other origin's.
-const PLACE = "treadle.credentials";
+// A key of sessionStorage, which is cleared with the tab and invisible to other origins.
+const STORAGE_KEY = "treadle.credentials";
 
 function stored(): Credentials | null {
   try {
-    const value: unknown = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
+    const value: unknown = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "null");
     if (value === null || typeof value !== "object" || !("name" in value) || !("value" in value)) return null;
     return { name: String(value.name), value: String(value.value) };
   } catch {
@@ -19,11 +19,11 @@ function stored(): Credentials | null {
 export const credentials = new External<Credentials | null>(stored());
 
 export function signIn(entered: Credentials): void {
-  sessionStorage.setItem(PLACE, JSON.stringify(entered));
+  sessionStorage.setItem(STORAGE_KEY, JSON.stringify(entered));
   credentials.set(entered);
 }
 
 export function signOut(): void {
-  sessionStorage.removeItem(PLACE);
+  sessionStorage.removeItem(STORAGE_KEY);
   credentials.set(null);
 }

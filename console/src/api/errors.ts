@@ -1,4 +1,4 @@
-/** An answer that is no success, with what the server says of it: `detail` for people, `code` for programs. */
+/** An error response: `detail` (the message) for people, `code` for programs. */
 export class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
@@ -15,19 +15,19 @@ export class ApiError extends Error {
   }
 }
 
-/** Nothing answered: the server is down, restarting, or out of reach. */
+/** The server is down, restarting or unreachable. */
 export class UnreachableError extends Error {
   override name = "UnreachableError";
 }
 
-/** The ApiError of an answer; its body is read. */
+/** Read the body of a response into an ApiError. */
 export async function errorOf(response: Response): Promise<ApiError> {
   const text = await response.text().catch(() => "");
   return new ApiError(response.status, parsed(text), text.slice(0, 500) || `HTTP ${response.status}`);
 }
 
-/** Whether it makes sense to ask again: the server may be back, or less busy. */
-export function isPassing(error: unknown): boolean {
+/** Whether a retry may succeed because the server restarts or is overloaded. */
+export function isTransient(error: unknown): boolean {
   if (error instanceof UnreachableError) return true;
   return error instanceof ApiError && (error.status === 429 || error.status >= 500);
 }
@@ -36,7 +36,7 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
 }
 
-/** One line for people. */
+/** Return an error as one line. */
 export function messageOf(error: unknown): string {
   if (error instanceof DOMException && error.name === "TimeoutError") return "The server did not answer in time.";
   return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** A value outside of React that components can follow. */
+/** A value outside React that components can subscribe to. */
 export class External<T> {
   private listeners = new Set<() => void>();
   private value: T;

@@ -7,7 +7,7 @@ import { FrameDecoder, type Frame } from "./sse";
 import { transport } from "./transport";
 
 /**
- * One event of a run's log. `seq` counts from 1 without gaps over all attempts; `at` is when it was said, in milliseconds.
+ * One event of a run's log. `seq` counts from 1 without gaps over all attempts; `at` is the event's time in milliseconds.
  * `event` is the full name (`updates|sub:…`), `mode` its first part, `namespace` the rest.
  */
 export type FeedEvent = {
@@ -20,7 +20,7 @@ export type FeedEvent = {
   data: unknown;
 };
 
-/** `ended` holds the run's final status; `failed` is for good (the run is gone, or we may not see it). */
+/** `ended` holds the run's final status; `failed` is permanent: the run is deleted or access is denied. */
 export type FeedState =
   | { phase: "connecting" }
   | { phase: "live" }
@@ -28,18 +28,17 @@ export type FeedState =
   | { phase: "ended"; status: string }
   | { phase: "failed"; error: unknown };
 
-/** What a feed shows: `events` is one growing array, the same each time, so look at `count` for what is new. */
+/** A snapshot of a feed. `events` is always the same growing array; compare `count` to find new events. */
 export type FeedSnapshot = { events: readonly FeedEvent[]; count: number; missing: number; state: FeedState };
 
-/** No byte for so long, not even a heartbeat (every 5 s unless set otherwise): the connection is dead. */
+/** Without a byte for this long, not even a heartbeat (5 s by default), the connection is considered dead. */
 const SILENCE_MS = 30_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
 
 /**
- * All events of a run from the first one, then what happens. It survives a cut connection and a restarted server: it comes
- * back after the last event that it has, as often as it takes, and drops what it has seen. Listeners are told at most once
- * a frame.
+ * All events of a run from the first, then live. After a lost connection or a server restart it reconnects with the id of
+ * the last event until it succeeds, and drops repeated events. Listeners are notified at most once per frame.
  */
 export class RunFeed {
   private readonly events: FeedEvent[] = [];
@@ -58,7 +57,7 @@ export class RunFeed {
     this.path = `/threads/${encodeURIComponent(threadId)}/runs/${encodeURIComponent(runId)}/stream`;
   }
 
-  /** Goes on where it was after a `close`. */
+  /** Start, or continue after `close`. */
   start(): void {
     this.stopped = new AbortController();
     void this.follow(this.stopped.signal);
@@ -69,7 +68,7 @@ export class RunFeed {
     this.wake?.();
   }
 
-  /** Does not wait for the end of the pause between two tries; begins again after a failure. */
+  /** Skip the pause before the next attempt; start again after a failure. */
   retry = (): void => {
     if (this.state.phase === "failed") {
       this.enter({ phase: "connecting" });
@@ -119,17 +118,17 @@ export class RunFeed {
     this.wake = null;
   }
 
-  /** One connection, until it ends in whatever way. Resolves with undefined when it was closed. */
+  /** Read one connection to its end. Resolves when the server closes it; raises when it breaks. */
   private async read(stopped: AbortSignal): Promise<undefined> {
     const cut = new AbortController();
     const signal = AbortSignal.any([stopped, cut.signal]);
-    const silent = () => cut.abort(new UnreachableError("The server went silent."));
+    const silent = () => cut.abort(new UnreachableError("The server stopped sending data."));
     let timer = setTimeout(silent, SILENCE_MS);
     try {
-      // With treadle-events: 1 the log's own `end` comes too, so that an end is never guessed from a closed connection.
+      // `treadle-events: 1` adds the log's `end` event, so a closed connection is never mistaken for the end of the run.
       const headers = { "last-event-id": this.lastId, "treadle-events": "1", accept: "text/event-stream" };
       const response = await transport(address(this.path), { headers, signal });
-      if (response.body === null) throw new UnreachableError("The server sent no stream.");
+      if (response.body === null) throw new UnreachableError("The server sent an empty response.");
       this.enter({ phase: "live" });
       const decoder = new FrameDecoder();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -172,7 +171,7 @@ export class RunFeed {
     this.changed();
   }
 
-  /** Tells listeners with the next frame; in a hidden tab, where none are drawn, a few times a second. */
+  /** Notify listeners with the next frame; in a hidden tab, which draws no frames, by a timer. */
   private changed(): void {
     if (this.due) return;
     this.due = true;
@@ -186,7 +185,7 @@ export class RunFeed {
   }
 }
 
-/** Follows a run for as long as the component is there. */
+/** Follow a run while the component is mounted. */
 export function useRunFeed(threadId: string, runId: string): FeedSnapshot & { retry: () => void } {
   const feed = useMemo(() => new RunFeed(threadId, runId), [threadId, runId]);
   useEffect(() => {
@@ -201,7 +200,7 @@ export function useRunFeed(threadId: string, runId: string): FeedSnapshot & { re
   return { ...snapshot, retry: feed.retry };
 }
 
-/** A frame as an event. Control frames (`gap`) have no id: their seq is 0. */
+/** Parse a frame into an event. Control frames (`gap`) have no id and get seq 0. */
 export function read(frame: Frame): FeedEvent {
   const [mode = "", ...namespace] = frame.event.split("|");
   const [ms = "0", seq = "0"] = frame.id.split("-");
@@ -209,7 +208,7 @@ export function read(frame: Frame): FeedEvent {
   return { seq: Number(seq), at: Number(ms) || Date.now(), id: frame.id, event: frame.event, mode, namespace, data };
 }
 
-/** RepeatableRun anew each time: what changes between two lines is not what the compiler believes of a property. */
+/** Read through a function because the compiler narrows `signal.aborted` and misses later changes. */
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }

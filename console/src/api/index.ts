@@ -3,7 +3,7 @@ export { repeatRunBody, type RepeatableRun } from "./repeatRun";
 export { callWithHeaders, call, client, page, type CallOptions, type Page } from "./client";
 export { connection, reportSignedIn, type Connection } from "./connection";
 export { credentials, signIn, signOut, type Credentials } from "./credentials";
-export { ApiError, isNotFound, isPassing, UnreachableError, messageOf } from "./errors";
+export { ApiError, isNotFound, isTransient, UnreachableError, messageOf } from "./errors";
 export { External, useExternal } from "./external";
 export { RunFeed, useRunFeed, type FeedEvent, type FeedSnapshot, type FeedState } from "./feed";
 export { useListing, type ListPage, type Listing } from "./listing";

@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
 
-/** One page of a list: `next` is what to ask the next one with, null at the end. */
+/** One page of a list. `next` is the cursor of the next page, null at the end. */
 export type ListPage<T, C> = { items: T[]; next: C | null; total?: number | null };
 
 type ListingOptions<T, C> = {
@@ -9,21 +9,21 @@ type ListingOptions<T, C> = {
   first: C;
   fetch: (cursor: C, signal: AbortSignal) => Promise<ListPage<T, C>>;
   id: (item: T) => string;
-  /** How often to look again while one page is open. */
+  /** Polling interval while one page is loaded. */
   everyMs: number;
 };
 
 export type Listing<T> = {
-  /** For `Loaded`. */
+  /** The query to pass to `Loaded`. */
   query: { data: T[] | undefined; error: unknown; refetch: () => unknown };
-  /** All that there are, where the server says so. */
+  /** The number of items on the server, if it reports one. */
   total: number | null;
   hasMore: boolean;
-  /** Asks for the next page; steady, and may be called at any time. */
+  /** Load the next page. A stable function that may be called at any time. */
   more: () => void;
 };
 
-/** A list that grows page by page and is looked at again by itself: less often the more of it is open. */
+/** A paged list that polls. The interval grows with the number of loaded pages. */
 export function useListing<T, C>({ queryKey, first, fetch, id, everyMs }: ListingOptions<T, C>): Listing<T> {
   const query = useInfiniteQuery({
     queryKey,
@@ -34,7 +34,7 @@ export function useListing<T, C>({ queryKey, first, fetch, id, everyMs }: Listin
     refetchInterval: ({ state }) => everyMs * Math.max(1, state.data?.pages.length ?? 1),
   });
   const pages = query.data?.pages;
-  // Structural sharing keeps pages that did not change; `id` is made anew with every render and means the same.
+  // Structural sharing keeps unchanged pages identical; `id` is a new but equivalent function in every render.
   // eslint-disable-next-line react-hooks/exhaustive-deps
   const items = useMemo(() => pages && unique(pages, id), [pages]);
   const { hasNextPage, isFetching, fetchNextPage } = query;
@@ -49,7 +49,7 @@ export function useListing<T, C>({ queryKey, first, fetch, id, everyMs }: Listin
   };
 }
 
-/** What moved from one page to another between two looks is shown once. */
+/** Show an item once even if it moved to another page between two requests. */
 function unique<T>(pages: readonly ListPage<T, unknown>[], id: (item: T) => string): T[] {
   return [...new Map(pages.flatMap((page) => page.items).map((item) => [id(item), item])).values()];
 }

@@ -1,16 +1,16 @@
 import { QueryClient } from "@tanstack/react-query";
 
-import { isPassing } from "./errors";
+import { isTransient } from "./errors";
 
-/** One client for all lists and records. What fails in passing is asked again twice; what is refused is shown at once. */
+/** The query client. Transient failures are retried twice; other errors are shown at once. */
 export const queries = new QueryClient({
   defaultOptions: {
     queries: {
-      retry: (failures, error) => failures < 2 && isPassing(error),
+      retry: (failures, error) => failures < 2 && isTransient(error),
       retryDelay: (failures) => Math.min(500 * 2 ** failures, 4000),
       staleTime: 1000,
       refetchOnWindowFocus: true,
-      // The browser's idea of being offline says nothing of a server on this machine.
+      // The browser's offline state does not matter for a server on the same machine.
       networkMode: "always",
     },
     mutations: { networkMode: "always" },
@@ -18,8 +18,8 @@ export const queries = new QueryClient({
 });
 
 /**
- * Query keys: one place, so that whoever changes something knows what to ask for again. Each begins with its kind:
- * `queries.invalidateQueries({ queryKey: keys.runs() })` reaches all lists of runs and every run.
+ * Query keys, defined once so that every mutation can invalidate the right queries. Each starts with its resource:
+ * `queries.invalidateQueries({ queryKey: keys.runs() })` covers all lists of runs and every run.
  */
 export const keys = {
   info: () => ["info"] as const,

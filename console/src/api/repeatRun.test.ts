@@ -4,7 +4,7 @@ import { repeatRunBody } from "./repeatRun";
 
 const configurable = { run_id: "r", thread_id: "t", langgraph_auth_user: null, __after_seconds__: 0, user_id: "" };
 
-test("the same is asked, without what the server added", () => {
+test("the request is repeated without the fields added by the server", () => {
   const kwargs = {
     input: { n: 1 },
     command: null,
@@ -27,11 +27,11 @@ test("the same is asked, without what the server added", () => {
   });
 });
 
-test("a context is asked for once, since the server mirrors it", () => {
+test("a context is sent once although the server mirrors it into the config", () => {
   const kwargs = { config: { configurable: { ...configurable, city: "Rome" } }, context: { city: "Rome" } };
   expect(repeatRunBody({ assistant_id: "a", kwargs })).toEqual({ assistant_id: "a", context: { city: "Rome" } });
 });
 
-test("a run of which nothing is known is asked by its assistant", () => {
+test("a run without kwargs is repeated with its assistant only", () => {
   expect(repeatRunBody({ assistant_id: "a" })).toEqual({ assistant_id: "a" });
 });

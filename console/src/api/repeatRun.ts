@@ -1,13 +1,13 @@
-/** What is needed of a run to ask for the same once more: its `kwargs` say what it was asked to do. */
+/** The fields needed to repeat a run. `kwargs` holds the original request. */
 export type RepeatableRun = { assistant_id: string; multitask_strategy?: string | null; kwargs?: unknown };
 
 type Json = Record<string, unknown>;
 
-/** Fields of `kwargs` that the body of a creating call has under the same name. */
-const SAME = ["input", "command", "stream_mode", "interrupt_before", "interrupt_after", "webhook", "durability"];
+/** Fields with the same name in `kwargs` and in the body of a create call. */
+const SAME_NAME = ["input", "command", "stream_mode", "interrupt_before", "interrupt_after", "webhook", "durability"];
 
-/** What the server puts into `config.configurable` itself. */
-const ITS_OWN = new Set([
+/** Keys that the server adds to `config.configurable`. */
+const SERVER_KEYS = new Set([
   "run_id",
   "thread_id",
   "graph_id",
@@ -18,11 +18,11 @@ const ITS_OWN = new Set([
   "cron_id",
 ]);
 
-/** The body of `POST /threads/{id}/runs` that asks for the same as a run was asked for: same input, same options. */
+/** Return the body of `POST /threads/{id}/runs` that repeats a run with the same input and options. */
 export function repeatRunBody(run: RepeatableRun): Json {
   const kwargs = objectOf(run.kwargs);
   const body: Json = { assistant_id: run.assistant_id };
-  for (const name of SAME) if (kwargs[name] !== null && kwargs[name] !== undefined) body[name] = kwargs[name];
+  for (const name of SAME_NAME) if (kwargs[name] !== null && kwargs[name] !== undefined) body[name] = kwargs[name];
   if (kwargs.subgraphs === true) body.stream_subgraphs = true;
   if (run.multitask_strategy) body.multitask_strategy = run.multitask_strategy;
   const context = objectOf(kwargs.context);
@@ -37,14 +37,14 @@ function configOf(config: Json, context: Json): Json {
   const own: Json = {};
   if (limit !== undefined && limit !== null) own.recursion_limit = limit;
   if (Array.isArray(tags) && tags.length > 0) own.tags = tags;
-  // The server copies a context there, and refuses both.
-  const asked = Object.entries(objectOf(configurable)).filter(([name]) => !isItsOwn(name) && !(name in context));
-  if (asked.length > 0 && Object.keys(context).length === 0) own.configurable = Object.fromEntries(asked);
+  // The server copies a context into `configurable` and rejects requests with both.
+  const requested = Object.entries(objectOf(configurable)).filter(([name]) => !isServerKey(name) && !(name in context));
+  if (requested.length > 0 && Object.keys(context).length === 0) own.configurable = Object.fromEntries(requested);
   return own;
 }
 
-function isItsOwn(name: string): boolean {
-  return name.startsWith("__") || name.startsWith("langgraph_auth_") || ITS_OWN.has(name);
+function isServerKey(name: string): boolean {
+  return name.startsWith("__") || name.startsWith("langgraph_auth_") || SERVER_KEYS.has(name);
 }
 
 function objectOf(value: unknown): Json {

@@ -24,11 +24,11 @@ function decoded(pieces: readonly string[]): Frame[] {
 }
 
 describe("frames", () => {
-  test("come whole, without heartbeats", () => {
+  test("are decoded without heartbeats", () => {
     expect(decoded([STREAM])).toEqual(FRAMES);
   });
 
-  test("are the same wherever the stream is cut in two", () => {
+  test("are the same wherever the stream is split in two", () => {
     for (let at = 0; at <= STREAM.length; at += 1) {
       expect(decoded([STREAM.slice(0, at), STREAM.slice(at)]), `cut at ${at}`).toEqual(FRAMES);
     }
@@ -41,17 +41,17 @@ describe("frames", () => {
     expect(decoded(pieces)).toEqual(FRAMES);
   });
 
-  test("that are cut off are not made up", () => {
+  test("are not emitted before they are complete", () => {
     expect(decoded([STREAM.slice(0, -2)])).toEqual(FRAMES.slice(0, -1));
   });
 });
 
-test("a large stream is decoded in time that grows with its length", () => {
+test("decoding time grows linearly with the length of the stream", () => {
   const frame = `event: values\r\ndata: ${JSON.stringify({ text: "x".repeat(2000) })}\r\nid: 1-1\r\n\r\n`;
   const decoder = new FrameDecoder();
-  const begun = performance.now();
+  const startedAt = performance.now();
   let count = 0;
   for (let at = 0; at < 5_000; at += 1) count += decoder.push(frame).length;
   expect(count).toBe(5_000);
-  expect(performance.now() - begun).toBeLessThan(2_000);
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
 });

@@ -1,7 +1,7 @@
-/** One server-sent event as it came. */
+/** One server-sent event. */
 export type Frame = { id: string; event: string; data: string };
 
-/** Text in pieces, cut anywhere, to frames. Comments (the heartbeat) and frames without data are left out. */
+/** Decodes text chunks of any size into frames. Skips comments (heartbeats) and frames without data. */
 export class FrameDecoder {
   private rest = "";
   private frame: Frame = { id: "", event: "", data: "" };

@@ -3,15 +3,15 @@ import { credentials, type Credentials } from "./credentials";
 import { errorOf, UnreachableError } from "./errors";
 
 /**
- * fetch with the user's credentials, for the SDK's Client and for our own calls. It tells the shell whether the server is
- * there. Raises ApiError for an answer that is no success and UnreachableError when nothing answers; an abort stays one.
+ * fetch with the user's credentials, for the SDK's Client and our own calls. Reports the connection state to the shell.
+ * Raises ApiError for an error response and UnreachableError without a response; an abort error passes through.
  */
 export async function transport(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
   const known = credentials.get();
   const response = await sent(input, init, known);
   if (response.ok) return response;
   const error = await errorOf(response);
-  // Who has signed in while this was under way is not asked again for what was sent before.
+  // Ignore a refusal of old credentials: the user signed in while the request was in flight.
   const current = credentials.get() === known;
   if (current && (error.status === 401 || (error.status === 403 && known === null))) {
     reportRefused(error.status, error.message);
@@ -24,7 +24,7 @@ async function sent(input: RequestInfo | URL, init: RequestInit, known: Credenti
   if (known !== null) headers.set(known.name, known.value);
   try {
     const response = await fetch(input, { ...init, headers, credentials: "same-origin", cache: "no-store" });
-    // A proxy that answers in place of a server that is gone is no answer of the server's.
+    // A 502 or 504 comes from a proxy in front of an unreachable server.
     if (response.status === 502 || response.status === 504) reportUnreachable();
     else reportAnswer();
     return response;

@@ -4,9 +4,9 @@ import { call, connection, queries, useExternal } from "../api";
 import { Duration, Icon } from "../kit";
 import styles from "./shell.module.css";
 
-const AGAIN_MS = 1_500;
+const POLL_MS = 1_500;
 
-/** Says that the server does not answer, looks again until it does, and then has everything loaded anew. */
+/** Shows that the server is unreachable, polls until it responds, then reloads all data. */
 export function ConnectionLost() {
   const state = useExternal(connection);
   const lost = state.kind === "lost";
@@ -17,7 +17,7 @@ export function ConnectionLost() {
         () => void queries.invalidateQueries(),
         () => undefined,
       );
-    }, AGAIN_MS);
+    }, POLL_MS);
     return () => clearInterval(timer);
   }, [lost]);
   if (!lost) return null;
@@ -25,8 +25,8 @@ export function ConnectionLost() {
     <div className={styles.lost} role="status">
       <Icon name="warning" />
       <span>
-        The server does not answer, for <Duration from={state.since} /> now. What you see is what it said last; looking
-        again…
+        The server has not responded for <Duration from={state.since} />. This page shows the last known data;
+        reconnecting…
       </span>
     </div>
   );

@@ -4,11 +4,11 @@ import { useExternal } from "../api";
 import { Dialog, hotkeys } from "../kit";
 import styles from "./shell.module.css";
 
-/** The keys that are in force on the page below. */
+/** The keyboard shortcuts of the current page. */
 export function KeyboardHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
   const known = useExternal(hotkeys);
   return (
-    <Dialog title="Keys" open={open} onClose={onClose}>
+    <Dialog title="Keyboard shortcuts" open={open} onClose={onClose}>
       <div className={styles.keys}>
         {known.map(({ key, does }) => (
           <Fragment key={`${key} ${does}`}>
@@ -17,7 +17,7 @@ export function KeyboardHelp({ open, onClose }: { open: boolean; onClose: () => 
           </Fragment>
         ))}
         <kbd>Esc</kbd>
-        <span>Closes what is open</span>
+        <span>Close the dialog or menu</span>
       </div>
     </Dialog>
   );

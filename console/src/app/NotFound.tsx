@@ -3,8 +3,8 @@ import { ButtonLink, Empty, Page } from "../kit";
 export function NotFound() {
   return (
     <Page title="Not found">
-      <Empty title="There is no such page" actions={<ButtonLink to="/runs">To the runs</ButtonLink>}>
-        <p>The address may be mistyped, or of another version of the console.</p>
+      <Empty title="Page not found" actions={<ButtonLink to="/runs">Go to runs</ButtonLink>}>
+        <p>The address may be mistyped, or belong to another version of the console.</p>
       </Empty>
     </Page>
   );

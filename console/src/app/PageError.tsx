@@ -3,13 +3,13 @@ import { useRouteError } from "react-router";
 import { messageOf } from "../api";
 import { Button, Code, Empty } from "../kit";
 
-/** What stands in place of a page that failed: a fault of ours, or a file that is gone since the server was updated. */
+/** Replaces a page that failed: by a bug, or because an update of the server removed one of its files. */
 export function PageError() {
   const error = useRouteError();
   const outdated = error instanceof TypeError && /import|module/i.test(error.message);
   return (
     <Empty
-      title={outdated ? "The console was updated, or the server is away" : "This page failed"}
+      title={outdated ? "The console was updated, or the server is down" : "This page failed"}
       actions={
         <Button kind="primary" icon="refresh" onClick={() => window.location.reload()}>
           Reload
@@ -18,8 +18,8 @@ export function PageError() {
     >
       <p>
         {outdated
-          ? "A part of this page could not be fetched."
-          : "Reloading may help. Nothing on the server was changed by it."}
+          ? "Part of this page could not be loaded."
+          : "Reloading may help. Nothing on the server has changed."}
       </p>
       <Code>{error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error)}</Code>
     </Empty>

@@ -1,5 +1,5 @@
 import { Pending } from "../kit";
 
 export function PageLoading() {
-  return <Pending what="PageLoading" />;
+  return <Pending what="Loading the page" />;
 }

@@ -17,7 +17,7 @@ const PLACES: readonly { to: string; label: string; icon: IconName; key: string 
   { to: "/server", label: "Server", icon: "server", key: "4" },
 ];
 
-/** What is around every page. */
+/** The frame around every page: navigation, sign-in, notifications. */
 export function Shell() {
   const [help, setHelp] = useState(false);
   useShellKeys(() => setHelp(true));
@@ -29,7 +29,7 @@ export function Shell() {
       </a>
       <div className={styles.side}>
         <Link to="/runs" className={styles.brand} aria-label="treadle console">
-          <Weave />
+          <Logo />
           <span>treadle</span>
         </Link>
         <nav aria-label="Pages">
@@ -48,7 +48,7 @@ export function Shell() {
           <Version />
           <div className={styles.tools}>
             <ThemeButton />
-            <IconButton icon="keys" label="Keys (?)" onClick={() => setHelp(true)} />
+            <IconButton icon="keys" label="Keyboard shortcuts (?)" onClick={() => setHelp(true)} />
             <SignOut />
           </div>
         </div>
@@ -64,7 +64,7 @@ export function Shell() {
   );
 }
 
-/** The page that a path belongs to. A run is one of the runs, though its path begins with its thread. */
+/** The navigation entry of a path. A run belongs to Runs although its path starts with its thread. */
 function placeOf(path: string) {
   if (/^\/threads\/[^/]+\/runs\//.test(path)) return PLACES[0];
   return PLACES.find(({ to }) => path === to || path.startsWith(`${to}/`));
@@ -74,10 +74,10 @@ function useShellKeys(showHelp: () => void): void {
   const navigate = useNavigate();
   const focus = (selector: string) => document.querySelector<HTMLElement>(selector)?.focus();
   useHotkeys([
-    { key: "?", does: "This list", run: showHelp },
-    { key: "/", does: "To the filter of the list", run: () => focus("[data-filter]") },
-    { key: "g", does: "To the list itself", run: () => focus("[data-table]") },
-    ...PLACES.map(({ key, label, to }) => ({ key, does: label, run: () => void navigate(to) })),
+    { key: "?", does: "Show this list", run: showHelp },
+    { key: "/", does: "Focus the search field", run: () => focus("[data-filter]") },
+    { key: "g", does: "Focus the table", run: () => focus("[data-table]") },
+    ...PLACES.map(({ key, label, to }) => ({ key, does: `Go to ${label}`, run: () => void navigate(to) })),
   ]);
 }
 
@@ -94,13 +94,13 @@ function SignOut() {
   if (known === null) return null;
   const leave = () => {
     signOut();
-    // Nothing that was read with the credentials may stay on the screen or in memory.
+    // Reload so that no data read with the credentials stays on the screen or in memory.
     window.location.reload();
   };
   return <IconButton icon="person" label="Sign out" onClick={leave} />;
 }
 
-function Weave() {
+function Logo() {
   return (
     <svg
       width="20"

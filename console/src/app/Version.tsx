@@ -9,7 +9,7 @@ export function Version() {
   const info = useQuery({
     queryKey: keys.info(),
     queryFn: ({ signal }) => call<Info>("GET", "/info", { signal }),
-    // Also the heartbeat that notices a server that went away, on pages that ask for nothing by themselves.
+    // Also detects an unreachable server on pages that do not poll.
     refetchInterval: 5_000,
   });
   if (info.data === undefined) return null;

@@ -9,7 +9,7 @@ import { Shell } from "./Shell";
 
 type PageModule = { default: ComponentType };
 
-/** A page is a folder of src/pages with a default export, loaded when it is first opened. */
+/** A page is a folder of src/pages with a default export, loaded on first visit. */
 function page(path: string, load: () => Promise<PageModule>): RouteObject {
   return {
     path,

@@ -3,11 +3,11 @@ import { External } from "../api";
 export const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
 
-const PLACE = "treadle.theme";
+const STORAGE_KEY = "treadle.theme";
 
 function stored(): Theme {
   try {
-    return THEMES.find((each) => each === localStorage.getItem(PLACE)) ?? "system";
+    return THEMES.find((each) => each === localStorage.getItem(STORAGE_KEY)) ?? "system";
   } catch {
     return "system";
   }
@@ -15,7 +15,7 @@ function stored(): Theme {
 
 export const theme = new External<Theme>(stored());
 
-/** `data-theme` decides over the system's preference; see tokens.css. */
+/** Apply the theme. `data-theme` overrides the system's preference; see tokens.css. */
 export function applyTheme(): void {
   const chosen = theme.get();
   if (chosen === "system") delete document.documentElement.dataset.theme;
@@ -24,6 +24,6 @@ export function applyTheme(): void {
 
 export function chooseTheme(chosen: Theme): void {
   theme.set(chosen);
-  localStorage.setItem(PLACE, chosen);
+  localStorage.setItem(STORAGE_KEY, chosen);
   applyTheme();
 }

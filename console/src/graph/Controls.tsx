@@ -11,33 +11,33 @@ type ControlsProps = {
   groups: number;
   anyClosed: boolean;
   onGroups: (open: boolean) => void;
-  /** Somebody wants to see it otherwise than it would be shown. */
+  /** The user changed the zoom. */
   onZoom: () => void;
 };
 
 export function Controls({ direction, onDirection, groups, anyClosed, onGroups, onZoom }: ControlsProps) {
   const flow = useReactFlow();
-  const look = (moved: Promise<boolean>) => {
+  const zoom = (change: Promise<boolean>) => {
     onZoom();
-    void moved;
+    void change;
   };
-  const turned = direction === "down" ? "right" : "down";
+  const other = direction === "down" ? "right" : "down";
   return (
-    <div className={styles.controls} role="toolbar" aria-label="View of the graph">
-      <IconButton small icon="plus" label="Zoom in" onClick={() => look(flow.zoomIn())} />
-      <IconButton small icon="minus" label="Zoom out" onClick={() => look(flow.zoomOut())} />
-      <IconButton small icon="fit" label="Show all" onClick={() => look(flow.fitView(FIT))} />
+    <div className={styles.controls} role="toolbar" aria-label="Graph view">
+      <IconButton small icon="plus" label="Zoom in" onClick={() => zoom(flow.zoomIn())} />
+      <IconButton small icon="minus" label="Zoom out" onClick={() => zoom(flow.zoomOut())} />
+      <IconButton small icon="fit" label="Fit to view" onClick={() => zoom(flow.fitView(FIT))} />
       <IconButton
         small
-        icon={turned === "right" ? "across" : "downward"}
-        label={turned === "right" ? "Draw from left to right" : "Draw from top to bottom"}
-        onClick={() => onDirection(turned)}
+        icon={other === "right" ? "across" : "downward"}
+        label={other === "right" ? "Lay out left to right" : "Lay out top to bottom"}
+        onClick={() => onDirection(other)}
       />
       {groups > 0 && (
         <IconButton
           small
           icon={anyClosed ? "open" : "fold"}
-          label={anyClosed ? "Open all sub-graphs" : "Close all sub-graphs"}
+          label={anyClosed ? "Expand all subgraphs" : "Collapse all subgraphs"}
           onClick={() => onGroups(anyClosed)}
         />
       )}

@@ -10,7 +10,7 @@ export type EdgeContent = {
   label: string;
   labelAt: Point | null;
   conditional: boolean;
-  /** Its target runs. */
+  /** The target node is running. */
   lit: boolean;
 };
 
@@ -52,7 +52,7 @@ export function EdgePath({ data }: EdgeProps<Edge<EdgeContent>>) {
   );
 }
 
-/** A line through all points, rounded by leading from middle to middle with the points as handles. */
+/** A smooth path: quadratic curves between the midpoints, with the points as control points. */
 export function curve(points: readonly Point[]): string {
   const [first, ...rest] = points;
   const last = rest.at(-1);

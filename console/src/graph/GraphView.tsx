@@ -14,14 +14,14 @@ import { FIT, useLayout } from "./useLayout";
 
 type GraphViewProps = {
   graph: Drawing;
-  /** How the nodes stand; without it the graph is just drawn. */
+  /** The state of each node in a run; omit it to draw the graph only. */
   states?: NodeStates | undefined;
   selected?: string | null | undefined;
-  /** A node or sub-graph was pressed; null when the ground was. */
+  /** A node or subgraph was clicked; null for the background. */
   onSelect?: ((id: string | null) => void) | undefined;
-  /** What it is a graph of, for screen readers. */
+  /** The name for screen readers. */
   label?: string | undefined;
-  /** Sub-graphs that are folded at first. */
+  /** Subgraphs that are collapsed at first. */
   folded?: readonly string[] | undefined;
 };
 
@@ -31,8 +31,8 @@ const NO_STATES: NodeStates = {};
 const NONE: readonly string[] = [];
 
 /**
- * A graph, as large as the box it is put in. Sub-graphs (draw them with xray) open and close where they are; nodes are
- * buttons, in the order in which they run.
+ * A graph that fills its container. Subgraphs (fetched with xray) expand and collapse in place; nodes are buttons in
+ * execution order.
  */
 export function GraphView(props: GraphViewProps) {
   return (
@@ -90,7 +90,7 @@ function Flow({
         zIndexMode="manual"
         zoomOnDoubleClick={false}
         disableKeyboardA11y
-        // A page scrolls on over a graph in it; with Ctrl, or two fingers, the graph zooms.
+        // The wheel scrolls the page, also over the graph; Ctrl or a pinch zooms the graph.
         preventScrolling={false}
         zoomOnScroll={false}
         onPaneClick={() => onSelect?.(null)}
@@ -111,7 +111,7 @@ function Flow({
   );
 }
 
-/** What runs now, as far as it is drawn: of an open sub-graph, what is in it. */
+/** The running nodes that are drawn; for an expanded subgraph, its nodes. */
 function runningIn(view: View, states: NodeStates): string[] {
   return [...view.nodes.values()]
     .filter(({ id, open }) => !open && stateOf(states, id).phase === "running")
@@ -134,7 +134,7 @@ function nodesOf(
     nodes.push({
       id: shown.id,
       type: "box",
-      // Names of sub-graphs stand over the edges that come in, their nodes over all.
+      // Subgraph names above incoming edges, nodes above everything.
       zIndex: shown.open ? 1 : 2,
       position: { x: box.x, y: box.y },
       width: box.width,
@@ -146,13 +146,13 @@ function nodesOf(
   return nodes;
 }
 
-/** Parents before what is in them, as the library wants it. */
+/** Parents before children, as React Flow requires. */
 function inOrder(view: View) {
   const depth = (id: string) => id.split(":").length;
   return [...view.nodes.values()].sort((a, b) => depth(a.id) - depth(b.id));
 }
 
-/** Start and end have no states; any other node that was not begun led nowhere. */
+/** Start and end have no state; an edge from any other node needs that node to have started. */
 function mayHaveRun(view: View, states: NodeStates, id: string): boolean {
   const kind = view.nodes.get(id)?.kind;
   return kind === "start" || kind === "end" || stateOf(states, id).phase !== "idle";

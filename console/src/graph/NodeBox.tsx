@@ -13,7 +13,7 @@ export type NodeContent = {
   state: NodeState;
   selected: boolean;
   direction: Direction;
-  /** Null where nothing happens on a press. */
+  /** Null if the node is not clickable. */
   onPress: ((id: string) => void) | null;
   onToggle: (id: string) => void;
 };
@@ -45,8 +45,8 @@ function Single({ shown, state, selected, onPress, onToggle }: NodeContent) {
           type="button"
           className={classes(styles.toggle, "nopan")}
           aria-expanded={false}
-          aria-label={`Open sub-graph ${shown.name}`}
-          title="Open this sub-graph"
+          aria-label={`Expand subgraph ${shown.name}`}
+          title="Expand this subgraph"
           onClick={() => onToggle(shown.id)}
         >
           <Icon name="right" size={12} />
@@ -70,8 +70,8 @@ function OpenGroup({ shown, state, selected, onPress, onToggle }: NodeContent) {
           type="button"
           className={classes(styles.toggle, "nopan")}
           aria-expanded={true}
-          aria-label={`Close sub-graph ${shown.name}`}
-          title="Close this sub-graph"
+          aria-label={`Collapse subgraph ${shown.name}`}
+          title="Collapse this subgraph"
           onClick={() => onToggle(shown.id)}
         >
           <Icon name="down" size={12} />
@@ -92,7 +92,7 @@ type PressProps = Pick<NodeContent, "state" | "selected" | "onPress"> & {
   children: ReactNode;
 };
 
-/** A button where something happens on a press. Reached by key it moves into sight. */
+/** A button if the node is clickable. Keyboard focus scrolls it into view. */
 function Press({ id, state, selected, onPress, title, children }: PressProps) {
   const flow = useReactFlow();
   if (onPress === null) {
@@ -104,10 +104,10 @@ function Press({ id, state, selected, onPress, title, children }: PressProps) {
   }
   const show = (element: HTMLElement) => {
     if (!element.matches(":focus-visible")) return;
-    // The browser scrolled to it by its own means, which the library knows nothing of.
+    // Undo the browser's own scrolling to the focused element, which React Flow does not know about.
     element.closest(".react-flow")?.scrollTo(0, 0);
     const node = flow.getInternalNode(id);
-    if (!node || inSight(element)) return;
+    if (!node || inView(element)) return;
     const { x, y } = node.internals.positionAbsolute;
     void flow.setCenter(x + (node.width ?? 0) / 2, y + 20, { zoom: flow.getZoom() });
   };
@@ -121,7 +121,7 @@ function Press({ id, state, selected, onPress, title, children }: PressProps) {
       onClick={() => onPress(id)}
     >
       {children}
-      <span className="visually-hidden">{spoken(id, state)}</span>
+      <span className="visually-hidden">{spokenState(id, state)}</span>
     </button>
   );
 }
@@ -129,7 +129,7 @@ function Press({ id, state, selected, onPress, title, children }: PressProps) {
 function Figures({ count, durationMs }: NodeState) {
   return (
     <>
-      {durationMs !== undefined && <span className={styles.figure}>{briefly(durationMs)}</span>}
+      {durationMs !== undefined && <span className={styles.figure}>{shortDuration(durationMs)}</span>}
       {count !== undefined && count > 1 && <span className={styles.count}>×{count}</span>}
     </>
   );
@@ -147,8 +147,8 @@ function Mark({ phase }: { phase: NodePhase }) {
   );
 }
 
-/** 3 ms, 120 ms, 1.4 s, 12 s, 3 min: never more than it needs. */
-export function briefly(ms: number): string {
+/** A duration with at most two units of precision: 3 ms, 120 ms, 1.4 s, 12 s, 3 min. */
+export function shortDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
   if (ms < 119_500) return `${Math.round(ms / 1000)} s`;
@@ -159,12 +159,12 @@ function titleOf({ id, tools }: Shown): string {
   return tools.length === 0 ? id : `${id}\ntools: ${tools.join(", ")}`;
 }
 
-function spoken(id: string, { phase }: NodeState): string {
+function spokenState(id: string, { phase }: NodeState): string {
   const around = id.split(":").slice(0, -1).join(", ");
   return [phase === "idle" ? "" : `, ${phase}`, around && `, in ${around}`].join("");
 }
 
-function inSight(element: HTMLElement): boolean {
+function inView(element: HTMLElement): boolean {
   const frame = element.closest(".react-flow")?.getBoundingClientRect();
   const box = element.getBoundingClientRect();
   if (!frame) return true;

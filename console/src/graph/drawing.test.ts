@@ -18,7 +18,7 @@ const ends = (closed: string[]) =>
   viewOf(NESTED, new Set(closed)).edges.map((edge) => [edge.source, edge.target].join(">"));
 
 describe("viewOf", () => {
-  it("opens every sub-graph unless told otherwise", () => {
+  it("expands every subgraph by default", () => {
     const { nodes, edges } = viewOf(NESTED, new Set());
     expect([...nodes.keys()]).toEqual([
       "__start__",
@@ -45,7 +45,7 @@ describe("viewOf", () => {
     expect(edges[2]).toMatchObject({ conditional: true, label: "yes" });
   });
 
-  it("folds a sub-graph to a node, with the edges that cross its border", () => {
+  it("collapses a subgraph into one node and keeps the edges across its border", () => {
     const { nodes } = viewOf(NESTED, new Set(["sub:deep"]));
     expect(nodes.get("sub:deep")).toMatchObject({ kind: "group", open: false, children: [] });
     expect(nodes.has("sub:deep:leaf")).toBe(false);
@@ -58,12 +58,12 @@ describe("viewOf", () => {
     ]);
   });
 
-  it("lets the outermost closed sub-graph win", () => {
+  it("collapses to the outermost closed subgraph", () => {
     const { nodes } = viewOf(NESTED, new Set(["sub", "sub:deep"]));
     expect([...nodes.keys()]).toEqual(["__start__", "plan", "sub", "__end__"]);
   });
 
-  it("draws edges that become the same once, unconditional if one of them is", () => {
+  it("merges duplicate edges, unconditional if one of them is", () => {
     const drawing: Drawing = {
       nodes: ["a", "s:x", "s:y"].map((id) => ({ id })),
       edges: [
@@ -90,11 +90,11 @@ describe("viewOf", () => {
   });
 });
 
-it("finds the sub-graphs, outer ones first", () => {
+it("lists subgraphs, outer ones first", () => {
   expect(groupsOf(NESTED)).toEqual(["sub", "sub:deep"]);
 });
 
-it("maps a running graph's namespace to the drawing", () => {
+it("maps a run's namespace to a node id", () => {
   expect(nodeIdOf([], "plan")).toBe("plan");
   expect(nodeIdOf(["sub:1f-2e", "deep:9"], "leaf")).toBe("sub:deep:leaf");
   expect(nodeIdOf(["sub:1f-2e"])).toBe("sub");

@@ -1,4 +1,4 @@
-/** What `GET /assistants/{id}/graph` answers. With xray, nodes of sub-graphs are there too, as `sub:node`. */
+/** The response of `GET /assistants/{id}/graph`. With xray it includes the nodes of subgraphs as `sub:node`. */
 export type Drawing = { nodes: readonly DrawingNode[]; edges: readonly DrawingEdge[] };
 
 export type DrawingNode = {
@@ -8,12 +8,12 @@ export type DrawingNode = {
   metadata?: Record<string, unknown> | null;
 };
 
-/** `data` is the label of a conditional edge, where it says more than its target's name. */
+/** `data` is the label of a conditional edge if it differs from the target's name. */
 export type DrawingEdge = { source: string; target: string; conditional?: boolean; data?: string | null };
 
 export type Kind = "start" | "end" | "node" | "group";
 
-/** A node as it is shown. A group is a sub-graph; a closed one is drawn as one node and has no `children`. */
+/** A node of the view. A group is a subgraph; a collapsed one is drawn as one node without `children`. */
 export type Shown = {
   id: string;
   name: string;
@@ -31,40 +31,40 @@ export type View = { nodes: ReadonlyMap<string, Shown>; edges: readonly ShownEdg
 const START = "__start__";
 const END = "__end__";
 
-/** The sub-graphs of a drawing, outer ones before those in them. */
+/** The subgraphs of a drawing, outer ones first. */
 export function groupsOf(drawing: Drawing): string[] {
   const groups = new Set<string>();
   for (const node of drawing.nodes) for (const group of pathOf(node.id)) groups.add(group);
   return [...groups];
 }
 
-/** A drawing with the sub-graphs in `closed` folded to a node each: edges into and out of them end at that node. */
+/** Collapse each subgraph in `closed` into one node, which takes over the edges across its border. */
 export function viewOf(drawing: Drawing, closed: ReadonlySet<string>): View {
   const nodes = new Map<string, Shown>();
-  const stand = new Map<string, string>();
+  const drawnAs = new Map<string, string>();
   for (const node of drawing.nodes) {
     const path = pathOf(node.id);
     const fold = path.find((group) => closed.has(group));
     const groups = fold === undefined ? path : path.slice(0, path.indexOf(fold) + 1);
     for (const group of groups) addGroup(nodes, group, group !== fold);
     if (fold === undefined) nodes.set(node.id, shown(node));
-    stand.set(node.id, fold ?? node.id);
+    drawnAs.set(node.id, fold ?? node.id);
   }
   const children = new Map<string, string[]>();
   for (const { id, parent } of nodes.values()) {
     if (parent !== null) children.set(parent, [...(children.get(parent) ?? []), id]);
   }
   for (const [id, node] of nodes) nodes.set(id, { ...node, children: children.get(id) ?? [] });
-  return { nodes, edges: edgesOf(drawing, stand) };
+  return { nodes, edges: edgesOf(drawing, drawnAs) };
 }
 
-/** `sub:deep:leaf` lies in `sub` and `sub:deep`. LangGraph allows no colon in the name of a node. */
+/** The subgraphs around a node: `sub` and `sub:deep` for `sub:deep:leaf`. LangGraph forbids colons in node names. */
 export function pathOf(id: string): string[] {
   const parts = id.split(":");
   return parts.slice(1).map((_, depth) => parts.slice(0, depth + 1).join(":"));
 }
 
-/** The node of a drawing that a running graph means by a namespace (`["sub:uuid", "deep:uuid"]`) and a node's name. */
+/** Map a run's namespace (`["sub:uuid", "deep:uuid"]`) and a node name to a node id of the drawing. */
 export function nodeIdOf(namespace: readonly string[], node?: string): string {
   const path = namespace.map((part) => part.split(":")[0] ?? part);
   return [...path, ...(node === undefined ? [] : [node])].join(":");
@@ -87,12 +87,12 @@ function toolsOf({ metadata }: DrawingNode): string[] {
   return Array.isArray(tools) ? tools.map(String) : [];
 }
 
-function edgesOf(drawing: Drawing, stand: ReadonlyMap<string, string>): ShownEdge[] {
+function edgesOf(drawing: Drawing, drawnAs: ReadonlyMap<string, string>): ShownEdge[] {
   const edges = new Map<string, ShownEdge>();
   for (const edge of drawing.edges) {
-    const source = stand.get(edge.source) ?? edge.source;
-    const target = stand.get(edge.target) ?? edge.target;
-    // What runs inside of a folded sub-graph is not seen; a node that goes to itself is.
+    const source = drawnAs.get(edge.source) ?? edge.source;
+    const target = drawnAs.get(edge.target) ?? edge.target;
+    // Skip edges inside a collapsed subgraph, but keep a node's edge to itself.
     if (source === target && edge.source !== edge.target) continue;
     const label = typeof edge.data === "string" ? edge.data : "";
     const id = `${source} ${target} ${label}`;

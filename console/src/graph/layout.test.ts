@@ -55,10 +55,10 @@ function within(inner: Box, outer: Box): boolean {
 describe.each(["down", "right"] as const)("layoutOf, %s", (direction) => {
   it.each([
     ["an agent", AGENT, []],
-    ["sub-graphs", NESTED, []],
-    ["sub-graphs, one folded", NESTED, ["sub:deep"]],
-    ["sub-graphs, all folded", NESTED, ["sub"]],
-  ] as const)("keeps %s from overlapping, and members inside of their sub-graph", (_, drawing, closed) => {
+    ["subgraphs", NESTED, []],
+    ["subgraphs, one collapsed", NESTED, ["sub:deep"]],
+    ["subgraphs, all collapsed", NESTED, ["sub"]],
+  ] as const)("keeps %s from overlapping, and nodes inside their subgraph", (_, drawing, closed) => {
     const view = viewOf(drawing, new Set(closed));
     const layout = layoutOf(view, direction);
     const all = [...view.nodes.values()];
@@ -78,7 +78,7 @@ describe.each(["down", "right"] as const)("layoutOf, %s", (direction) => {
     }
   });
 
-  it("leads every edge from its source's border to its target's", () => {
+  it("draws every edge from its source's border to its target's", () => {
     const view = viewOf(NESTED, new Set());
     const layout = layoutOf(view, direction);
     for (const edge of view.edges) {
@@ -95,14 +95,14 @@ function touches(point: { x: number; y: number } | undefined, box: Box): boolean
   return within({ ...point, width: 0, height: 0 }, grown);
 }
 
-it("puts what comes later below, or to the right", () => {
+it("puts later nodes below or to the right", () => {
   const view = viewOf(AGENT, new Set());
   const [down, right] = [layoutOf(view, "down"), layoutOf(view, "right")];
   expect(placed(view, down, "tools").y).toBeGreaterThan(placed(view, down, "think").y);
   expect(placed(view, right, "tools").x).toBeGreaterThan(placed(view, right, "think").x);
 });
 
-it("turns to the side in which more can be read", () => {
+it("chooses the direction with the larger text", () => {
   const view = viewOf(NESTED, new Set());
   const layouts = { down: layoutOf(view, "down"), right: layoutOf(view, "right") };
   expect(fittingDirection(layouts, { width: 900, height: 160 })).toBe("right");
@@ -111,12 +111,12 @@ it("turns to the side in which more can be read", () => {
   expect(fittingDirection(layouts, { width: 0, height: 0 })).toBe("down");
 });
 
-it("gives a label a place of its own", () => {
+it("reserves space for a label", () => {
   const view = viewOf(AGENT, new Set());
   const edge = layoutOf(view).edges.get("think __end__ done");
   expect(edge?.label).not.toBeNull();
 });
 
-it("draws a graph without nodes", () => {
+it("lays out a graph without nodes", () => {
   expect(layoutOf(viewOf({ nodes: [], edges: [] }, new Set())).boxes.size).toBe(0);
 });

@@ -8,7 +8,7 @@ export type Point = { x: number; y: number };
 
 export type Box = Point & { width: number; height: number };
 
-/** Boxes relative to the parent's, points and labels absolute: what the drawing component wants. */
+/** Boxes relative to their parent, points and labels absolute, as React Flow expects. */
 export type Layout = {
   boxes: ReadonlyMap<string, Box>;
   edges: ReadonlyMap<string, { points: readonly Point[]; label: Point | null }>;
@@ -19,7 +19,7 @@ export type Layout = {
 const NODE_HEIGHT = 34;
 const HEAD = 38;
 const PAD = 14;
-// Monospace of 12 px, with room for the mark; in a run for the duration and the count, too.
+// Widths for 12 px monospace; a node also has room for its mark and, in a run, duration and count.
 const CHAR = 7.3;
 const NODE_EXTRA = 44;
 const FIGURES = 78;
@@ -29,8 +29,8 @@ type Size = { width: number; height: number };
 type Path = { points: Point[]; label: Point | null; owner: string | null };
 
 /**
- * Lays out from the inside: a sub-graph gets its own drawing, and is then one box in the drawing it lies in. An edge belongs
- * to the innermost drawing that holds both of its ends. `figures`: nodes have room for how long and how often they ran.
+ * Lay out inner subgraphs first; each is one box in the layout around it. An edge belongs to the innermost layout with
+ * both of its ends. `figures` reserves room in nodes for duration and count.
  */
 export function layoutOf(view: View, direction: Direction = "down", figures = false): Layout {
   const boxes = new Map<string, Box>();
@@ -44,17 +44,17 @@ export function layoutOf(view: View, direction: Direction = "down", figures = fa
   return { boxes, edges, width: root.width, height: root.height };
 }
 
-/** Downwards, unless sideways is a good deal larger in the room there is. */
+/** Downwards, unless left to right is clearly larger in the available room. */
 export function fittingDirection(layouts: Record<Direction, Layout>, room: Size): Direction {
   return scaleIn(layouts.right, room) > 1.1 * scaleIn(layouts.down, room) ? "right" : "down";
 }
 
-/** How large all of a layout can be in a room, 1 being as it is. */
+/** The scale at which a layout fits into a room, at most 1. */
 export function scaleIn({ width, height }: Size, room: Size): number {
   return Math.min(room.width / width, room.height / height, 1);
 }
 
-/** Where a box lies in the whole drawing. */
+/** The position of a box in the whole drawing. */
 export function absolute(view: View, boxes: ReadonlyMap<string, Box>, id: string | null): Point {
   if (id === null) return { x: 0, y: 0 };
   const box = boxes.get(id) ?? { x: 0, y: 0 };
@@ -94,7 +94,7 @@ function part(
   return owner === null ? { width, height } : { width: width + 2 * PAD, height: height + HEAD + PAD };
 }
 
-/** What dagre writes to an edge: `x` and `y` are its label's, if it has one. */
+/** Dagre's data of an edge: `x` and `y` are the position of its label, if any. */
 type Laid = { points?: Point[]; x?: number; y?: number };
 
 function moved({ x, y }: Point, by: Point): Point {
@@ -111,7 +111,7 @@ function sizeOf(
 ): Size {
   if (node.children.length > 0) {
     const size = part(view, node.id, direction, boxes, paths, figures);
-    // Edges come in at the middle: its name ends before that, so that they do not cross it.
+    // Edges enter at the middle; make the box wide enough that they do not cross its name.
     const name = node.name.length * CHAR + 40;
     return widened(node, size, direction === "down" ? 2 * name : name + 60, boxes, paths);
   }
@@ -121,7 +121,7 @@ function sizeOf(
   return { width: Math.min(Math.max(node.name.length * CHAR + extra, least), most), height: NODE_HEIGHT };
 }
 
-/** A sub-graph at least so wide, with what is in it in the middle. */
+/** Widen a subgraph to `least` and center its content. */
 function widened(node: Shown, size: Size, least: number, boxes: Map<string, Box>, paths: Map<string, Path>): Size {
   const by = { x: Math.max(0, least - size.width) / 2, y: 0 };
   if (by.x === 0) return size;
@@ -144,12 +144,12 @@ function labelSize(label: string) {
   return label === "" ? {} : { width: label.length * 6.6 + 10, height: 18, labelpos: "c" };
 }
 
-/** The members of `owner`'s drawing that hold the two ends, if the edge is drawn there. */
+/** The members of `owner`'s layout that contain the two ends, or null if the edge is drawn elsewhere. */
 function endsIn(view: View, owner: string | null, { source, target }: ShownEdge): [string, string] | null {
   const from = memberOf(view, owner, source);
   const to = memberOf(view, owner, target);
   if (from === null || to === null) return null;
-  // Both ends in one inner drawing: the edge is drawn there.
+  // If both ends are in one inner subgraph, the edge is drawn there.
   return from !== to || source === target ? [from, to] : null;
 }
 
@@ -160,7 +160,7 @@ function memberOf(view: View, owner: string | null, id: string): string | null {
   return null;
 }
 
-/** A path in the whole drawing. Where an end lies deeper than its box, the path goes on to it from the box's border. */
+/** A path in the whole drawing. If an end is nested in the box, the path is extended from the border to it. */
 function placed(view: View, boxes: Map<string, Box>, edge: ShownEdge, path: Path, direction: Direction) {
   const origin = absolute(view, boxes, path.owner);
   const points = path.points.map((point) => moved(point, origin));

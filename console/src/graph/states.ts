@@ -2,18 +2,18 @@ import { pathOf } from "./drawing";
 
 export type NodePhase = "idle" | "running" | "done" | "failed" | "interrupted";
 
-/** How a node stands in a run: `count` is how often it was begun, `durationMs` how long it took or has taken so far, in all. */
+/** The state of a node in a run: `count` is the number of executions, `durationMs` their total time so far. */
 export type NodeState = { phase: NodePhase; count?: number | undefined; durationMs?: number | undefined };
 
-/** By id of the drawing (`sub:node`; see `nodeIdOf`). What is missing is idle. */
+/** States by node id (`sub:node`; see `nodeIdOf`). Missing nodes are idle. */
 export type NodeStates = Readonly<Record<string, NodeState>>;
 
 const IDLE: NodeState = { phase: "idle" };
 
-// What is shown of a sub-graph whose own state nobody gave: the most urgent of what is in it.
+// A subgraph without its own state shows the most urgent state of its nodes.
 const URGENCY: readonly NodePhase[] = ["running", "failed", "interrupted", "done", "idle"];
 
-/** The states with those of sub-graphs that are not among them, made from what is inside. */
+/** Add states for subgraphs that have none, derived from their nodes. */
 export function withGroups(states: NodeStates): NodeStates {
   const inside = new Map<string, NodePhase>();
   for (const [id, { phase }] of Object.entries(states)) {

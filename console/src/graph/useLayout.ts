@@ -4,18 +4,17 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import type { View } from "./drawing";
 import { fittingDirection, layoutOf, scaleIn, type Direction } from "./layout";
 
-/** All of it, but not larger than it is worth. */
+/** Fit the whole graph with a bounded scale. */
 export const FIT = { padding: 0.06, maxZoom: 1.1 };
 
-/** Below this, names cannot be read. */
+/** Below this scale node names are unreadable. */
 const READABLE = 0.55;
 const CLOSE = { padding: 0.3, maxZoom: 0.75 };
 const GLIDE_MS = 300;
 
 /**
- * The layout in the direction in which more can be read in the room there is, until somebody chooses one. The whole graph is
- * brought into sight when it is laid out anew or its box changes. One that is too large to be read is seen close by where
- * something runs, from node to node, until somebody moves it.
+ * The layout in the direction with the larger text, until the user chooses one. Fits the whole graph after a layout or
+ * resize. A graph too large to read is zoomed to the running nodes until the user moves it.
  */
 export function useLayout(view: View, figures: boolean, running: readonly string[]) {
   const flow = useReactFlow();
