@@ -17,9 +17,7 @@ export function PageError() {
       }
     >
       <p>
-        {outdated
-          ? "Part of this page could not be loaded."
-          : "Reloading may help. Nothing on the server has changed."}
+        {outdated ? "Part of this page could not be loaded." : "Reloading may help. Nothing on the server has changed."}
       </p>
       <Code>{error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error)}</Code>
     </Empty>

@@ -27,19 +27,24 @@ const TONES: Record<string, Tone> = {
   failed: "bad",
 };
 
-/** The tone of a status of a run, thread or delivery. */
+/** The tone of a run, thread or delivery status. */
 export function toneOf(status: string): Tone {
   return TONES[status] ?? "idle";
 }
 
-/** A status with its dot: pulsing while something runs, hollow while it waits. */
-export function StatusBadge({ status, title }: { status: string; title?: string }) {
+/** The wire status `interrupted` of a run means that it was cancelled. */
+export function runStatusText(status: string): string {
+  return status === "interrupted" ? "cancelled" : status.replaceAll("_", " ");
+}
+
+/** A status with a dot: pulsing while running, hollow while waiting. `label` replaces the text of the status. */
+export function StatusBadge({ status, label, title }: { status: string; label?: string; title?: string }) {
   const running = status === "running" || status === "busy";
   const waiting = status === "pending" || status === "idle";
   return (
     <Badge tone={toneOf(status)} {...(title === undefined ? {} : { title })}>
       <span className={classes(styles.dot, running && styles.pulse, waiting && styles.hollow)} aria-hidden="true" />
-      {status.replaceAll("_", " ")}
+      {label ?? status.replaceAll("_", " ")}
     </Badge>
   );
 }

@@ -6,7 +6,7 @@ import { Icon, type IconName } from "./icons";
 import { classes } from "./classes";
 
 type Look = {
-  /** `primary` once in a view, `danger` for what cannot be undone, `quiet` in rows and toolbars. */
+  /** `primary` once per view, `danger` for irreversible actions, `quiet` in rows and toolbars. */
   kind?: "normal" | "primary" | "danger" | "quiet" | undefined;
   small?: boolean | undefined;
   icon?: IconName | undefined;
@@ -15,14 +15,14 @@ type Look = {
 type ButtonProps = Look &
   Omit<ButtonHTMLAttributes<HTMLButtonElement>, "disabled"> & {
     ref?: Ref<HTMLButtonElement> | undefined;
-    /** Shows that it works and cannot be pressed again meanwhile. */
+    /** The action is running; the button cannot be clicked. */
     busy?: boolean | undefined;
     disabled?: boolean | undefined;
-    /** Why it is disabled, as its tooltip. */
+    /** The tooltip while disabled. */
     why?: string | undefined;
   };
 
-/** A button with text. It stays focusable while disabled, so that `why` can be read. */
+/** A button with text. It stays focusable while disabled so that screen readers reach `why`. */
 export function Button({ kind, small, icon, busy, disabled, why, children, className, onClick, ...rest }: ButtonProps) {
   const off = disabled === true || busy === true;
   return (
@@ -43,7 +43,7 @@ export function Button({ kind, small, icon, busy, disabled, why, children, class
 
 type IconButtonProps = Omit<ButtonProps, "children" | "icon"> & { icon: IconName; label: string };
 
-/** A button that is only an icon; `label` is its name and tooltip. */
+/** An icon button; `label` is its accessible name and tooltip. */
 export function IconButton({ icon, label, kind = "quiet", small, className, ...rest }: IconButtonProps) {
   return (
     <Button
@@ -59,7 +59,7 @@ export function IconButton({ icon, label, kind = "quiet", small, className, ...r
   );
 }
 
-/** A link of the router that looks like a button. */
+/** A router link that looks like a button. */
 export function ButtonLink({
   kind,
   small,

@@ -3,7 +3,7 @@ import { shortId } from "./format";
 import { Icon } from "./icons";
 import { toast } from "./Toast";
 
-/** An id: shortened unless `full`, copied by a press. `what` says whose ("run id"). */
+/** An id, shortened unless `full`, with click to copy. `what` names it ("run id"). */
 export function CopyId({ id, what = "id", full }: { id: string; what?: string; full?: boolean }) {
   return (
     <button
@@ -23,7 +23,7 @@ export function CopyId({ id, what = "id", full }: { id: string; what?: string; f
   );
 }
 
-/** Puts text on the clipboard and says so. Pages that are not served over https or from loopback have no clipboard. */
+/** Copy text to the clipboard and show a toast. Browsers offer no clipboard to pages served over plain HTTP. */
 export async function copy(text: string, what: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

@@ -10,15 +10,15 @@ import field from "./field.module.css";
 type DialogProps = {
   title: string;
   open: boolean;
-  /** Without it the dialog stays until what it asks for is done. */
+  /** Without it the user cannot dismiss the dialog. */
   onClose?: (() => void) | undefined;
   children: ReactNode;
-  /** The buttons at the bottom, the one that acts last. */
+  /** The buttons at the bottom, the main action last. */
   actions?: ReactNode;
   wide?: boolean;
 };
 
-/** A modal dialog: focus stays inside, Escape and a press beside it close it. */
+/** A modal dialog that traps focus. Escape or a click outside closes it. */
 export function Dialog({ title, open, onClose, children, actions, wide }: DialogProps) {
   return (
     <ModalOverlay
@@ -51,14 +51,14 @@ type ConfirmProps = {
   open: boolean;
   onClose: () => void;
   children: ReactNode;
-  /** What happens, as a verb: "Delete 3 runs". */
+  /** The text of the button, a verb: "Delete 3 runs". */
   action: string;
   danger?: boolean;
-  /** Closes the dialog when it is done; what it raises is shown in the dialog. */
+  /** The dialog closes on success and shows the error on failure. */
   run: () => Promise<unknown>;
 };
 
-/** Asks before something that cannot be undone. */
+/** Asks for confirmation before an irreversible action. */
 export function Confirm({ title, open, onClose, children, action, danger = true, run }: ConfirmProps) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);

@@ -6,15 +6,15 @@ import { Icon } from "./icons";
 
 export type FieldProps = {
   label: string;
-  /** The label is there for screen readers only. */
+  /** Show the label to screen readers only. */
   hideLabel?: boolean | undefined;
   hint?: ReactNode;
-  /** What is wrong with the value; announced, and the control is marked. */
+  /** The error message; announced by screen readers, and the control is marked invalid. */
   error?: string | null | undefined;
   required?: boolean | undefined;
 };
 
-/** Label, hint and error around a control: `children` gets the attributes that tie it to them. */
+/** Label, hint and error of a control. `children` gets the attributes that associate it with them. */
 export function Field({ children, ...field }: FieldProps & { children: (tie: Tie) => ReactNode }) {
   const id = useId();
   const described = classes(field.hint != null && `${id}-hint`, Boolean(field.error) && `${id}-error`);
@@ -128,7 +128,7 @@ export function Checkbox({ checked, onChange, children, ...rest }: CheckboxProps
 
 type SearchProps = Text & { label: string; placeholder?: string; ref?: Ref<HTMLInputElement> | undefined };
 
-/** The filter of a list: `/` focuses it (the shell finds it by its mark), Escape empties it, then leaves it. */
+/** The search field of a list. `/` focuses it (through `data-filter`); Escape clears it, then leaves it. */
 export function SearchField({ label, value, onChange, placeholder, ref }: SearchProps) {
   return (
     <div className={styles.search}>
@@ -167,7 +167,7 @@ type SegmentsProps<T extends string> = {
   onChange: (value: T) => void;
 };
 
-/** A choice of a few that are all seen at once. */
+/** A choice of a few options, all visible. */
 export function Segments<T extends string>({ label, options, value, onChange }: SegmentsProps<T>) {
   return (
     <div role="group" aria-label={label} className={styles.segments}>

@@ -4,13 +4,13 @@ import { formatJson, parseJson } from "./json";
 import styles from "./json.module.css";
 
 type JsonEditorProps = FieldProps & {
-  /** The text as typed; `parseJson` of ./json reads it. Keep the text, so that a typing error loses nothing. */
+  /** The raw text; read it with `parseJson`. Keep the text rather than the value so that syntax errors lose nothing. */
   value: string;
   onChange: (text: string) => void;
   rows?: number;
 };
 
-/** JSON as text, with what is wrong said at the field while typing, and a button that formats it. */
+/** A JSON text field with syntax errors while typing and a Format button. */
 export function JsonEditor({ value, onChange, rows = 6, error, ...field }: JsonEditorProps) {
   const parsed = parseJson(value);
   const wrong = parsed.ok ? null : parsed.message;

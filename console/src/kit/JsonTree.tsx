@@ -11,13 +11,13 @@ const LONG_TEXT = 400;
 
 type JsonTreeProps = {
   value: unknown;
-  /** How many levels are open at first. */
+  /** The number of levels that are expanded at first. */
   open?: number;
-  /** What the whole is called, e.g. "state": shown as the root's key. */
+  /** The key shown for the root, e.g. "state". */
   name?: string;
 };
 
-/** JSON as a tree that opens by a press. Large arrays show a hundred items at a time, long text its beginning. */
+/** JSON as an expandable tree. Large arrays show a hundred items at a time, long strings are truncated. */
 export function JsonTree({ value, open = 1, name }: JsonTreeProps) {
   return (
     <div className={styles.tree}>
@@ -60,7 +60,7 @@ function Branch({ value, open, name }: NodeProps & { value: object }) {
           ))}
           {entries.length > shown && (
             <button type="button" className={styles.more} onClick={() => setShown(shown + AT_ONCE)}>
-              {Math.min(AT_ONCE, entries.length - shown)} more of {entries.length}
+              show {Math.min(AT_ONCE, entries.length - shown)} more of {entries.length}
             </button>
           )}
         </div>
@@ -81,7 +81,7 @@ function Leaf({ value, name }: { value: unknown; name: string | undefined }) {
         <span className={styles[kind(value)]}>{shown}</span>
         {shown !== text && (
           <button type="button" className={styles.more} onClick={() => setWhole(true)}>
-            all {text.length.toLocaleString("en")} characters
+            show all {text.length.toLocaleString("en")} characters
           </button>
         )}
       </div>
@@ -109,7 +109,7 @@ function CopyValue({ value, name }: { value: unknown; name: string | undefined }
   );
 }
 
-/** Text keeps its line ends, so that it can be read. */
+/** JSON text in which strings keep their line breaks. */
 function jsonText(value: unknown): string {
   const text = JSON.stringify(value);
   return typeof value === "string" ? text.replaceAll("\\n", "\n") : text;

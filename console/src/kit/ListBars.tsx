@@ -7,17 +7,17 @@ import styles from "./listBars.module.css";
 import { useDebouncedText } from "./useDebouncedText";
 
 type FilterBarProps = {
-  /** What may be written into the search field, as its label. */
+  /** The label of the search field: the supported terms. */
   hint: string;
   text: string;
   onText: (text: string) => void;
-  /** What is wrong with the text. */
+  /** The error of the search text. */
   error?: string | null;
   /** Other filters. */
   children?: ReactNode;
 };
 
-/** The filters of a list: the search field, told after a pause in typing, and what stands beside it. */
+/** The filters of a list: a debounced search field and other controls. */
 export function FilterBar({ hint, text, onText, error = null, children }: FilterBarProps) {
   const [typed, setTyped] = useDebouncedText(text, onText);
   return (
@@ -37,7 +37,7 @@ export function FilterBar({ hint, text, onText, error = null, children }: Filter
 
 type SelectionBarProps = { what: string; count: number; onClear: () => void; children: ReactNode };
 
-/** What can be done with the selected rows; it stands where the filters were. */
+/** The actions for the selected rows, in place of the filters. */
 export function SelectionBar({ what, count, onClear, children }: SelectionBarProps) {
   return (
     <Toolbar label={`Selected ${what}`}>

@@ -14,7 +14,7 @@ export type MenuAction = {
   run: () => void;
 };
 
-/** What can be done with one thing. `trigger` is a Button or IconButton of the kit. */
+/** A menu of actions. `trigger` is a Button or IconButton of the kit. */
 export function Menu({ label, trigger, actions }: { label: string; trigger: ReactElement; actions: MenuAction[] }) {
   return (
     <MenuTrigger>

@@ -28,9 +28,9 @@ type SelectProps<T extends string> = {
   disabled?: boolean;
 };
 
-/** One of a list. */
+/** A select with one value. */
 export function Select<T extends string>(props: SelectProps<T>) {
-  const { label, hideLabel, options, value, onChange, placeholder = "choose…", disabled = false } = props;
+  const { label, hideLabel, options, value, onChange, placeholder = "Choose…", disabled = false } = props;
   return (
     <AriaSelect
       className={field.field ?? ""}
@@ -38,7 +38,7 @@ export function Select<T extends string>(props: SelectProps<T>) {
       onChange={(key) => key !== null && onChange(key as T)}
       placeholder={placeholder}
       isDisabled={disabled}
-      // A press before the options are known opens it all the same: they come into the open list.
+      // Let the list open before the options are loaded; they appear in the open list.
       allowsEmptyCollection
       {...(hideLabel ? { "aria-label": label } : {})}
     >
@@ -48,10 +48,7 @@ export function Select<T extends string>(props: SelectProps<T>) {
         <Icon name="down" size={12} />
       </Button>
       <Popover className={styles.popover ?? ""}>
-        <ListBox
-          className={styles.list ?? ""}
-          renderEmptyState={() => <div className={styles.empty}>Nothing here</div>}
-        >
+        <ListBox className={styles.list ?? ""} renderEmptyState={() => <div className={styles.empty}>No options</div>}>
           {options.map((option) => (
             <ListBoxItem
               key={option.value}
@@ -74,11 +71,11 @@ type MultiSelectProps<T extends string> = {
   options: readonly Option<T>[];
   value: readonly T[];
   onChange: (value: T[]) => void;
-  /** What the button says when nothing is chosen. */
+  /** The text of the button without a selection. */
   placeholder?: string;
 };
 
-/** Several of a list, behind a button that says which: for filters. The order is that of `options`. */
+/** A filter with several values, in the order of `options`. The button lists the selected ones. */
 export function MultiSelect<T extends string>({ label, options, value, onChange, placeholder }: MultiSelectProps<T>) {
   const chosen = options.filter((option) => value.includes(option.value));
   const take = (keys: Selection) => {
@@ -98,11 +95,11 @@ export function MultiSelect<T extends string>({ label, options, value, onChange,
             aria-label={label}
             className={styles.list ?? ""}
             selectionMode="multiple"
-            // Escape closes the list; it does not take the choice back.
+            // Escape closes the list and keeps the selection.
             escapeKeyBehavior="none"
             selectedKeys={value}
             onSelectionChange={take}
-            renderEmptyState={() => <div className={styles.empty}>Nothing here</div>}
+            renderEmptyState={() => <div className={styles.empty}>No options</div>}
           >
             {options.map((option) => (
               <ListBoxItem key={option.value} id={option.value} textValue={option.label} className={styles.item ?? ""}>

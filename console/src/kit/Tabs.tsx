@@ -12,12 +12,12 @@ type TabsProps<T extends string> = {
   onSelect: (id: T) => void;
 };
 
-/** Tabs; only the selected one's content is there. Keep `selected` in the URL (see useUrl). */
+/** Tabs that mount only the selected content. Keep `selected` in the URL (see useUrl). */
 export function Tabs<T extends string>({ label, tabs, selected, onSelect }: TabsProps<T>) {
   const list = useRef<HTMLDivElement>(null);
   const names = tabs.map((tab) => `${tab.label} ${tab.count ?? ""}`).join();
   useEffect(() => {
-    // On a narrow screen the list is wider than its place: what is open stays in sight.
+    // On a narrow screen the tab list scrolls; keep the selected tab in view.
     const frame = requestAnimationFrame(() => {
       list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     });

@@ -22,7 +22,7 @@ export function useNow(ms: number | null = 1000): number {
   return now;
 }
 
-/** How long ago, with the exact time as its tooltip. */
+/** A relative time with the exact time as its tooltip. */
 export function Time({ at }: { at: Instant | null | undefined }) {
   const instant = at === null || at === undefined ? Number.NaN : new Date(at).getTime();
   const [first] = useState(() => Date.now());
@@ -35,7 +35,7 @@ export function Time({ at }: { at: Instant | null | undefined }) {
   );
 }
 
-/** A length of time: between two instants, or since `from` and ticking while `to` is missing. */
+/** The duration between two instants, or since `from`, ticking, while `to` is missing. */
 export function Duration({ from, to, ms }: { from?: Instant | null; to?: Instant | null; ms?: number }) {
   const begin = from === null || from === undefined ? Number.NaN : new Date(from).getTime();
   const ticking = ms === undefined && (to === null || to === undefined) && !Number.isNaN(begin);

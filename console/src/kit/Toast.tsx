@@ -24,13 +24,13 @@ function drop(id: number): void {
 }
 
 export const toast = {
-  /** Something was done: "Run cancelled". */
+  /** Report success: "Run cancelled". */
   good: (text: string, action?: ToastAction) => show(text, false, action),
-  /** Something failed: `toast.bad("The run could not be cancelled", error)`. */
+  /** Report a failure: `toast.bad("Failed to cancel the run", error)`. */
   bad: (text: string, error?: unknown) => show(error === undefined ? text : `${text}: ${messageOf(error)}`, true),
 };
 
-/** Where toasts appear; the shell has it once. */
+/** The region that shows toasts; mounted once by the shell. */
 export function Toasts() {
   const shown = useExternal(toasts);
   return (
@@ -50,7 +50,7 @@ function OneToast({ entry }: { entry: ToastEntry }) {
     return () => clearTimeout(timer);
   }, [entry, held]);
   return (
-    // Who points at it or works in it gets the time to read it.
+    // Keep the toast while it is hovered or focused.
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions
     <div
       className={classes(styles.toast, entry.bad && styles.bad)}

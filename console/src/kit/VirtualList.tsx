@@ -8,15 +8,15 @@ type VirtualListProps<T> = {
   items: readonly T[];
   itemKey: (item: T, index: number) => string | number;
   render: (item: T, index: number) => ReactNode;
-  /** A first guess at an item's height; the real one is measured. */
+  /** The estimated height of an item; the actual one is measured. */
   estimate?: number;
-  /** Stays at the end while items are added, as long as the reader is at the end. */
+  /** Stay at the end while items are added, unless the user scrolled up. */
   follow?: boolean;
   onEnd?: () => void;
   empty?: ReactNode;
 };
 
-/** A list of any length of items of any height: only those in sight are in the document. It fills its container. */
+/** A virtual list for items of any height: only visible items are in the document. It fills its container. */
 export function VirtualList<T>({
   label,
   items,
@@ -53,7 +53,7 @@ export function VirtualList<T>({
       ref={scroller}
       role="list"
       aria-label={label}
-      // A region that scrolls must be reachable by keyboard.
+      // Scrollable regions must be reachable by keyboard.
       // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
       tabIndex={0}
       className={styles.list}

@@ -8,32 +8,32 @@ import type { Column, Selected, Sorting } from "./columns";
 import styles from "./table.module.css";
 
 export type VirtualTableProps<T> = {
-  /** Its name for screen readers: "Runs". */
+  /** The name for screen readers: "Runs". */
   label: string;
   rows: readonly T[];
   rowKey: (row: T) => string;
   columns: readonly Column<T>[];
-  /** Enter and a press. `aside` is set when another tab is wanted (Ctrl or the middle button). */
-  onOpen?: (row: T, aside: boolean) => void;
-  /** Gives each row a checkbox; Space or x switches the active one, Shift extends. */
+  /** Called by Enter and by a click. `newTab` is set with Ctrl, Cmd or the middle button. */
+  onOpen?: (row: T, newTab: boolean) => void;
+  /** Adds a checkbox to each row; Space or x toggles the active row, Shift extends the selection. */
   selection?: Selected;
   sorting?: { value: Sorting; onSort: (sorting: Sorting) => void };
-  /** Called when the end comes into sight: load more. May be called again while that is under way. */
+  /** Called when the end scrolls into view, to load more. May be called again while loading. */
   onEnd?: () => void;
-  /** More than are loaded, for screen readers and the scroll bar's sake. */
+  /** The number of rows on the server, for screen readers. */
   total?: number | null;
-  /** Shown instead of rows when there are none. */
+  /** Shown if there are no rows. */
   empty?: ReactNode;
-  /** A line below: how many there are. */
+  /** A line below the rows, such as their number. */
   foot?: ReactNode;
   rowHeight?: number;
-  /** More keys for the active row. */
+  /** Additional shortcuts for the active row. */
   keys?: readonly { key: string; does: string; run: (row: T) => void }[];
 };
 
 /**
- * A table of any length: only the rows in sight are in the document. j/k and arrows move, Enter opens. It fills its
- * container, which must have a height (a Panel with `fill` and `bare`).
+ * A virtual table: only visible rows are in the document. j/k and arrows move, Enter opens. It fills its container, which
+ * needs a height (a Panel with `fill` and `bare`).
  */
 export function VirtualTable<T>(props: VirtualTableProps<T>) {
   const { label, rows, rowKey, columns, onEnd, empty, foot, rowHeight = 34, selection, total } = props;
@@ -57,7 +57,7 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
   const { activeKey, act } = useActive(props, (index) => virtual.scrollToIndex(index, { align: "auto" }));
 
   return (
-    // A grid whose one stop of the Tab key is itself; the active row is told by aria-activedescendant.
+    // The grid is the only tab stop; aria-activedescendant points to the active row.
     <div
       role="grid"
       aria-label={label}
@@ -122,7 +122,7 @@ function keyAt<T>(rows: readonly T[], rowKey: (row: T) => string, index: number)
   return row === undefined ? String(index) : rowKey(row);
 }
 
-/** The row that keys act on. It is known by its key, so that it stays the same one when others come above it. */
+/** The active row, identified by its key so that it stays active when rows are inserted above it. */
 function useActive<T>(props: VirtualTableProps<T>, reveal: (index: number) => void) {
   const { rows, rowKey, onOpen, selection, keys = [] } = props;
   const [activeKey, setActiveKey] = useState<string | null>(null);
@@ -193,22 +193,22 @@ function useActive<T>(props: VirtualTableProps<T>, reveal: (index: number) => vo
   return { activeKey, act: { keyDown, ...useStableCallbacks({ press, toggle }) } };
 }
 
-type RowActs<T> = { press: (row: T, event: MouseEvent) => void; toggle: (row: T, extend: boolean) => void };
+type RowCallbacks<T> = { press: (row: T, event: MouseEvent) => void; toggle: (row: T, extend: boolean) => void };
 
-/** The same functions for as long as the table is there, which do what the latest ones do: no row is drawn again for them. */
-function useStableCallbacks<T>(acts: RowActs<T>): RowActs<T> {
-  const latest = useRef(acts);
+/** Stable functions that call the latest callbacks, so that new callbacks do not re-render all rows. */
+function useStableCallbacks<T>(callbacks: RowCallbacks<T>): RowCallbacks<T> {
+  const latest = useRef(callbacks);
   useLayoutEffect(() => {
-    latest.current = acts;
+    latest.current = callbacks;
   });
-  const [steady] = useState<RowActs<T>>(() => ({
+  const [stable] = useState<RowCallbacks<T>>(() => ({
     press: (row, event) => latest.current.press(row, event),
     toggle: (row, extend) => latest.current.toggle(row, extend),
   }));
-  return steady;
+  return stable;
 }
 
-/** The width of an element, followed. 0 until it is known. */
+/** The current width of an element; 0 until measured. */
 function useWidth(element: React.RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(0);
   useEffect(() => {

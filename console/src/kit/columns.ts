@@ -7,9 +7,9 @@ export type Column<T> = {
   width: string;
   cell: (row: T) => ReactNode;
   align?: "end";
-  /** Left out where the table is narrower than so many pixels. */
+  /** Hide the column in tables narrower than this many pixels. */
   from?: number;
-  /** Set: its header sorts; the value is handed to `onSort`. */
+  /** Makes the header sort; passed to `onSort`. */
   sort?: string;
 };
 

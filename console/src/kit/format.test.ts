@@ -41,7 +41,7 @@ test.each([
   [123_400, "123 kB"],
 ])("%d bytes are %s", (size, text) => expect(bytes(size)).toBe(text));
 
-test("a short id keeps the end, which tells time-ordered ids apart", () => {
+test("a short id keeps the end, which distinguishes time-ordered ids", () => {
   expect(shortId("01a2b3c4-0000-7000-8000-0123456789ab")).toBe("01a2…6789ab");
   expect(shortId("agent")).toBe("agent");
 });
@@ -52,4 +52,4 @@ test.each([
   [counted(12_345, "run"), "12,345 runs"],
   [counted(1, "run", { more: true }), "1+ runs"],
   [counted(2, "delivery", { some: "deliveries" }), "2 deliveries"],
-])("%s", (told, text) => expect(told).toBe(text));
+])("%s", (formatted, text) => expect(formatted).toBe(text));

@@ -2,7 +2,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A length of time as short as it reads: 12 ms, 3.4 s, 2 m 05 s, 1 h 12 m, 3 d 4 h. */
+/** Format a duration: 12 ms, 3.4 s, 2 m 05 s, 1 h 12 m, 3 d 4 h. */
 export function duration(ms: number): string {
   if (ms < 0 || !Number.isFinite(ms)) return "–";
   if (ms < 1000) return `${Math.round(ms)} ms`;
@@ -15,7 +15,7 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / DAY)} d ${Math.floor((ms % DAY) / HOUR)} h`;
 }
 
-/** How long ago, or in how long: "now", "12 s ago", "in 5 m". After a week, the date. */
+/** Format a relative time: "now", "12 s ago", "in 5 m"; the date after a week. */
 export function ago(at: number, now: number): string {
   const ms = now - at;
   const size = Math.abs(ms);
@@ -32,7 +32,7 @@ function coarse(ms: number): string {
   return `${Math.floor(ms / DAY)} d`;
 }
 
-/** 512 B, 1.4 kB, 23 MB. */
+/** Format a size: 512 B, 1.4 kB, 23 MB. */
 export function bytes(count: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let size = count;
@@ -44,31 +44,31 @@ export function bytes(count: number): string {
   return `${unit === 0 || size >= 99.5 ? Math.round(size) : Number(size.toPrecision(2))} ${units[unit] ?? ""}`;
 }
 
-/** 12,345. */
+/** Format an integer: 12,345. */
 export function count(number: number): string {
   return number.toLocaleString("en");
 }
 
-/** 1 run, 2 runs, 12,345 runs: `some` where one is called otherwise than with an s less. `more`: at least so many. */
+/** Format a count: 1 run, 2 runs, 12,345 runs. `some` is an irregular plural; `more` marks a lower bound. */
 export function counted(number: number, one: string, { some = `${one}s`, more = false } = {}): string {
   return `${count(number)}${more ? "+" : ""} ${number === 1 && !more ? one : some}`;
 }
 
-/** A date and time in the reader's zone, to the millisecond: 2026-11-22 23:19:04.120. */
+/** Format a date and local time in milliseconds: 2026-11-22 23:19:04.120. */
 export function exact(at: number): string {
   const date = new Date(at);
   const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
   return `${day} ${clock(at)}`;
 }
 
-/** The time of day: 23:19:04.120. */
+/** Format the time of day: 23:19:04.120. */
 export function clock(at: number): string {
   const date = new Date(at);
   const time = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
   return `${time}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
-/** The beginning of an id: enough to tell it from its neighbours. The server's ids begin with the time, so their end tells more. */
+/** Shorten an id. The server's ids start with a timestamp, so the end distinguishes neighbours. */
 export function shortId(id: string): string {
   return id.length > 13 ? `${id.slice(0, 4)}…${id.slice(-6)}` : id;
 }

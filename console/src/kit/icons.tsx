@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** Drawn on a grid of 16 by 16, in the colour of the text. Decoration only: what an icon means is said beside it. */
+/** Icons on a 16 by 16 grid in the text colour. They are decorative; a label always carries the meaning. */
 const PATHS = {
   runs: <path d="M5 3.2v9.6L12.5 8z" />,
   threads: <path d="M2.5 3.5h11v7h-6l-3 2.5v-2.5h-2z" />,

@@ -1,4 +1,4 @@
-export { Badge, StatusBadge, toneOf, type Tone } from "./Badge";
+export { Badge, runStatusText, StatusBadge, toneOf, type Tone } from "./Badge";
 export { Button, ButtonLink, IconButton } from "./Button";
 export { classes } from "./classes";
 export type { Column, Selected, Sorting } from "./columns";

@@ -3,21 +3,21 @@ import { expect, test } from "vitest";
 import { parseJson, summary } from "./json";
 import { syntaxErrorAt } from "./jsonSyntax";
 
-test("empty text is nothing given", () => {
+test("empty text parses to undefined", () => {
   expect(parseJson("  \n")).toEqual({ ok: true, value: undefined });
 });
 
-test("an error names line and column", () => {
+test("a syntax error names line and column", () => {
   const parsed = parseJson('{\n  "a": 1,\n  "b": x\n}');
   expect(parsed.ok).toBe(false);
-  expect(parsed.ok || parsed.message).toMatch(/"x" cannot stand here \(line 3, column 8\)/);
+  expect(parsed.ok || parsed.message).toMatch(/unexpected "x" \(line 3, column 8\)/);
 });
 
-test("an end that comes too soon is an error too", () => {
-  expect(parseJson('{"a": [1')).toEqual({ ok: false, message: "Not valid JSON: it ends too soon (line 1, column 9)" });
+test("an unexpected end is a syntax error", () => {
+  expect(parseJson('{"a": [1')).toEqual({ ok: false, message: "Not valid JSON: unexpected end (line 1, column 9)" });
 });
 
-test("a closed branch names its first keys", () => {
+test("a collapsed object lists its first keys", () => {
   expect(summary({ a: 1, b: 2, c: 3, d: 4, e: 5 }, false)).toBe("{a, b, c, d, …}");
   expect(summary({ a: 1 }, true)).toBe("{1}");
   expect(summary([1, 2], false)).toBe("[2]");
@@ -25,7 +25,7 @@ test("a closed branch names its first keys", () => {
 
 const VALID = ['{"a":[1,-2.5e3,"x\\n\\u00e9",true,null,{}]}', "[]", " 1 ", '"\\"\\\\"', "-0", '{"a":{"b":[[[]]]}}'];
 
-test.each(VALID)("no fault is found in %s", (text) => {
+test.each(VALID)("%s is valid", (text) => {
   JSON.parse(text);
   expect(syntaxErrorAt(text)).toBe(-1);
 });
@@ -43,12 +43,12 @@ test.each([
   ["{} {}", 3],
   ["", 0],
   ['{"a', 3],
-])("the fault in %j is at %d", (text, at) => {
+])("the syntax error in %j is at %d", (text, at) => {
   expect(() => JSON.parse(text) as unknown).toThrow();
   expect(syntaxErrorAt(text)).toBe(at);
 });
 
-test("whatever is cut off a text, a fault is found exactly when it is no JSON", () => {
+test("every prefix of a valid text has a syntax error exactly if it is not JSON", () => {
   for (const text of VALID) {
     for (let end = 0; end <= text.length; end += 1) {
       const part = text.slice(0, end);

@@ -1,9 +1,9 @@
 import { syntaxErrorAt } from "./jsonSyntax";
 
-/** JSON read from what a user typed: the value, or what is wrong and where (lines and columns from 1). */
+/** The value of JSON text, or the syntax error with its line and column (from 1). */
 export type Parsed = { ok: true; value: unknown } | { ok: false; message: string };
 
-/** Empty text is `undefined`: nothing given. */
+/** Parse JSON; empty text is undefined. */
 export function parseJson(text: string): Parsed {
   if (text.trim() === "") return { ok: true, value: undefined };
   try {
@@ -17,7 +17,7 @@ export function formatJson(value: unknown): string {
   return value === undefined ? "" : JSON.stringify(value, null, 2);
 }
 
-/** A branch of a tree in a few words: `{id, name, …}` while it is closed, `3 keys` while it is open. */
+/** Summarize an object of a tree: `{id, name, …}` if collapsed, `{3}` if expanded. */
 export function summary(value: object, opened: boolean): string {
   if (Array.isArray(value)) return `[${value.length}]`;
   const keys = Object.keys(value);
@@ -30,6 +30,6 @@ function explain(text: string): string {
   const at = syntaxErrorAt(text);
   if (at < 0) return "Not valid JSON";
   const before = text.slice(0, at).split("\n");
-  const found = at === text.length ? "it ends too soon" : `${JSON.stringify(text[at])} cannot stand here`;
-  return `Not valid JSON: ${found} (line ${before.length}, column ${(before.at(-1) ?? "").length + 1})`;
+  const fault = at === text.length ? "unexpected end" : `unexpected ${JSON.stringify(text[at])}`;
+  return `Not valid JSON: ${fault} (line ${before.length}, column ${(before.at(-1) ?? "").length + 1})`;
 }

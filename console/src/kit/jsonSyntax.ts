@@ -1,13 +1,13 @@
 /**
- * Where text stops being JSON: the index of the first character that cannot stand there, or the text's length if it ends too
- * soon. -1 if it is JSON. Browsers say this for some faults only, and each in its own words.
+ * Return the index of the first character that is not valid JSON, the text's length for an unexpected end, or -1 for valid
+ * JSON. Browsers report the position for some syntax errors only, in different words.
  */
 export function syntaxErrorAt(text: string): number {
   const scan = new Scan(text);
   return scan.value() && scan.end() ? -1 : scan.at;
 }
 
-// eslint-disable-next-line no-control-regex -- JSON's own rule: no control characters in text
+// eslint-disable-next-line no-control-regex -- JSON forbids control characters in strings
 const TEXT = /(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*/y;
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 const QUOTE = /"/y;
@@ -56,9 +56,9 @@ class Scan {
 
   private take(pattern: RegExp): boolean {
     pattern.lastIndex = this.at;
-    const found = pattern.exec(this.text);
-    if (found === null) return false;
-    this.at += found[0].length;
+    const match = pattern.exec(this.text);
+    if (match === null) return false;
+    this.at += match[0].length;
     return true;
   }
 }

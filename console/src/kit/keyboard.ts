@@ -2,15 +2,15 @@ import { useEffect, useRef } from "react";
 
 import { External } from "../api";
 
-/** A key that does something now: `key` as in KeyboardEvent.key, `does` for the list that `?` shows. */
+/** A keyboard shortcut: `key` is KeyboardEvent.key, `does` its description in the list of shortcuts (`?`). */
 export type Hotkey = { key: string; does: string; run: (event: KeyboardEvent) => void };
 
 type Shown = { key: string; does: string };
 
-/** What is in force now, in the order in which it came. */
+/** The active shortcuts in order of registration. */
 export const hotkeys = new External<readonly Shown[]>([]);
 
-/** Keys of a page or a list, in force while the component is there and no text is being typed nor a dialog open. */
+/** Register shortcuts while the component is mounted. They are inactive in text fields and dialogs. */
 export function useHotkeys(keys: readonly Hotkey[]): void {
   const latest = useRef(keys);
   useEffect(() => {
@@ -21,11 +21,11 @@ export function useHotkeys(keys: readonly Hotkey[]): void {
     const shown = description === "" ? [] : description.split("\n\n").map(describe);
     hotkeys.set([...hotkeys.get(), ...shown]);
     const press = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isElsewhere(event.target)) return;
-      const found = latest.current.find((each) => each.key === event.key);
-      if (found === undefined) return;
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || handlesKeys(event.target)) return;
+      const hotkey = latest.current.find((each) => each.key === event.key);
+      if (hotkey === undefined) return;
       event.preventDefault();
-      found.run(event);
+      hotkey.run(event);
     };
     document.addEventListener("keydown", press);
     return () => {
@@ -40,8 +40,8 @@ function describe(text: string): Shown {
   return { key, does };
 }
 
-/** Whether a key is for what has the focus: a text field, a menu, a dialog. */
-function isElsewhere(target: EventTarget | null): boolean {
+/** Whether the focused element handles the key itself: a text field, a menu, a dialog. */
+function handlesKeys(target: EventTarget | null): boolean {
   return (
     target instanceof Element &&
     target.closest(

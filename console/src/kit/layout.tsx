@@ -5,14 +5,14 @@ import { classes } from "./classes";
 import styles from "./layout.module.css";
 
 type PageProps = {
-  /** The heading, and the tab's title. */
+  /** The heading and the title of the browser tab. */
   title: string;
-  /** Where this is: links above it, outermost first. */
+  /** Links to the parent pages, outermost first. */
   crumbs?: readonly { label: string; to: string }[];
-  /** Beside the heading: a status, an id. */
+  /** Content next to the heading: a status, an id. */
   aside?: ReactNode;
   actions?: ReactNode;
-  /** The page scrolls as a whole; without it, it fills the window and its panels scroll. */
+  /** Scroll the whole page. Otherwise it fills the window and its panels scroll. */
   scrolls?: boolean;
   children: ReactNode;
 };
@@ -40,7 +40,7 @@ export function Page({ title, crumbs = [], aside, actions, scrolls, children }: 
   );
 }
 
-/** Filters and buttons in a row that wraps. */
+/** A wrapping row of filters and buttons. */
 export function Toolbar({ label, children }: { label: string; children: ReactNode }) {
   return (
     <div role="group" aria-label={label} className={styles.toolbar}>
@@ -52,11 +52,11 @@ export function Toolbar({ label, children }: { label: string; children: ReactNod
 type PanelProps = {
   title?: ReactNode;
   actions?: ReactNode;
-  /** Takes the room that is left in a column; its body scrolls. */
+  /** Take the remaining height of a column; the body scrolls. */
   fill?: boolean;
-  /** No space around the content: for tables and drawings. */
+  /** No padding, for tables and drawings. */
   bare?: boolean;
-  /** Its name for screen readers, where `title` is no plain text. */
+  /** The name for screen readers if `title` is not text. */
   label?: string;
   children: ReactNode;
 };
@@ -71,7 +71,7 @@ export function Panel({ title, actions, fill, bare, label, children }: PanelProp
           {actions !== undefined && <div className={styles.actions}>{actions}</div>}
         </div>
       )}
-      {/* What scrolls must be reachable by keyboard, also when nothing in it is. */}
+      {/* Scrollable regions must be reachable by keyboard, even without focusable content. */}
       {fill && !bare ? (
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         <div className={styles.panelBody} tabIndex={0} role="group" aria-label={name ?? "Content"}>
@@ -84,7 +84,7 @@ export function Panel({ title, actions, fill, bare, label, children }: PanelProp
   );
 }
 
-/** Names and values; those that are null, undefined or false are left out. */
+/** A list of names and values. Skips null, undefined and false. */
 export function Facts({ items }: { items: readonly (readonly [string, ReactNode])[] }) {
   return (
     <dl className={styles.facts}>
@@ -106,7 +106,7 @@ function Fact({ name, value }: { name: string; value: ReactNode }) {
   );
 }
 
-/** Text as it is, in monospace: a traceback, a command. */
+/** Preformatted text: a traceback, a command. */
 export function Code({ children }: { children: string }) {
   return <pre className={styles.code}>{children}</pre>;
 }

@@ -1,10 +1,10 @@
-/** What people write into the search fields of lists: `name:value`, `key=value`, and ids. */
+/** Parses the text of a list's search field: `name:value`, `key=value` and ids. */
 
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 export type SearchTerm = { text: string; id: string | null; name: string; sign: ":" | "=" | null; value: string };
 
-/** The words of a text. `id` is set where a word or its value is a whole id. */
+/** Split a text into terms. `id` is set if the term or its value is a full id. */
 export function searchTerms(text: string): SearchTerm[] {
   return text.split(/\s+/).filter(Boolean).map(parseTerm);
 }
@@ -17,7 +17,7 @@ function parseTerm(text: string): SearchTerm {
   return { ...known, name, sign, value };
 }
 
-/** Metadata knows numbers, truth and null; anything else, and what is in quotes, is text. */
+/** Parse a metadata value: a number, true, false or null; anything else, or in quotes, is a string. */
 export function metadataValue(text: string): unknown {
   if (/^(true|false|null|-?\d+(\.\d+)?)$/.test(text)) return JSON.parse(text);
   return text.replace(/^"(.*)"$/, "$1");

@@ -7,7 +7,7 @@ import styles from "./states.module.css";
 
 type EmptyProps = { title: string; children?: ReactNode; actions?: ReactNode };
 
-/** Nothing is there: `children` say what to do about it. */
+/** An empty state; `children` suggest the next step. */
 export function Empty({ title, children, actions }: EmptyProps) {
   return (
     <div className={styles.state}>
@@ -20,8 +20,8 @@ export function Empty({ title, children, actions }: EmptyProps) {
 
 type FailureProps = { error: unknown; what?: string; onRetry?: (() => unknown) | undefined; inline?: boolean };
 
-/** What failed ("The runs could not be loaded"), why, and a button to try again. `inline` is one line. */
-export function Failure({ error, what = "This could not be loaded", onRetry, inline }: FailureProps) {
+/** The failed action ("Failed to load runs"), the error and a retry button. `inline` renders one line. */
+export function Failure({ error, what = "Failed to load", onRetry, inline }: FailureProps) {
   const retry = onRetry && (
     <Button small icon="refresh" onClick={() => onRetry()}>
       Try again
@@ -52,17 +52,16 @@ export function Failure({ error, what = "This could not be loaded", onRetry, inl
 }
 
 function advice(error: unknown): string {
-  if (error instanceof UnreachableError)
-    return "Is the server running? The console comes back by itself when it answers.";
+  if (error instanceof UnreachableError) return "Is the server running? The console reconnects automatically.";
   if (!(error instanceof ApiError)) return "";
-  if (error.status === 403) return "Whoever is signed in may not see or do this.";
-  if (error.status === 404) return "It may have been deleted meanwhile.";
-  return error.status >= 500 ? "The log of the server says more." : "";
+  if (error.status === 403) return "You do not have permission for this.";
+  if (error.status === 404) return "It may have been deleted.";
+  return error.status >= 500 ? "See the server log for details." : "";
 }
 
 type PendingProps = { what?: string; seconds?: number; onRetry?: (() => unknown) | undefined };
 
-/** A wait that is not longer than `seconds`: then it says so, and offers to try again. Quick answers never show it. */
+/** A loading state, invisible for 150 ms. After `seconds` it reports a slow server and offers a retry. */
 export function Pending({ what = "Loading", seconds = 20, onRetry }: PendingProps) {
   const [stage, setStage] = useState<"quiet" | "shown" | "late">("quiet");
   useEffect(() => {
@@ -92,8 +91,8 @@ function Late({
 }) {
   return (
     <div className={styles.state} role="status">
-      <h2>{what} takes unusually long</h2>
-      <p>The server answers slowly or not at all. Its log and its load say more.</p>
+      <h2>{what} is taking unusually long</h2>
+      <p>The server is slow or unresponsive. Check its log and load.</p>
       <div className={styles.actions}>
         <Button icon="refresh" onClick={() => onRetry()}>
           Try again
@@ -103,7 +102,7 @@ function Late({
   );
 }
 
-/** A line that stands out above other content, such as "Reconnecting…". */
+/** A highlighted line above other content, such as "Reconnecting…". */
 export function Notice({ children, action }: { children: ReactNode; action?: ReactNode }) {
   return (
     <div className={styles.notice} role="status">
@@ -114,21 +113,22 @@ export function Notice({ children, action }: { children: ReactNode; action?: Rea
   );
 }
 
-type Asked<T> = { data: T | undefined; error: unknown; refetch: () => unknown };
+type Query<T> = { data: T | undefined; error: unknown; refetch: () => unknown };
 
-/** What a query of react-query has: Pending, Failure with a retry, or `children(data)`. Old data stays over a failed refetch. */
+/** Render a query: Pending, Failure with a retry, or `children(data)`. A failed refetch keeps the old data. */
 export function Loaded<T>({
   query,
   what,
   children,
 }: {
-  query: Asked<T>;
+  query: Query<T>;
   what: string;
   children: (data: T) => ReactNode;
 }) {
   if (query.data !== undefined) return children(query.data);
+  const lowercase = `${what.charAt(0).toLowerCase()}${what.slice(1)}`;
   if (query.error !== null && query.error !== undefined) {
-    return <Failure error={query.error} what={`${what} could not be loaded`} onRetry={query.refetch} />;
+    return <Failure error={query.error} what={`Failed to load ${lowercase}`} onRetry={query.refetch} />;
   }
-  return <Pending what={`Loading ${what.charAt(0).toLowerCase()}${what.slice(1)}`} onRetry={query.refetch} />;
+  return <Pending what={`Loading ${lowercase}`} onRetry={query.refetch} />;
 }

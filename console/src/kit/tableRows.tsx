@@ -59,7 +59,7 @@ function SelectAll<T>({
     <div role="columnheader" className={styles.check}>
       <input
         type="checkbox"
-        aria-label="Select all that are loaded"
+        aria-label="Select all loaded rows"
         checked={all}
         ref={(box) => {
           if (box) box.indeterminate = some;
@@ -81,7 +81,7 @@ type RowProps<T> = {
   columns: readonly Column<T>[];
   active: boolean;
   openable: boolean;
-  /** null: rows cannot be selected. */
+  /** Null if rows cannot be selected. */
   selected: boolean | null;
   onPress: (row: T, event: MouseEvent) => void;
   onToggle: (row: T, extend: boolean) => void;
@@ -91,7 +91,7 @@ function PlainRow<T>(props: RowProps<T>) {
   const { id, index, top, height, template, row, rowKey, columns, active, openable, selected, onPress, onToggle } =
     props;
   return (
-    // Keys are the grid's, which has the focus.
+    // The focused grid handles the keys.
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus
     <div
       id={id}
@@ -126,7 +126,7 @@ function PlainRow<T>(props: RowProps<T>) {
   );
 }
 
-/** Drawn again only when its row, its place or the columns changed: keep `columns` the same between renders. */
+/** Renders again only if its row, position or columns change: keep `columns` identical between renders. */
 export const Row = memo(
   PlainRow,
   (before, after) =>

@@ -1,22 +1,22 @@
 import { useCallback } from "react";
 import { useSearchParams } from "react-router";
 
-type Given = string | readonly string[] | null | undefined;
+type Value = string | readonly string[] | null | undefined;
 
-/** The query of the page's URL, where filters, tabs and selections live, so that a reload or a link shows the same. */
+/** The query of the URL. It holds filters, tabs and selections so that reloads and links restore the view. */
 export type UrlState = {
   /** One value, or "". */
   get: (name: string) => string;
   /** All values of a name: `?status=error&status=timeout`. */
   all: (name: string) => string[];
-  /** Changes some names; "", null and empty lists go away. `push` makes a step that Back undoes. */
-  set: (changes: Record<string, Given>, options?: { push?: boolean }) => void;
+  /** Change some parameters; "", null and empty lists remove them. `push` adds a history entry. */
+  set: (changes: Record<string, Value>, options?: { push?: boolean }) => void;
 };
 
 export function useUrl(): UrlState {
   const [params, setParams] = useSearchParams();
   const set = useCallback(
-    (changes: Record<string, Given>, { push = false }: { push?: boolean } = {}) => {
+    (changes: Record<string, Value>, { push = false }: { push?: boolean } = {}) => {
       setParams((before) => changed(before, changes), { replace: !push, preventScrollReset: true });
     },
     [setParams],
@@ -26,12 +26,12 @@ export function useUrl(): UrlState {
   return { get, all, set };
 }
 
-/** One of `allowed` from the URL, else the first of them. */
+/** Return the value if allowed, else the first allowed one. */
 export function oneOf<T extends string>(allowed: readonly [T, ...T[]], value: string): T {
   return allowed.find((each) => each === value) ?? allowed[0];
 }
 
-export function changed(before: URLSearchParams, changes: Record<string, Given>): URLSearchParams {
+export function changed(before: URLSearchParams, changes: Record<string, Value>): URLSearchParams {
   const after = new URLSearchParams(before);
   for (const [name, value] of Object.entries(changes)) {
     after.delete(name);

@@ -2,18 +2,18 @@ import { useEffect, useState } from "react";
 
 const TYPING_MS = 250;
 
-/** Text that is told after a pause in typing, and follows `given` when that changes elsewhere (Back, a link). */
-export function useDebouncedText(given: string, onText: (text: string) => void): [string, (text: string) => void] {
-  const [text, setText] = useState(given);
-  const [known, setKnown] = useState(given);
-  if (known !== given) {
-    setKnown(given);
-    setText(given);
+/** Text that is passed to `onText` after a pause in typing and follows external changes of `value` (Back, a link). */
+export function useDebouncedText(value: string, onText: (text: string) => void): [string, (text: string) => void] {
+  const [text, setText] = useState(value);
+  const [known, setKnown] = useState(value);
+  if (known !== value) {
+    setKnown(value);
+    setText(value);
   }
   useEffect(() => {
-    if (text === given) return;
+    if (text === value) return;
     const timer = setTimeout(() => onText(text), TYPING_MS);
     return () => clearTimeout(timer);
-  }, [text, given, onText]);
+  }, [text, value, onText]);
   return [text, setText];
 }
