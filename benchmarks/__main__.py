@@ -22,7 +22,7 @@ from benchmarks.rounds import Bench
 from benchmarks.server import start_server
 from treadle.bench.cases import MeasureFailed
 from treadle.bench.process import raise_descriptor_limit
-from treadle.cli.process import ServerDied
+from treadle.cli.server_process import ServerDied
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ from benchmarks.server import CONFIG, start_server
 from support.services import PostgresServer, RedisServer
 from treadle.bench.cases import Case, Endpoint, LoadGenerator
 from treadle.bench.rows import Row as ServedRow
-from treadle.cli.process import ServerProcess
+from treadle.cli.server_process import ServerProcess
 
 WORKERS = 2
 READY_SECONDS = 90.0

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from benchmarks.server import MeasuredServer, settle
 from treadle.bench.cases import Case, Endpoint, LoadGenerator
 from treadle.bench.check import write_project
-from treadle.cli.process import free_port
+from treadle.cli.server_process import free_port
 
 NAME = "langgraph dev"
 VENV = Path(__file__).parents[1] / ".venv-langgraph-dev"

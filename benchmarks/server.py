@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from treadle.bench import process
 from treadle.bench.check import PROJECT
-from treadle.cli.process import EMBEDDED, ServerProcess
+from treadle.cli.server_process import EMBEDDED, ServerProcess
 
 CONFIG = PROJECT / "langgraph.json"
 _SETTLE_SECONDS = 1.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from treadle.cli import show
+from treadle.cli import demonstration
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "demo.svg"
 CDN_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
@@ -19,7 +19,7 @@ CDN_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 def main() -> int:
     console = Console(record=True, width=110, force_terminal=True, color_system="truecolor", highlight=False)
-    if not show.present(console):
+    if not demonstration.present(console):
         return 1
     svg = console.export_svg(title="treadle demo", unique_id="demo")
     # Pages that show the picture must not fetch a font, so use the reader's monospaced one.

@@ -136,7 +136,7 @@ def test_migrate_says_from_where_to_where(treadle, empty_database):
     behind = treadle("migrate", "--check", env=env)
     assert behind.returncode == 1
     assert "the database has schema 0" in behind.stderr
-    assert re.fullmatch(r"schema 0 is now [1-9]\d*\n", treadle("migrate", env=env).stdout)
+    assert re.fullmatch(r"upgraded schema 0 to [1-9]\d*\n", treadle("migrate", env=env).stdout)
     assert re.fullmatch(r"schema [1-9]\d* is current\n", treadle("migrate", env=env).stdout)
     current = treadle("migrate", "--check", env=env)
     assert current.returncode == 0
@@ -217,9 +217,9 @@ def test_the_doctor_looks_at_the_database_and_at_redis(treadle, empty_database):
     env = {"TREADLE_DATABASE_URL": empty_database, "TREADLE_REDIS_URL": redis_url()}
     well = treadle("doctor", "--port=0", env=env)
     assert well.returncode == 0, well.stdout
-    assert re.search(r"ok +database +answers", well.stdout)
+    assert re.search(r"ok +database +reachable", well.stdout)
     assert re.search(r"ok +schema +0; a server or worker that starts brings it to \d+", well.stdout)
-    assert re.search(r"ok +redis +answers", well.stdout)
+    assert re.search(r"ok +redis +reachable", well.stdout)
     assert "sqlite" not in well.stdout
     behind = treadle("doctor", "--port=0", "--no-migrate", env=env)
     assert behind.returncode == 1

@@ -57,5 +57,5 @@ def test_few_open_files_are_a_warning_that_says_what_to_raise(project):
     )
     assert result.returncode == 0, result.stdout
     assert verdicts(result.stdout)["open files"] == "warn"
-    assert "1,000 at once" in result.stdout
+    assert "limit: 1,000" in result.stdout
     assert "ulimit -Hn" in result.stdout

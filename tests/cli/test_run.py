@@ -66,8 +66,8 @@ def test_bad_arguments_are_named(treadle):
     for arguments, says in (
         (("--input", "{topic}"), "--input is not JSON"),
         (("--input", "@nowhere.json"), "nowhere.json"),
-        (("--input", "{}", "--mode", "colours"), "--mode colours: there is no such stream mode"),
-        (("--input", "{}", "--resume", "1"), "exclude each other"),
+        (("--input", "{}", "--mode", "colours"), "--mode colours: unknown stream mode"),
+        (("--input", "{}", "--resume", "1"), "cannot be combined"),
     ):
         result = treadle("run", "agent", *arguments)
         assert result.returncode == 2
@@ -80,7 +80,7 @@ def test_a_server_that_is_not_there_is_told_at_once(treadle):
     for arguments in (("run", "agent", "--input", "{}"), ("runs", "ls"), ("runs", "show", "0")):
         result = treadle(*arguments, "--url", f"http://127.0.0.1:{port}")
         assert result.returncode == 1
-        assert f"no server answers at http://127.0.0.1:{port}" in result.stderr
+        assert f"no server responds at http://127.0.0.1:{port}" in result.stderr
         assert "Traceback" not in result.stderr
 
 

@@ -51,7 +51,7 @@ def test_a_url_that_cannot_be_read_is_refused_without_showing_it(url):
 def test_a_url_of_redis_names_the_kinds_that_are_allowed():
     with pytest.raises(ConfigError, match=r"^redis_url: ") as refused:
         Settings.load({}, database_url=DATABASE, redis_url="memcached://127.0.0.1")
-    assert refused.value.hint == "begins with redis:// or rediss:// or unix://"
+    assert refused.value.hint == "must start with redis:// or rediss:// or unix://"
 
 
 def test_redis_without_postgresql_is_refused():

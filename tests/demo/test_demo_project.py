@@ -105,7 +105,7 @@ def compatible() -> Iterator[ThreadingHTTPServer]:
 
 
 def test_an_openai_compatible_model_is_used_where_the_environment_names_one(compatible):
-    from treadle.cli.show import CONFIG
+    from treadle.cli.demonstration import CONFIG
 
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "TREADLE_"))},

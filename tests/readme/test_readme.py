@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from treadle.cli.process import ServerProcess
+from treadle.cli.server_process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
 CONSOLE = ROOT / "console"

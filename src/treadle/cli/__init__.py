@@ -1,4 +1,4 @@
-"""The ``treadle`` program. Each command is one module; errors are told in a line or two, never by our traceback."""
+"""The ``treadle`` program: one module per command; errors are reported in a line or two, without a traceback."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"treadle {metadata.version('treadle')}")
         raise typer.Exit
 
@@ -36,18 +36,18 @@ def root(
 
 
 COMMANDS = ("bench", "demo", "dev", "doctor", "migrate", "run", "runs", "serve", "webhooks", "worker")
-"""Each is a module here, which adds itself to the app when it is imported."""
+"""Each command is a module of this package, which adds itself to the app when it is imported."""
 
 
-def complete(wanted: str | None = None) -> typer.Typer:
-    """The app with the command ``wanted``, or with all: what a server starts with need not be all that there is."""
-    for name in COMMANDS if wanted not in COMMANDS else (wanted,):
+def complete(command: str | None = None) -> typer.Typer:
+    """The app with ``command`` only, or with all commands: importing a single command keeps startup fast."""
+    for name in COMMANDS if command not in COMMANDS else (command,):
         import_module(f"treadle.cli.{name}")
     return app
 
 
 def main() -> None:
-    """The entry point: runs a command and tells its error, if any, in plain words."""
+    """The entry point: run a command and report its error, if any."""
     with report.errors():
         complete(sys.argv[1] if len(sys.argv) > 1 else None)()
 

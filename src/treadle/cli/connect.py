@@ -1,10 +1,10 @@
-"""A client of a server that the user named."""
+"""A client for commands that talk to a running server."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 
@@ -13,20 +13,27 @@ from treadle.cli import report
 if TYPE_CHECKING:
     from treadle.client import Client
 
-PATIENCE_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
 
 
 @contextmanager
 def connected(url: str) -> Generator[Client]:
-    """Yields a client once the server has answered: the client's own patience is for one that went away meanwhile."""
+    """Yield a client once the server has responded.
+
+    Without this check the client's retries would hide a wrong URL for a minute; they are meant for restarts.
+    """
     from treadle.client import Client
 
     with Client(url) as client:
         try:
-            httpx.get(f"{url.rstrip('/')}/ok", timeout=PATIENCE_SECONDS, trust_env=False)
+            httpx.get(f"{url.rstrip('/')}/ok", timeout=CONNECT_SECONDS, trust_env=False)
         except httpx.HTTPError as error:
-            report.fail(
-                f"no server answers at {url}: {error or type(error).__name__}",
-                hint="`treadle dev` starts one; --url or TREADLE_URL says where it is",
-            )
+            no_server(url, error)
         yield client
+
+
+def no_server(url: str, error: httpx.HTTPError) -> NoReturn:
+    report.fail(
+        f"no server responds at {url}: {error or type(error).__name__}",
+        hint="start one with `treadle dev`, or set --url or TREADLE_URL",
+    )

@@ -1,4 +1,4 @@
-"""``treadle demo``: see a run survive the SIGKILL of its server."""
+"""``treadle demo``: a run survives the SIGKILL of its server."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from treadle.cli import app, report
 
 @app.command()
 def demo() -> None:
-    """See a run survive the SIGKILL of its server, in some ten seconds; exits with 0 only if all of it happened.
+    """Watch a run survive the SIGKILL of its server, in about ten seconds. Exits with 0 only if every check passed.
 
-    On a terminal it then keeps the server until Ctrl-C, so that the run can be looked at in the web console.
+    On a terminal the server then stays up until Ctrl-C, so that you can inspect the run in the web console.
     """
     missing = [name for name in ("langchain", "vega_datasets") if find_spec(name) is None]
     if missing:
         report.fail(f"the demo needs {' and '.join(missing)}", hint="pip install 'treadle[demo]'")
-    from treadle.cli import show
+    from treadle.cli import demonstration
     from treadle.http import console
 
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a terminal that is closed must not leave the server behind
+    for number in (signal.SIGTERM, signal.SIGHUP):  # closing the terminal must not leave a server running
         signal.signal(number, signal.default_int_handler)
     stay = sys.stdin.isatty() and sys.stdout.isatty() and console.is_built()
-    raise typer.Exit(0 if show.present(Console(highlight=False), stay=stay) else 1)
+    raise typer.Exit(0 if demonstration.present(Console(highlight=False), stay=stay) else 1)

@@ -1,4 +1,4 @@
-"""``treadle doctor``: is this machine, and this project, ready?"""
+"""``treadle doctor``: check the machine, the project and its services before a server starts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", 
 
 
 class Finding(NamedTuple):
-    what: str
+    """The result of one check. ``subject`` is the first column of the report."""
+
+    subject: str
     verdict: Verdict
     text: str
 
@@ -44,17 +46,17 @@ class Finding(NamedTuple):
 @app.command()
 @takes_settings
 def doctor(settings: Settings, config: Config = Path("langgraph.json")) -> None:
-    """Check Python, packages, the project, where its data goes, and the port. Exits with 1 on a failure."""
+    """Check Python, packages, the project, its storage and the port. Exits with 1 if a check fails."""
     findings = list(examine(settings, config))
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
-        table.add_row(Text(finding.verdict, style=COLORS[finding.verdict]), finding.what, Text(finding.text))
+        table.add_row(Text(finding.verdict, style=COLORS[finding.verdict]), finding.subject, Text(finding.text))
     Console(highlight=False).print(table)
     raise typer.Exit(1 if any(finding.verdict == "fail" for finding in findings) else 0)
 
 
 def examine(settings: Settings, config: Path) -> Iterator[Finding]:
-    """Every finding, in the order in which a server would stumble over them."""
+    """Every finding, in the order in which a starting server would fail."""
     checks: tuple[Callable[[Settings, Path], Iterator[Finding]], ...] = (
         _python,
         _packages,
@@ -79,15 +81,15 @@ def _packages(settings: Settings, config: Path) -> Iterator[Finding]:
         try:
             yield Finding(name, "ok", metadata.version(name))
         except metadata.PackageNotFoundError:
-            yield Finding(name, "fail", "is not installed: pip install treadle installs it")
+            yield Finding(name, "fail", "not installed; pip install treadle installs it")
 
 
 def _tracing(settings: Settings, config: Path) -> Iterator[Finding]:
     on = [name for name in TRACING if os.environ.get(name, "").lower() in ("1", "true")]
     if on:
-        yield Finding("tracing", "warn", f"{', '.join(on)} is set: your graphs send their traces off this machine")
+        yield Finding("tracing", "warn", f"{', '.join(on)} is set: your graphs send traces to a remote service")
     else:
-        yield Finding("tracing", "ok", "off; nothing leaves this machine but what your graphs send")
+        yield Finding("tracing", "ok", "off; only your graphs' own calls leave this machine")
 
 
 def _project(settings: Settings, config: Path) -> Iterator[Finding]:
@@ -111,9 +113,9 @@ def _data(settings: Settings, config: Path) -> Iterator[Finding]:
         with tempfile.NamedTemporaryFile(dir=_there(settings.data)):
             pass
     except OSError as error:
-        yield Finding("data directory", "fail", f"{settings.data}: cannot be written: {error.strerror}")
+        yield Finding("data directory", "fail", f"{settings.data} is not writable: {error.strerror}")
     else:
-        yield Finding("data directory", "ok", f"{settings.data} can be written")
+        yield Finding("data directory", "ok", f"{settings.data} is writable")
 
 
 def _disk(settings: Settings, config: Path) -> Iterator[Finding]:
@@ -123,7 +125,7 @@ def _disk(settings: Settings, config: Path) -> Iterator[Finding]:
 
 
 def _there(data: Path) -> Path:
-    """The data directory, or the nearest one above it that exists: the doctor leaves nothing behind."""
+    """The data directory, or its nearest existing parent: the checks must not create it."""
     return next(path for path in (data.absolute(), *data.absolute().parents) if path.exists())
 
 
@@ -137,7 +139,7 @@ def _sqlite(settings: Settings, config: Path) -> Iterator[Finding]:
         yield Finding("sqlite", "fail", f"{sqlite3.sqlite_version}: {error}")
     else:
         works = mode == "wal"
-        text = "WAL works" if works else f"no WAL in the data directory (it stays {mode}): a network file system?"
+        text = "WAL works" if works else f"no WAL in the data directory (mode {mode}); is it a network file system?"
         yield Finding("sqlite", "ok" if works else "fail", f"{sqlite3.sqlite_version}, {text}")
 
 
@@ -158,17 +160,17 @@ def _database(settings: Settings, config: Path) -> Iterator[Finding]:
     except TreadleError as error:
         yield Finding("database", "fail", error.detail)
     else:
-        yield Finding("database", "ok", "answers")
+        yield Finding("database", "ok", "reachable")
         yield _schema(settings, version, newest)
 
 
 def _schema(settings: Settings, version: int, newest: int) -> Finding:
     if version >= newest:
-        ahead = f", newer than this treadle's {newest}" if version > newest else ", current"
+        ahead = f", newer than schema {newest} of this release" if version > newest else ", current"
         return Finding("schema", "ok" if version == newest else "warn", f"{version}{ahead}")
     if settings.migrate:
-        return Finding("schema", "ok", f"{version}; a server or worker that starts brings it to {newest}")
-    return Finding("schema", "fail", f"{version}, this treadle needs {newest}: run `treadle migrate`")
+        return Finding("schema", "ok", f"{version}; the next server or worker to start upgrades it to {newest}")
+    return Finding("schema", "fail", f"{version}, but this release needs {newest}: run `treadle migrate`")
 
 
 def _redis(settings: Settings, config: Path) -> Iterator[Finding]:
@@ -180,20 +182,20 @@ def _redis(settings: Settings, config: Path) -> Iterator[Finding]:
         with redis.Redis.from_url(settings.redis_url, socket_timeout=5.0, socket_connect_timeout=5.0) as client:
             client.ping()
     except redis.RedisError as error:
-        yield Finding("redis", "warn", f"{error}; runs go on without it, their streams a little later")
+        yield Finding("redis", "warn", f"{error}; runs work without Redis, but streams have a higher latency")
     else:
-        yield Finding("redis", "ok", "answers")
+        yield Finding("redis", "ok", "reachable")
 
 
 def _descriptors(settings: Settings, config: Path) -> Iterator[Finding]:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     enough = most == resource.RLIM_INFINITY or most >= FEW_DESCRIPTORS
-    allowed = "any number" if most == resource.RLIM_INFINITY else f"{most:,}"
-    hint = "" if enough else "; each open stream is one, so raise the hard limit (ulimit -Hn, LimitNOFILE)"
-    yield Finding("open files", "ok" if enough else "warn", f"{allowed} at once{hint}")
+    allowed = "none" if most == resource.RLIM_INFINITY else f"{most:,}"
+    hint = "" if enough else "; each open stream needs one, so raise the hard limit (ulimit -Hn, LimitNOFILE)"
+    yield Finding("open files", "ok" if enough else "warn", f"limit: {allowed}{hint}")
 
 
 def _port(settings: Settings, config: Path) -> Iterator[Finding]:
     free = port_is_free(settings)
-    where = f"{settings.port} on {settings.host} is free" if settings.port else "any free one"
+    where = f"{settings.port} on {settings.host} is free" if settings.port else "picks a free port"
     yield Finding("port", "ok" if free else "fail", where if free else port_in_use(settings.host, settings.port))

@@ -1,4 +1,4 @@
-"""``treadle migrate``: bring a PostgreSQL database to the schema of this treadle."""
+"""``treadle migrate``: upgrade the schema of a PostgreSQL database to this release."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Check = Annotated[bool, typer.Option("--check", help="Change nothing; exit with 
 @app.command()
 @takes("database_url", "database_wait_seconds")
 def migrate(settings: Settings, check: Check = False) -> None:
-    """Bring the schema of a PostgreSQL database up to date. Safe while servers and workers run."""
+    """Upgrade the schema of a PostgreSQL database. Safe while servers and workers are running."""
     from treadle.runtime import configure_logging, database
 
     if not settings.database_url:
-        hint = "treadle migrate --database-url postgresql://…; an SQLite file is brought up to date when it is opened"
+        hint = "treadle migrate --database-url postgresql://…; a SQLite file is upgraded when it is opened"
         raise ConfigError("is not set", key="database_url", hint=hint)
     configure_logging(settings)
     if check:
         typer.echo(f"schema {database.require_current(settings)} is current")
         return
     before, after = database.migrate(settings)
-    typer.echo(f"schema {before} is current" if before == after else f"schema {before} is now {after}")
+    typer.echo(f"schema {before} is current" if before == after else f"upgraded schema {before} to {after}")

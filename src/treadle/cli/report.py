@@ -1,4 +1,4 @@
-"""How errors are told: what is wrong, what to do about it, and the traceback where it was the user's code."""
+"""Report errors on stderr: the problem, a hint, and a traceback if the user's code raised."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from treadle.errors import APIError, ConfigError, ConnectionFailed, TreadleError
 
 
 def fail(message: str, *, hint: str | None = None, details: str | None = None, code: int = 1) -> NoReturn:
-    """Prints the error to stderr and exits with ``code``."""
+    """Print the error to stderr and exit with ``code``."""
     console = Console(stderr=True, highlight=False)
     if details:
         console.print(Text(details.rstrip()), soft_wrap=True)
@@ -27,15 +27,15 @@ def fail(message: str, *, hint: str | None = None, details: str | None = None, c
 
 @contextmanager
 def errors() -> Generator[None]:
-    """Turns treadle's errors into messages. Anything else is a bug of treadle's, and shows as one."""
+    """Report treadle's errors as messages. Any other exception is a bug and shows its traceback."""
     try:
         yield
     except ConfigError as error:
         fail(str(error), hint=error.hint, details=users_traceback(error))
     except ConnectionFailed as error:
-        fail(error.detail, hint="the server went away and did not come back in time")
+        fail(error.detail, hint="the connection to the server was lost and could not be restored in time")
     except APIError as error:
-        fail(f"the server answered {error.status}: {error.detail}")
+        fail(f"the server returned {error.status}: {error.detail}")
     except TreadleError as error:
         fail(error.detail)
     except KeyboardInterrupt:
@@ -43,5 +43,5 @@ def errors() -> Generator[None]:
 
 
 def users_traceback(error: ConfigError) -> str | None:
-    """The traceback of the user's own code, where that is what failed (a GraphImportError)."""
+    """The traceback of the user's code if importing it failed (GraphImportError)."""
     return getattr(error, "traceback", None)

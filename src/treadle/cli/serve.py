@@ -1,4 +1,4 @@
-"""``treadle serve``, and the flags that every setting has."""
+"""``treadle serve``, and the flags that settings add to commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from treadle.cli import app, report
-from treadle.cli.process import READY
+from treadle.cli.server_process import READY
 from treadle.settings import Settings, flags, table
 
 T = TypeVar("T")
@@ -27,15 +27,15 @@ IN_USE = "choose another with --port, or 0 for a free one"
 
 
 def takes(*names: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Gives a command a flag for each of these settings; it is called with ``settings`` instead of them."""
+    """Give a command a flag for each of these settings; the command receives them as ``settings``."""
 
     def decorate(command: Callable[..., T]) -> Callable[..., T]:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
 
         @functools.wraps(command)
         def call(**arguments: Any) -> T:
-            given = {name: arguments.pop(name) for name in names}
-            return command(settings=Settings.load(**given), **arguments)
+            overrides = {name: arguments.pop(name) for name in names}
+            return command(settings=Settings.load(**overrides), **arguments)
 
         parameters = [*own, *_flags(names)]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -69,14 +69,14 @@ def _help(help: str, env: str, default: Any) -> str:
     return f"{help} ({env}; default {'none' if default == '' else default})"
 
 
-def as_arguments(settings: Settings) -> list[str]:
-    """The flags that give another process the same settings, all but the secret ones."""
+def to_arguments(settings: Settings) -> list[str]:
+    """The flags that pass these settings to another process, except for secrets."""
     shown = [f for f in fields(settings) if not f.metadata.get("secret")]
     return [_argument(f.name.replace("_", "-"), getattr(settings, f.name)) for f in shown]
 
 
-def as_environment(settings: Settings) -> dict[str, str]:
-    """What ``as_arguments`` leaves out because any user of the machine can read a process's flags."""
+def to_environment(settings: Settings) -> dict[str, str]:
+    """The secrets, which ``to_arguments`` omits because any user of the machine can read a process's flags."""
     secrets = [f.name for f in fields(settings) if f.metadata.get("secret")]
     return {f"TREADLE_{name.upper()}": getattr(settings, name) for name in secrets}
 
@@ -90,12 +90,12 @@ def _argument(flag: str, value: Any) -> str:
 @app.command()
 @takes_settings
 def serve(settings: Settings, config: Config = Path("langgraph.json")) -> None:
-    """Serve the project's graphs. Prints one line when requests are accepted; logs go to stderr."""
+    """Serve the project's graphs. Prints one line once it accepts requests; logs go to stderr."""
     from treadle import runtime
 
-    stdout = keep_stdout()
+    stdout = redirect_stdout()
     try:
-        with listening_told(settings.host, settings.port):
+        with reporting_bind_errors(settings.host, settings.port):
             code = runtime.serve(settings, config, ready=lambda url: announce(f"{READY}{url}", stdout))
     except runtime.DataDirInUse as error:
         report.fail(str(error), hint=error.hint, code=3)
@@ -103,8 +103,8 @@ def serve(settings: Settings, config: Config = Path("langgraph.json")) -> None:
 
 
 @contextmanager
-def listening_told(host: str, port: int) -> Generator[None]:
-    """Says what is wrong with an address, and what to do."""
+def reporting_bind_errors(host: str, port: int) -> Generator[None]:
+    """Report an address that cannot be bound, with a hint."""
     try:
         yield
     except OSError as error:
@@ -113,10 +113,11 @@ def listening_told(host: str, port: int) -> Generator[None]:
         report.fail(port_in_use(host, port))
 
 
-def keep_stdout() -> int:
-    """Sends whatever graphs print to stderr, and returns a descriptor of the real stdout.
+def redirect_stdout() -> int:
+    """Redirect stdout to stderr and return a descriptor of the original stdout.
 
-    Programs that start a server wait for its one line there and need not read on; a full pipe would stop the server.
+    A program that starts a server reads one line from its stdout and nothing after it. If graphs printed to that pipe,
+    it would fill up and block the server.
     """
     sys.stdout.flush()
     stdout = os.dup(1)
@@ -125,7 +126,7 @@ def keep_stdout() -> int:
 
 
 def announce(line: str, stdout: int) -> None:
-    """Writes the one line and closes the descriptor."""
+    """Write the ready line and close the descriptor."""
     with os.fdopen(stdout, "w") as stream:
         print(line, file=stream)
 
@@ -135,7 +136,7 @@ def port_in_use(host: str, port: int) -> str:
 
 
 def port_is_free(settings: Settings) -> bool:
-    """Whether a server could listen there now."""
+    """Whether a server could listen on the configured address now."""
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         with socket.create_server((settings.host, settings.port), family=family):

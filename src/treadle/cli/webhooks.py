@@ -1,8 +1,7 @@
-"""``treadle webhooks``: look at what a server delivered, or could not, and send it again."""
+"""``treadle webhooks``: list and show a server's webhook deliveries, and send one again."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import httpx
@@ -13,100 +12,95 @@ from rich.table import Table
 from rich.text import Text
 
 from treadle.cli import app, report
-from treadle.cli.runs import LOCAL, URL, WIDTH
+from treadle.cli.connect import no_server
+from treadle.cli.runs import LOCAL, URL, WIDTH, local_time
 from treadle.errors import error_for_status
 from treadle.model import DeliveryStatus, WebhookDelivery
 
 T = TypeVar("T")
 
-DeliveryID = Annotated[str, typer.Argument(metavar="DELIVERY", help="The delivery's id, or the beginning of it.")]
+DeliveryID = Annotated[str, typer.Argument(metavar="DELIVERY", help="The delivery's id, or a unique prefix of it.")]
 
 STATUSES: tuple[DeliveryStatus, ...] = ("pending", "delivered", "failed")
 COLORS = {"delivered": "green", "failed": "red", "pending": "cyan"}
-MOST = 1000  # deliveries searched for the beginning of an id
-PATIENCE_SECONDS = 30.0
+MOST = 1000  # number of deliveries, newest first, that are searched for an id prefix
+TIMEOUT_SECONDS = 30.0
 
-webhooks = typer.Typer(help="Look at a server's webhooks, send them again.", no_args_is_help=True)
+webhooks = typer.Typer(help="List, show and resend webhook deliveries.", no_args_is_help=True)
 app.add_typer(webhooks, name="webhooks")
 
 
 @webhooks.command()
 def ls(
-    status: Annotated[str | None, typer.Option(help=f"Only these: {', '.join(STATUSES)}.")] = None,
-    thread: Annotated[str | None, typer.Option("--thread", "-t", help="Only those of this thread's runs.")] = None,
-    run: Annotated[str | None, typer.Option(help="Only those of this run.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+    status: Annotated[str | None, typer.Option(help=f"Only this status: {', '.join(STATUSES)}.")] = None,
+    thread: Annotated[str | None, typer.Option("--thread", "-t", help="Only this thread's deliveries.")] = None,
+    run: Annotated[str | None, typer.Option(help="Only this run's deliveries.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of deliveries.")] = 20,
     url: URL = LOCAL,
 ) -> None:
     """List deliveries, newest first."""
     if status is not None and status not in STATUSES:
-        report.fail(f"--status {status}: there is no such status", hint=f"one of {', '.join(STATUSES)}", code=2)
-    wanted = {"status": status, "thread_id": thread, "run_id": run, "limit": limit}
-    found = msgspec.json.decode(_ask(url, "GET", "", wanted), type=list[WebhookDelivery])
+        report.fail(f"--status {status}: unknown status", hint=f"one of {', '.join(STATUSES)}", code=2)
+    query = {"status": status, "thread_id": thread, "run_id": run, "limit": limit}
+    newest = msgspec.json.decode(_request(url, "GET", "", query), type=list[WebhookDelivery])
     console = Console(highlight=False)
     console.width = max(console.width, WIDTH)
-    console.print(_table(found) if found else "no deliveries")
+    console.print(_table(newest) if newest else "no deliveries")
 
 
 @webhooks.command()
 def show(delivery: DeliveryID, url: URL = LOCAL) -> None:
-    """Print one delivery as JSON: its tries, and what it carries."""
-    Console(highlight=False).print_json(_ask(url, "GET", f"/{_find(url, delivery)}").decode())
+    """Print one delivery as JSON, with its attempts and its payload."""
+    Console(highlight=False).print_json(_request(url, "GET", f"/{_find(url, delivery)}").decode())
 
 
 @webhooks.command()
 def redeliver(delivery: DeliveryID, url: URL = LOCAL) -> None:
-    """Send a delivery again, now, under the same id, whatever it has come to."""
+    """Send a delivery again now, under the same id and regardless of its status."""
     delivery_id = _find(url, delivery)
-    _ask(url, "POST", f"/{delivery_id}/redeliver")
+    _request(url, "POST", f"/{delivery_id}/redeliver")
     Console(highlight=False).print(f"sending {delivery_id} again")
 
 
-def _ask(url: str, method: str, path: str, params: dict[str, Any] | None = None) -> bytes:
-    """The body of the answer. Raises the error of its status."""
-    given = {name: value for name, value in (params or {}).items() if value is not None}
-    place = f"{url.rstrip('/')}/webhooks/deliveries{path}"
+def _request(url: str, method: str, path: str, params: dict[str, Any] | None = None) -> bytes:
+    """The body of the response. Raises the APIError of its status."""
+    query = {name: value for name, value in (params or {}).items() if value is not None}
+    target = f"{url.rstrip('/')}/webhooks/deliveries{path}"
     try:
-        answer = httpx.request(method, place, params=given, timeout=PATIENCE_SECONDS, trust_env=False)
+        response = httpx.request(method, target, params=query, timeout=TIMEOUT_SECONDS, trust_env=False)
     except httpx.HTTPError as error:
-        report.fail(
-            f"no server answers at {url}: {error or type(error).__name__}",
-            hint="`treadle dev` starts one; --url or TREADLE_URL says where it is",
-        )
-    if answer.is_success:
-        return answer.content
-    raise error_for_status(answer.status_code)(_detail(answer), status=answer.status_code)
+        no_server(url, error)
+    if response.is_success:
+        return response.content
+    raise error_for_status(response.status_code)(_detail(response), status=response.status_code)
 
 
-def _detail(answer: httpx.Response) -> str:
+def _detail(response: httpx.Response) -> str:
     try:
-        return str(answer.json()["detail"])
-    except (ValueError, KeyError, TypeError):  # not one of our servers
-        return answer.text[:200]
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):  # not a treadle server
+        return response.text[:200]
 
 
 def _find(url: str, delivery: str) -> str:
     if len(delivery) == 36:
         return delivery
-    listed = msgspec.json.decode(_ask(url, "GET", "", {"limit": MOST}), type=list[WebhookDelivery])
-    found = [each.delivery_id for each in listed if each.delivery_id.startswith(delivery)]
-    if not found:
-        report.fail(f"no delivery {delivery} among the last {MOST}", hint="`treadle webhooks ls` lists them")
-    if len(found) > 1:
-        report.fail(f"{delivery} is the beginning of {len(found)} deliveries' ids: give more of it")
-    return found[0]
+    newest = msgspec.json.decode(_request(url, "GET", "", {"limit": MOST}), type=list[WebhookDelivery])
+    matches = [each.delivery_id for each in newest if each.delivery_id.startswith(delivery)]
+    if not matches:
+        report.fail(f"no delivery {delivery} among the last {MOST}", hint="list them with `treadle webhooks ls`")
+    if len(matches) > 1:
+        report.fail(f"{len(matches)} delivery ids start with {delivery}: use a longer prefix")
+    return matches[0]
 
 
-def _table(found: list[WebhookDelivery]) -> Table:
+def _table(deliveries: list[WebhookDelivery]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("delivery", "status", "tries", "ended", "next try", "run", "of run", "to"):
-        table.add_column(name, no_wrap=name != "to", overflow="fold")
-    for each in found:
+    for name in ("delivery", "status", "attempts", "created", "next attempt", "run status", "run", "url"):
+        table.add_column(name, no_wrap=name != "url", overflow="fold")
+    for each in deliveries:
         status = Text(each.status, style=COLORS[each.status])
-        when = (_when(each.created_at), _when(each.next_try_at))
-        table.add_row(each.delivery_id, status, str(each.tries), *when, each.run_status, each.run_id, each.url)
+        created, next_try = local_time(each.created_at), each.next_try_at and local_time(each.next_try_at)
+        row = (str(each.tries), created, next_try or "", each.run_status, each.run_id, each.url)
+        table.add_row(each.delivery_id, status, *row)
     return table
-
-
-def _when(moment: datetime | None) -> str:
-    return "" if moment is None else moment.astimezone().strftime("%m-%d %H:%M:%S")

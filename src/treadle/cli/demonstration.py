@@ -1,4 +1,4 @@
-"""What ``treadle demo`` shows: a run survives the SIGKILL of its server, and what was seen is checked afterwards."""
+"""The demonstration of ``treadle demo``: kill the server during a run, resume it, and check the result."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from rich.text import Text
 
 from treadle import demo as project
 from treadle.cli import report
-from treadle.cli.live import LiveView, text_of
-from treadle.cli.process import EMBEDDED, ServerDied, ServerProcess, free_port
+from treadle.cli.live_view import LiveView, text_of
+from treadle.cli.server_process import EMBEDDED, ServerDied, ServerProcess, free_port
 from treadle.client import Client
 from treadle.client.calls import EVENTS_HEADER, FROM_START
 from treadle.client.events import EndEvent, EventDecoder, MessagesTupleEvent, MetadataEvent, StreamEvent, UpdatesEvent
@@ -34,18 +34,18 @@ CONFIG = Path(project.__file__).parent / "langgraph.json"
 GRAPH = "cars"
 QUESTION = "Which part of the world built the most economical cars from 1970 to 1982, and which three were best?"
 MODES: tuple[StreamMode, ...] = ("messages-tuple", "updates")
-TOKENS_BEFORE_KILL = 12  # of the answer: far enough in to see it break, far enough from its end
-DOWN_SECONDS = 0.7  # how long nobody listens, so that the client has to try more than once
+TOKENS_BEFORE_KILL = 12  # of the answer: late enough to show the break, well before the end
+DOWN_SECONDS = 0.7  # time without a server, long enough that the client has to retry more than once
 
 
 class Check(NamedTuple):
     claim: str
-    holds: bool
-    found: str
+    passed: bool
+    observed: str
 
 
-class Show:
-    """One showing: the server process, the client's stream, and what was seen of it."""
+class Demonstration:
+    """One demonstration: the server process, the client's stream and its events."""
 
     def __init__(self, console: Console, data: Path) -> None:
         self.console = console
@@ -64,20 +64,20 @@ class Show:
         self._restart: threading.Thread | None = None
 
     def play(self) -> list[Check]:
-        """The whole show. Returns what was to be seen, each with whether it was. The server is left running."""
+        """Play the whole demonstration and return its checks. The server is left running."""
         self.url = url = self.server.start()
-        console = f" Its web console: {url}/console" if is_built() else ""
-        self._say(" 1 ", f"A server, process {self.server.pid}, serves an agent at {url}. {_which_model()}{console}")
+        console = f" Web console: {url}/console" if is_built() else ""
+        self._say(" 1 ", f"A server, process {self.server.pid}, serves an agent at {url}. {_model_note()}{console}")
         with Client(url) as client:
             self._stream(client)
-            self._say(" 5 ", "The run is over. What the thread holds now, and what was checked:")
+            self._say(" 5 ", "The run has ended. The thread's messages, and the checks:")
             return list(self._checks(client, url))
 
     def stay(self) -> None:
-        """Keeps the server for whoever wants to look at the run in a browser, until Ctrl-C."""
-        place = f"{self.url}/console/threads/{self.thread_id}/runs/{self.run_id}"
-        self.console.print("\nLook at this run in the web console, and start others there; Ctrl-C ends the demo:")
-        self.console.print(f"[bold]{place}[/]", soft_wrap=True)
+        """Keep the server running until Ctrl-C, so that the run can be inspected in a browser."""
+        page = f"{self.url}/console/threads/{self.thread_id}/runs/{self.run_id}"
+        self.console.print("\nInspect this run in the web console, or start others there; Ctrl-C ends the demo:")
+        self.console.print(f"[bold]{page}[/]", soft_wrap=True)
         with suppress(KeyboardInterrupt):
             while self.server.exit_code() is None:
                 threading.Event().wait(0.5)
@@ -90,17 +90,17 @@ class Show:
     def _stream(self, client: Client) -> None:
         self.thread_id = client.threads.create().thread_id
         self._say(" 2 ", f"A client starts a run and streams it. The question: [italic]{QUESTION}[/]")
-        asked = {"messages": [{"role": "user", "content": QUESTION}]}
-        for event in client.runs.stream(self.thread_id, GRAPH, input=asked, stream_mode=MODES):
+        question = {"messages": [{"role": "user", "content": QUESTION}]}
+        for event in client.runs.stream(self.thread_id, GRAPH, input=question, stream_mode=MODES):
             self.events.append(event)
-            self._tell_if_back(event)
+            self._announce_resume(event)
             self.view.show(event)
-            if self._killed is None and self._in_the_answer(event):
+            if self._killed is None and self._is_in_answer(event):
                 self._kill()
         self.view.flow.end()
 
-    def _in_the_answer(self, event: StreamEvent) -> bool:
-        """True once the model has used a tool and is some tokens into its answer."""
+    def _is_in_answer(self, event: StreamEvent) -> bool:
+        """True once the model has used a tool and streamed TOKENS_BEFORE_KILL tokens of its answer."""
         match event:
             case MessagesTupleEvent(data=({"type": "tool"}, _)):
                 self._tool_results += 1
@@ -120,24 +120,24 @@ class Show:
         self.view.flow.end()
         self._say(
             " 3 ",
-            f"[bold red]kill -9 {self._killed}[/]: the server is gone, in the middle of the answer. The client waits.",
+            f"[bold red]kill -9 {self._killed}[/]: the server dies in the middle of the answer. The client retries.",
         )
-        self._restart = threading.Thread(target=self._start_again, daemon=True)
+        self._restart = threading.Thread(target=self._restart_server, daemon=True)
         self._restart.start()
 
-    def _start_again(self) -> None:
+    def _restart_server(self) -> None:
         threading.Event().wait(DOWN_SECONDS)
         self.server.spawn()
 
-    def _tell_if_back(self, event: StreamEvent) -> None:
+    def _announce_resume(self, event: StreamEvent) -> None:
         match event:
             case MetadataEvent(data={"attempt": attempt}) if attempt > 1:
                 self.view.flow.end()
                 self._say(
                     " 4 ",
-                    f"A new server, process {self.server.pid}, took the run up again, and the same stream goes on "
-                    f"after event {_seq(event) - 1}. What the tools had found was kept. The call of the model that was "
-                    "cut off starts over: node code runs at least once.",
+                    f"A new server, process {self.server.pid}, resumed the run, and the same stream continues after "
+                    f"event {_seq(event) - 1}. The tool results were kept. The interrupted model call starts over: "
+                    "node code runs at least once.",
                 )
             case MetadataEvent(data={"run_id": run_id}):
                 self.run_id = run_id
@@ -147,31 +147,31 @@ class Show:
     def _checks(self, client: Client, url: str) -> Iterator[Check]:
         seqs = [_seq(event) for event in self.events]
         yield Check(
-            "every event came once and in order, across the crash",
+            "every event arrived once and in order, across the crash",
             seqs == list(range(1, len(seqs) + 1)),
             f"{len(seqs)} events, numbered {seqs[0]} to {seqs[-1]}",
         )
         attempts = [event.data["attempt"] for event in self.events if isinstance(event, MetadataEvent)]
-        yield Check("the run was resumed by a second process", attempts == [1, 2], f"attempts {attempts}")
+        yield Check("a second process resumed the run", attempts == [1, 2], f"attempts {attempts}")
         last = self.events[-1]
         status = last.status if isinstance(last, EndEvent) else "no end"
-        yield Check("the stream's last event says how it ended", status == "success", f"end: {status}")
+        yield Check("the last event of the stream reports success", status == "success", f"end: {status}")
         thread = client.threads.get(self.thread_id)
         self.console.print(_conversation(thread.values))
-        yield Check("the thread rests", thread.status == "idle", thread.status)
+        yield Check("the thread is idle", thread.status == "idle", thread.status)
         questions = [m for m in _messages(thread.values) if m.get("type") == "human"]
         yield Check("the input was applied once", len(questions) == 1, f"{len(questions)} question in the state")
         yield self._replay(url)
 
     def _replay(self, url: str) -> Check:
-        """Reads the whole stream twice more, from the start, and compares: the bytes, and the events seen live."""
-        first, second = (self._read_again(url) for _ in range(2))
+        """Replay the whole stream twice; compare the bytes of both and the events with those received live."""
+        first, second = (self._read_stream(url) for _ in range(2))
         decoder: EventDecoder[JSON, Any, Any] = EventDecoder()
-        seen_again = [decoder.decode(frame) for frame in _frames(first)]
-        same = first == second and seen_again == self.events
-        return Check("a replay is the same, byte for byte", same, f"{len(first):,} bytes, {len(seen_again)} events")
+        replayed = [decoder.decode(frame) for frame in _frames(first)]
+        same = first == second and replayed == self.events
+        return Check("replays are identical, byte for byte", same, f"{len(first):,} bytes, {len(replayed)} events")
 
-    def _read_again(self, url: str) -> bytes:
+    def _read_stream(self, url: str) -> bytes:
         path = f"{url}/threads/{self.thread_id}/runs/{self.run_id}/stream"
         headers = {**EVENTS_HEADER, "last-event-id": FROM_START}
         return httpx.get(path, headers=headers, timeout=10, trust_env=False).raise_for_status().content
@@ -183,61 +183,62 @@ class Show:
 
 
 def present(console: Console, *, stay: bool = False) -> bool:
-    """Plays the demo on ``console``. True if everything that was to happen did. ``stay``: then offers the console."""
+    """Play the demonstration on ``console``. True if every check passed; then ``stay`` keeps the server running."""
     with tempfile.TemporaryDirectory(prefix="treadle-demo-") as directory:
-        show = Show(console, Path(directory))
+        demonstration = Demonstration(console, Path(directory))
         try:
-            checks = show.play()
-            held = _conclude(console, checks)
-            if held and stay:
-                show.stay()
-            return held
+            checks = demonstration.play()
+            passed = _conclude(console, checks)
+            if passed and stay:
+                demonstration.stay()
+            return passed
         except ServerDied as error:
             report.fail(error.detail, details=error.log)
         except TreadleError as error:
-            report.fail(error.detail, details=show.server.logged())
+            report.fail(error.detail, details=demonstration.server.logged())
         finally:
-            show.end()
+            demonstration.end()
 
 
 def _conclude(console: Console, checks: list[Check]) -> bool:
-    console.print(_checked(checks))
-    held = all(check.holds for check in checks)
-    your_own = (
-        "Your own graphs: [bold]treadle dev[/] beside your langgraph.json, then [bold]http://127.0.0.1:2024/console[/]."
+    console.print(_check_table(checks))
+    passed = all(check.passed for check in checks)
+    next_step = (
+        "For your own graphs, run [bold]treadle dev[/] next to your langgraph.json and open "
+        "[bold]http://127.0.0.1:2024/console[/]."
     )
-    console.print(f"\n{your_own if held else '[bold red]It did not hold.[/]'}")
-    return held
+    console.print(f"\n{next_step if passed else '[bold red]A check failed.[/]'}")
+    return passed
 
 
-def _which_model() -> str:
+def _model_note() -> str:
     if os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"):
-        return "Its model is the one that your environment names."
-    return "Its model is a script that works with what the tools really find; OPENAI_API_KEY would make it a real one."
+        return "It uses the model that your environment configures."
+    return "Its model is scripted but works with real tool results; set OPENAI_API_KEY to use a real model."
 
 
 def _conversation(values: Any) -> Table:
-    """The final state: what the thread holds."""
+    """The messages of the final state."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("message", style="bold", no_wrap=True, min_width=16)
     table.add_column("content")
     for message in _messages(values):
         calls = [f"→ {call['name']} {json.dumps(call['args'])}" for call in message.get("tool_calls") or ()]
-        found = message["type"] == "tool"
-        who = f"tool {message['name']}" if found else str(message["type"])
+        is_result = message["type"] == "tool"
+        sender = f"tool {message['name']}" if is_result else str(message["type"])
         content = "\n".join(filter(None, (text_of(message).strip(), *calls)))
-        table.add_row(who, Text(content, no_wrap=found, overflow="ellipsis" if found else "fold"))
+        table.add_row(sender, Text(content, no_wrap=is_result, overflow="ellipsis" if is_result else "fold"))
     return table
 
 
-def _checked(checks: list[Check]) -> Table:
+def _check_table(checks: list[Check]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for check in checks:
-        verdict = Text("✓", style="bold green") if check.holds else Text("✗", style="bold red")
-        table.add_row(verdict, check.claim, Text(check.found, style="dim"))
+        verdict = Text("✓", style="bold green") if check.passed else Text("✗", style="bold red")
+        table.add_row(verdict, check.claim, Text(check.observed, style="dim"))
     return table
 
 
@@ -250,5 +251,5 @@ def _frames(stream: bytes) -> list[Frame]:
 
 
 def _seq(event: StreamEvent) -> int:
-    """An event's number in its run; 0 if it has none."""
+    """The seq of an event; 0 if it has none."""
     return (parse_event_id(event.id or "") or (0, 0))[1]

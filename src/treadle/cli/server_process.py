@@ -1,4 +1,4 @@
-"""``treadle serve`` as a child process, for the commands that need a server of their own."""
+"""``treadle serve`` as a child process, for commands that start their own server."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from treadle.errors import TreadleError
 READY = "treadle is ready at "
 
 EMBEDDED = ("--database-url=", "--redis-url=", "--workers=1")
-"""For servers of a command's own: whatever the environment says, they stay on a file and to themselves."""
+"""Flags of such a server: it uses a SQLite file of its own, regardless of the environment."""
 
 
 class ServerDied(TreadleError):
-    """The server process ended, or did not get ready in time. ``log`` is what it wrote to stderr."""
+    """The server process exited or was not ready in time. ``log`` is its stderr output."""
 
     def __init__(self, detail: str, *, log: str) -> None:
         super().__init__(detail)
@@ -30,10 +30,10 @@ class ServerDied(TreadleError):
 
 
 class ServerProcess:
-    """One server process after another on the same data directory.
+    """A server process that can be restarted on the same data directory.
 
-    It has a process group of its own, so that Ctrl-C in a terminal reaches the parent alone, which then decides.
-    ``log`` takes its stderr; None leaves it on the parent's.
+    It runs in its own process group: Ctrl-C in a terminal only reaches the parent, which decides how to stop it. Its
+    stderr goes to ``log``, or to the parent's stderr if ``log`` is None.
     """
 
     def __init__(self, arguments: Sequence[str], *, log: Path | None = None, cwd: Path | None = None) -> None:
@@ -53,7 +53,7 @@ class ServerProcess:
         return self._process is not None
 
     def spawn(self) -> None:
-        """Starts the process without waiting for it to be ready."""
+        """Start the process without waiting until it is ready."""
         stderr: IO[str] | None = self.log.open("a") if self.log else None
         try:
             self._process = subprocess.Popen(
@@ -65,7 +65,7 @@ class ServerProcess:
         self.url = None
 
     def ready(self, timeout: float) -> str | None:
-        """The address the server announced, waiting up to ``timeout`` seconds; None if it has not yet."""
+        """Wait up to ``timeout`` seconds for the URL that the server announces; None if it has not."""
         assert self._process is not None
         assert self._process.stdout is not None
         if self.url is None and select.select([self._process.stdout], [], [], timeout)[0]:
@@ -73,7 +73,7 @@ class ServerProcess:
         return self.url
 
     def start(self, timeout: float = 60.0) -> str:
-        """Starts the process and returns its address. Raises ServerDied."""
+        """Start the process and return its URL. Raises ServerDied."""
         self.spawn()
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
@@ -85,11 +85,11 @@ class ServerProcess:
         raise ServerDied(f"the server was not ready within {timeout:g} seconds", log=self.logged())
 
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code, or None while the process is running."""
         return self._process.poll() if self._process else None
 
     def stop(self, timeout: float = 20.0) -> int | None:
-        """SIGTERM, and SIGKILL if it has not drained within ``timeout`` seconds. Returns the exit code."""
+        """Send SIGTERM, and SIGKILL if the process has not exited within ``timeout`` seconds. Returns the exit code."""
         if self._process is None:
             return None
         if self._process.poll() is None:
@@ -102,7 +102,7 @@ class ServerProcess:
         return self._process.returncode
 
     def kill(self) -> None:
-        """SIGKILL: no chance to write anything down."""
+        """Send SIGKILL and reap the process."""
         assert self._process is not None
         if self._process.poll() is None:
             os.kill(self._process.pid, signal.SIGKILL)
@@ -114,7 +114,7 @@ class ServerProcess:
             self._process.stdout.close()
 
     def logged(self) -> str:
-        """What the processes wrote to ``log`` so far."""
+        """The contents of ``log`` so far."""
         return self.log.read_text() if self.log and self.log.exists() else ""
 
 

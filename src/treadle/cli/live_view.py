@@ -1,4 +1,4 @@
-"""A run's events on a terminal, as they happen: tokens, tool calls and results, updates, the end."""
+"""Show the events of a run on a terminal as they arrive: tokens, tool calls and results, updates, the end."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from treadle.client.events import (
 )
 from treadle.model import JSON
 
-LONGEST = 400  # characters of a tool's result or of an update that are shown
+LONGEST = 400  # characters shown of a tool result or an update
 
 
 class Flow:
-    """Text that grows word by word and wraps at the console's width, also where the output is recorded."""
+    """Write text piece by piece, wrapped at the console's width even if the output is recorded."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -45,12 +45,12 @@ class Flow:
                 self._put(piece.lstrip(), style)
 
     def line(self, *parts: str | tuple[str, str]) -> None:
-        """A line of its own; the parts are texts or ``(text, style)``."""
+        """Print a separate line. Each part is a text or ``(text, style)``."""
         self.end()
         self.console.print(Text.assemble(*parts))
 
     def end(self) -> None:
-        """Ends the line if there is something on it."""
+        """End the current line unless it is empty."""
         if self._column:
             self._break()
 
@@ -64,7 +64,7 @@ class Flow:
 
 
 class LiveView:
-    """Shows one event after another of any run, whatever its modes."""
+    """Print the events of a run in any stream mode."""
 
     def __init__(self, console: Console) -> None:
         self.flow = Flow(console)
@@ -119,7 +119,7 @@ class LiveView:
         return None
 
     def _turn(self, message: JSON, *, calling: bool) -> None:
-        """A new line when another message, or a tool call, begins."""
+        """Start a new line for a new message or a tool call."""
         speaker = (message.get("id"), calling)
         if speaker != self._speaker or calling:
             self.flow.end()
@@ -140,7 +140,7 @@ class LiveView:
 
 
 def text_of(message: JSON) -> str:
-    """The text of a message's content, which is a string or a list of blocks."""
+    """The text of a message, whose content is a string or a list of blocks."""
     content = message.get("content") or ""
     if isinstance(content, str):
         return content
@@ -148,12 +148,12 @@ def text_of(message: JSON) -> str:
 
 
 def shorten(text: str) -> str:
-    """At most LONGEST characters of a text."""
+    """The first LONGEST characters of a text."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _whole_calls(message: JSON) -> list[JSON]:
-    """The tool calls of a message that came whole, in the form of chunks."""
+    """The tool calls of a complete message, in the form of chunks."""
     if message.get("type") != "ai":
         return []
     return [{"name": call["name"], "args": _compact(call["args"])} for call in message.get("tool_calls") or ()]
