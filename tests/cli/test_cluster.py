@@ -218,12 +218,12 @@ def test_the_doctor_looks_at_the_database_and_at_redis(treadle, empty_database):
     well = treadle("doctor", "--port=0", env=env)
     assert well.returncode == 0, well.stdout
     assert re.search(r"ok +database +reachable", well.stdout)
-    assert re.search(r"ok +schema +0; a server or worker that starts brings it to \d+", well.stdout)
+    assert re.search(r"ok +schema +0; the next server or worker to start upgrades it to \d+", well.stdout)
     assert re.search(r"ok +redis +reachable", well.stdout)
     assert "sqlite" not in well.stdout
     behind = treadle("doctor", "--port=0", "--no-migrate", env=env)
     assert behind.returncode == 1
-    assert re.search(r"fail +schema +0, this treadle needs \d+: run `treadle migrate`", behind.stdout)
+    assert re.search(r"fail +schema +0, but this release needs \d+: run `treadle migrate`", behind.stdout)
 
 
 def test_the_doctor_finds_what_does_not_answer(treadle, database):
@@ -233,4 +233,4 @@ def test_the_doctor_finds_what_does_not_answer(treadle, database):
     assert SECRET not in gone.stdout
     without = treadle("doctor", "--port=0", env={**database, "TREADLE_REDIS_URL": "redis://127.0.0.1:1/0"})
     assert without.returncode == 0
-    assert re.search(r"warn +redis .*runs go on without it", without.stdout)
+    assert re.search(r"warn +redis .*runs work without Redis", without.stdout)

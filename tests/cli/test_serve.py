@@ -70,14 +70,14 @@ def test_a_data_directory_serves_one_server(treadle):
         ("{", ["langgraph.json", "not JSON", "line 1"]),
         ("[]", ["langgraph.json", "must hold an object"]),
         ("{}", ["langgraph.json", "graphs", "is missing", "./file.py:attribute"]),
-        ('{"graphs": {"agent": 5}}', ["graphs.agent", "is a number"]),
+        ('{"graphs": {"agent": 5}}', ["graphs.agent", "must be text or an object"]),
         ('{"graphs": {"agent": "./graph.py"}}', ["graphs.agent", "does not name an attribute"]),
         ('{"graphs": {"agent": "./nowhere.py:agent"}}', ["graphs.agent", "nowhere.py"]),
         ('{"graphs": {"agent": "./graph.py:nothing"}}', ["graphs.agent", "nothing", "asking"]),
         ('{"graphs": {"agent": "./graph.py:agent"}, "dependencies": ["./gone"]}', ["dependencies.0", "gone"]),
     ],
 )
-def test_a_bad_langgraph_json_is_told_with_file_key_and_what_is_allowed(treadle, write, config, says):
+def test_an_error_in_langgraph_json_names_the_file_the_key_and_what_is_allowed(treadle, write, config, says):
     write("langgraph.json", config)
     result = treadle("serve", "--port=0")
     assert result.returncode == 1

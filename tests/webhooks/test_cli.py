@@ -54,7 +54,7 @@ def test_list_show_and_redeliver(tmp_path: Path) -> None:
 def test_what_is_not_there(tmp_path: Path) -> None:
     async def use(server: Running, command: Command) -> None:
         unknown = await command("show", "00000000-0000-4000-8000-000000000000")
-        assert (unknown.returncode, "the server answered 404" in unknown.stderr) == (1, True)
+        assert (unknown.returncode, "the server returned 404" in unknown.stderr) == (1, True)
         beginning = await command("redeliver", "abc")
         assert (beginning.returncode, "no delivery abc" in beginning.stderr) == (1, True)
         status = await command("ls", "--status", "lost")
