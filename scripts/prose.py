@@ -71,8 +71,8 @@ def pieces(files: Iterable[Path], extract: Callable[[str], Iterator[tuple[int, s
 
 
 def python_files(*folders: str) -> list[Path]:
-    found = (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
-    return [path for path in found if _GENERATED not in path.parts and "node_modules" not in path.parts]
+    paths = (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
+    return [path for path in paths if _GENERATED not in path.parts and "node_modules" not in path.parts]
 
 
 def pages() -> list[Path]:
@@ -109,6 +109,19 @@ def citable() -> set[str]:
     return {"/".join(each[start:]) for each in parts for start in range(len(each))}
 
 
+def rate_problems(measured: dict[str, list[Piece]]) -> Iterator[str]:
+    """Print the rate of each kind of text, and yield the kinds that exceed the limit."""
+    for name, texts in measured.items():
+        words = sum(len(_WORD.findall(piece.text)) for piece in texts)
+        odd = [sentence for piece in texts for sentence in odd_sentences(piece)]
+        rate = 1000 * len(odd) / max(words, 1)
+        print(f"{name:<11} {words:>7,} words  {len(odd):>4} odd subjects  {rate:5.2f} per 1,000")
+        if "--list" in sys.argv or rate > RULES["limit"]:
+            print(*(f"  {sentence}" for sentence in odd), sep="\n")
+        if rate > RULES["limit"]:
+            yield f"{name}: more than {RULES['limit']} odd subjects per 1,000 words, listed above"
+
+
 def main() -> int:
     source = python_files("src")
     other = python_files("tests", "scripts", "benchmarks", "examples")
@@ -117,20 +130,13 @@ def main() -> int:
         "comments": pieces(source, comments),
         "pages": pieces(pages(), markdown),
     }
-    problems: list[str] = []
-    for name, found in measured.items():
-        words = sum(len(_WORD.findall(piece.text)) for piece in found)
-        odd = [sentence for piece in found for sentence in odd_sentences(piece)]
-        rate = 1000 * len(odd) / max(words, 1)
-        print(f"{name:<11} {words:>7,} words  {len(odd):>4} odd subjects  {rate:5.2f} per 1,000")
-        if "--list" in sys.argv or rate > RULES["limit"]:
-            print(*(f"  {sentence}" for sentence in odd), sep="\n")
-        if rate > RULES["limit"]:
-            problems.append(f"{name}: more than {RULES['limit']} odd subjects per 1,000 words, listed above")
-    everything = [piece for found in measured.values() for piece in found]
-    everything += [*pieces(other, docstrings), *pieces(other, comments)]
+    problems = list(rate_problems(measured))
     names = citable()
-    for piece in everything:
+    for piece in (
+        *(piece for texts in measured.values() for piece in texts),
+        *pieces(other, docstrings),
+        *pieces(other, comments),
+    ):
         problems += [*banned_words(piece), *missing_files(piece, names)]
     print(*problems, sep="\n")
     return 1 if problems else 0
