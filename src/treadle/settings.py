@@ -17,6 +17,7 @@ _HERE = Path(".treadle")
 _HOST = r"(?:\[[\da-fA-F:]+\]|[\w.%-]*)(?::\d+)?"
 _URL = re.compile(rf"[a-z]+://(?:[^@/?]*@)?{_HOST}(?:,{_HOST})*(?:/[^?@]*)?(?:\?.*)?")
 _BAD_ESCAPE = re.compile(r"%(?![\da-fA-F]{2})")
+_CHOICES = {"log_level": ("debug", "info", "warning", "error"), "log_format": ("text", "json")}
 _SCHEMES = {"database_url": ("postgresql", "postgres"), "redis_url": ("redis", "rediss", "unix")}
 
 
@@ -94,7 +95,7 @@ class Settings:
     )
     console: bool = _setting(True, "serve the web console at /console")
     log_level: str = _setting("info", "debug, info, warning or error")
-    log_json: bool = _setting(False, "log JSON lines instead of text")
+    log_format: str = _setting("text", "text for people, or json: one JSON object per line")
 
     @property
     def database(self) -> Path:
@@ -136,8 +137,9 @@ class Settings:
         ):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"must be above 0, is {getattr(self, name)}", key=name)
-        if self.log_level not in ("debug", "info", "warning", "error"):
-            raise ConfigError(f"is {self.log_level!r}", key="log_level", hint="one of debug, info, warning, error")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(f"is {getattr(self, name)!r}", key=name, hint=f"one of {', '.join(allowed)}")
 
     def _check_urls(self) -> None:
         for name, schemes in _SCHEMES.items():

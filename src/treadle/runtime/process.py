@@ -191,13 +191,13 @@ def configure_logging(settings: Settings) -> None:
     level = getattr(logging, settings.log_level.upper())
     # Plain tracebacks: the richer ones print local variables, and those hold what users said.
     text = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    renderer = structlog.processors.JSONRenderer() if settings.log_json else text
+    renderer = structlog.processors.JSONRenderer() if settings.log_format == "json" else text
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.processors.format_exc_info] if settings.log_json else []),
+            *([structlog.processors.format_exc_info] if settings.log_format == "json" else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
