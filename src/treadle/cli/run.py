@@ -19,6 +19,7 @@ from rich.console import Console
 
 from treadle.cli import app, report
 from treadle.cli.connect import connected
+from treadle.cli.listing import check_choices
 from treadle.cli.live_view import LiveView
 from treadle.cli.serve import Config
 from treadle.cli.server_process import EMBEDDED, ServerDied, ServerProcess
@@ -177,7 +178,5 @@ def _json(flag: str, text: str) -> Any:
 
 
 def _modes(requested: list[str]) -> list[StreamMode]:
-    for mode in requested:
-        if mode not in STREAM_MODES:
-            report.fail(f"--mode {mode}: unknown stream mode", hint=f"one of {', '.join(STREAM_MODES)}", code=2)
+    check_choices("--mode", requested, STREAM_MODES, "stream mode")
     return [mode for mode in STREAM_MODES if mode in requested] or list(MODES)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from treadle.cli import app, report
+from treadle.cli import app
 from treadle.cli.connect import connected
+from treadle.cli.listing import FULL_ID, LOCAL, SEARCHED, URL, check_choices, local_time, only_match, print_table
 from treadle.cli.live_view import LiveView
 from treadle.model import RUN_STATUSES
 from treadle.run_search import FoundRun
@@ -20,13 +19,10 @@ from treadle.run_search import FoundRun
 if TYPE_CHECKING:
     from treadle.client import Client
 
-URL = Annotated[str, typer.Option(envvar="TREADLE_URL", help="URL of the server.")]
 RunID = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or a unique prefix of it.")]
 ThreadID = Annotated[str | None, typer.Option("--thread", "-t", help="Only search this thread's runs.")]
 
-LOCAL = "http://127.0.0.1:2024"
-WIDTH = 140
-RUNS = 1000  # number of runs, newest first, that are searched for an id prefix
+COLUMNS = ("run", "status", "created", "duration", "attempts", "graph", "thread")
 COLORS = {"success": "green", "error": "red", "timeout": "red", "interrupted": "yellow", "running": "cyan"}
 
 runs = typer.Typer(help="List, show, follow, cancel and retry runs.", no_args_is_help=True)
@@ -43,14 +39,10 @@ def ls(
     url: URL = LOCAL,
 ) -> None:
     """List runs of all threads, newest first."""
-    for unknown in set(status or ()) - set(RUN_STATUSES):
-        report.fail(f"--status {unknown}: unknown status", hint=f"one of {', '.join(RUN_STATUSES)}", code=2)
+    check_choices("--status", status or (), RUN_STATUSES, "status")
     with connected(url) as client:
         newest = _newest(client, limit, status=status or None, assistant_id=assistant, thread_id=thread, tags=tag)
-    # Never truncate ids, which users copy; a narrow terminal wraps the lines instead.
-    console = Console(highlight=False)
-    console.width = max(console.width, WIDTH)
-    console.print(_table(newest) if newest else "no runs")
+    print_table(COLUMNS, [_row(run) for run in newest], empty="no runs")
 
 
 @runs.command()
@@ -112,30 +104,15 @@ def _newest(client: Client, limit: int, **filters: Any) -> list[FoundRun]:
 
 
 def _find(client: Client, run: str, thread: str | None) -> FoundRun:
-    exact = {"ids": [run]} if len(run) == 36 else {}
-    matches = [each for each in _newest(client, RUNS, thread_id=thread, **exact) if each.run_id.startswith(run)]
-    if not matches:
-        where = f"on thread {thread}" if thread else f"among the last {RUNS} runs"
-        report.fail(f"no run {run} {where}", hint="list runs with `treadle runs ls`, or name the --thread")
-    if len(matches) > 1:
-        report.fail(f"{len(matches)} run ids start with {run}: use a longer prefix")
-    return matches[0]
+    exact = {"ids": [run]} if len(run) == FULL_ID else {}
+    candidates = {each.run_id: each for each in _newest(client, SEARCHED, thread_id=thread, **exact)}
+    where = f"on thread {thread}" if thread else f"among the last {SEARCHED} runs"
+    hint = "list runs with `treadle runs ls`, or name the --thread"
+    return candidates[only_match("run", run, candidates, where=where, hint=hint)]
 
 
-def _table(newest: list[FoundRun]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("run", "status", "created", "duration", "attempts", "graph", "thread"):
-        table.add_column(name, no_wrap=True)
-    for run in newest:
-        status = Text(run.status, style=COLORS.get(run.status, ""))
-        created, attempts = local_time(run.created_at), str(run.attempt)
-        table.add_row(run.run_id, status, created, _duration(run), attempts, run.graph_id, run.thread_id)
-    return table
-
-
-def local_time(moment: datetime) -> str:
-    return moment.astimezone().strftime("%m-%d %H:%M:%S")
-
-
-def _duration(run: FoundRun) -> str:
-    return "" if run.duration_seconds is None else f"{run.duration_seconds:.1f} s"
+def _row(run: FoundRun) -> tuple[str | Text, ...]:
+    status = Text(run.status, style=COLORS.get(run.status, ""))
+    duration = "" if run.duration_seconds is None else f"{run.duration_seconds:.1f} s"
+    created = local_time(run.created_at)
+    return run.run_id, status, created, duration, str(run.attempt), run.graph_id, run.thread_id

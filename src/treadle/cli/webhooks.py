@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import httpx
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from treadle.cli import app, report
+from treadle.cli import app
 from treadle.cli.connect import no_server
-from treadle.cli.runs import LOCAL, URL, WIDTH, local_time
+from treadle.cli.listing import FULL_ID, LOCAL, SEARCHED, URL, check_choices, local_time, only_match, print_table
 from treadle.errors import error_for_status
 from treadle.model import DeliveryStatus, WebhookDelivery
-
-T = TypeVar("T")
 
 DeliveryID = Annotated[str, typer.Argument(metavar="DELIVERY", help="The delivery's id, or a unique prefix of it.")]
 
 STATUSES: tuple[DeliveryStatus, ...] = ("pending", "delivered", "failed")
 COLORS = {"delivered": "green", "failed": "red", "pending": "cyan"}
-MOST = 1000  # number of deliveries, newest first, that are searched for an id prefix
+COLUMNS = ("delivery", "status", "attempts", "created", "next attempt", "run status", "run", "url")
 TIMEOUT_SECONDS = 30.0
 
 webhooks = typer.Typer(help="List, show and resend webhook deliveries.", no_args_is_help=True)
@@ -39,13 +36,10 @@ def ls(
     url: URL = LOCAL,
 ) -> None:
     """List deliveries, newest first."""
-    if status is not None and status not in STATUSES:
-        report.fail(f"--status {status}: unknown status", hint=f"one of {', '.join(STATUSES)}", code=2)
+    check_choices("--status", [status] if status else (), STATUSES, "status")
     query = {"status": status, "thread_id": thread, "run_id": run, "limit": limit}
     newest = msgspec.json.decode(_request(url, "GET", "", query), type=list[WebhookDelivery])
-    console = Console(highlight=False)
-    console.width = max(console.width, WIDTH)
-    console.print(_table(newest) if newest else "no deliveries")
+    print_table(COLUMNS, [_row(each) for each in newest], empty="no deliveries")
 
 
 @webhooks.command()
@@ -83,24 +77,16 @@ def _detail(response: httpx.Response) -> str:
 
 
 def _find(url: str, delivery: str) -> str:
-    if len(delivery) == 36:
+    if len(delivery) == FULL_ID:
         return delivery
-    newest = msgspec.json.decode(_request(url, "GET", "", {"limit": MOST}), type=list[WebhookDelivery])
-    matches = [each.delivery_id for each in newest if each.delivery_id.startswith(delivery)]
-    if not matches:
-        report.fail(f"no delivery {delivery} among the last {MOST}", hint="list them with `treadle webhooks ls`")
-    if len(matches) > 1:
-        report.fail(f"{len(matches)} delivery ids start with {delivery}: use a longer prefix")
-    return matches[0]
+    newest = msgspec.json.decode(_request(url, "GET", "", {"limit": SEARCHED}), type=list[WebhookDelivery])
+    ids = [each.delivery_id for each in newest]
+    where, hint = f"among the last {SEARCHED}", "list them with `treadle webhooks ls`"
+    return only_match("delivery", delivery, ids, where=where, hint=hint)
 
 
-def _table(deliveries: list[WebhookDelivery]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("delivery", "status", "attempts", "created", "next attempt", "run status", "run", "url"):
-        table.add_column(name, no_wrap=name != "url", overflow="fold")
-    for each in deliveries:
-        status = Text(each.status, style=COLORS[each.status])
-        created, next_try = local_time(each.created_at), each.next_try_at and local_time(each.next_try_at)
-        row = (str(each.tries), created, next_try or "", each.run_status, each.run_id, each.url)
-        table.add_row(each.delivery_id, status, *row)
-    return table
+def _row(delivery: WebhookDelivery) -> tuple[str | Text, ...]:
+    status = Text(delivery.status, style=COLORS[delivery.status])
+    created, next_try = local_time(delivery.created_at), local_time(delivery.next_try_at)
+    end = delivery.run_status, delivery.run_id, delivery.url
+    return delivery.delivery_id, status, str(delivery.tries), created, next_try, *end
