@@ -1,4 +1,4 @@
-"""TODO."""
+"""The port of a whole backend: the set of parts that a database URL selects, and its checkpointers."""
 
 from __future__ import annotations
 
@@ -20,43 +20,46 @@ T = TypeVar("T")
 
 
 class RunSaver(BaseCheckpointSaver[str]):
-    """The saver of one attempt: LangGraph's interface, and what the worker needs beside it."""
+    """The checkpointer of one attempt: LangGraph's interface, and a way to wait for background saves."""
 
     async def settled(self) -> None:
-        """Returns when everything saved so far is durable; raises what a save in the background failed with."""
+        """Wait until every save so far is durable. Raises the error of a save that failed in the background."""
         raise NotImplementedError
 
 
 class Checkpoints(Protocol):
-    """Savers over the backend's own tables, in the form LangGraph takes."""
+    """LangGraph checkpointers on the backend's own tables."""
 
     @property
     def store(self) -> BaseStore: ...
 
     def for_run(self, lease: Lease, *, eager: bool) -> RunSaver:
-        """A saver whose every write is fenced by the attempt and marked with the run.
+        """Return a saver that fences every write by the attempt and marks it with the run.
 
-        An eager one queues writes and goes on; the order of the queue puts them before the run's end."""
+        If ``eager``, a save is queued without waiting for the commit; the queue's order commits it before the run's
+        end.
+        """
         ...
 
     def for_thread(self) -> BaseCheckpointSaver[str]:
-        """A saver for reading state and for updates that no run makes."""
+        """Return a saver for reading state, and for updates made without a run."""
         ...
 
 
 class GraphLoop(Protocol):
-    """Where user code runs."""
+    """The event loop that runs user code."""
 
     def submit(self, work: Awaitable[T]) -> Awaitable[T]:
-        """Runs ``work`` on the loop of the graphs; the result is awaited on the caller's loop."""
+        """Run ``work`` on the graphs' loop; its result can be awaited on the caller's loop."""
         ...
 
 
 class Backend(Struct, frozen=True):
-    """The coherent set of parts that one URL picks.
+    """The parts of one database, consistent with each other.
 
-    ``exclusive``: no other process can be alive on it (else leases decide what was left behind). ``clock`` is the one
-    that its rows follow, and whoever reckons with their times has to."""
+    ``exclusive`` means that no other process can use the database; otherwise leases decide which runs are orphans. Use
+    ``clock`` for anything compared with row timestamps.
+    """
 
     exclusive: bool
     clock: Clock

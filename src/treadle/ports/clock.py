@@ -1,4 +1,4 @@
-"""TODO."""
+"""The port of time, so that tests can control it."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds that only ever grow, for deadlines and intervals."""
+        """Seconds that never decrease, for deadlines and intervals."""
         ...

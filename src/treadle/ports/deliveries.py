@@ -1,4 +1,4 @@
-"""The port of the webhook outbox: what the courier needs of a backend, and the values that cross it (see ports)."""
+"""The port of the webhook outbox: leasing due deliveries and recording their attempts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from treadle.model import JSON, DeliveryStatus
 
 
 class DeliveryQuery(Struct, kw_only=True, frozen=True):
-    """Webhook deliveries, newest first. ``permitted`` are filters that the metadata of their thread must all pass."""
+    """Webhook deliveries, newest first. The metadata of a delivery's thread must pass all filters of ``permitted``."""
 
     status: DeliveryStatus | None = None
     thread_id: str | None = None
@@ -22,9 +22,9 @@ class DeliveryQuery(Struct, kw_only=True, frozen=True):
 
 
 class LeasedDelivery(Struct, frozen=True):
-    """A webhook delivery that is to be tried now. ``number`` is that of this try, and fences what is recorded of it.
+    """A webhook delivery to send now. ``number`` is the number of this attempt and fences the record of its result.
 
-    ``since`` (unix microseconds) is when trying began, ``failures`` how many tries failed since then.
+    ``since`` (unix microseconds) is the time of the first attempt, ``failures`` the number of failed ones since then.
     """
 
     delivery_id: str
@@ -37,8 +37,8 @@ class LeasedDelivery(Struct, frozen=True):
 
 
 class TryResult(Struct, kw_only=True, frozen=True):
-    """What came of a try: ``status`` is what the delivery is now, ``next_try_at`` (unix microseconds) is set iff it is
-    still pending."""
+    """The result of an attempt: the delivery's new ``status``. ``next_try_at`` (unix microseconds) is set only while
+    the delivery is still pending."""
 
     status: DeliveryStatus
     at: int
@@ -49,31 +49,33 @@ class TryResult(Struct, kw_only=True, frozen=True):
 
 
 class DeliveryBatch(Struct, frozen=True):
-    """``next_due`` is when the next delivery comes due, in unix microseconds."""
+    """``next_due`` is the due time of the next delivery, in unix microseconds."""
 
     deliveries: list[LeasedDelivery]
     next_due: int | None
 
 
 class DeliveryQueue(Protocol):
-    """The outbox of webhooks, as the courier sees it. Rows get in by the transactions that end runs."""
+    """The webhook outbox. The transactions that end runs insert its rows."""
 
     async def lease(
         self, limit: int, *, in_flight: Mapping[str, int], per_receiver: int, seconds: float
     ) -> DeliveryBatch:
-        """Leases up to ``limit`` due deliveries for ``seconds``, oldest first: of the deliveries of one thread to one
-        receiver only the oldest pending one, and of one receiver no more than ``per_receiver``, those ``in_flight``
-        (receiver: how many) counted in."""
+        """Lease up to ``limit`` due deliveries for ``seconds``, oldest first.
+
+        Per thread and receiver, only the oldest pending delivery is leased, which preserves the order. A receiver gets
+        at most ``per_receiver`` deliveries at once, including its count in ``in_flight``.
+        """
         ...
 
     async def record(self, delivery: LeasedDelivery, tried: TryResult) -> None:
-        """Logs a try and settles or postpones its delivery. Does nothing if a later try has begun."""
+        """Log an attempt, and settle or postpone its delivery. Does nothing if a later attempt has begun."""
         ...
 
     async def recover(self) -> None:
-        """Ends all leases: no other courier can be alive (the start of an embedded server)."""
+        """End all leases. For the start of an embedded server, when no other courier can be alive."""
         ...
 
     async def sweep(self, finished_before: int) -> None:
-        """Removes deliveries that were finished before that (unix microseconds)."""
+        """Remove the deliveries that finished before ``finished_before`` (unix microseconds)."""
         ...

@@ -1,4 +1,4 @@
-"""What readers of the event log are given: chunks, by a follower. ``ports`` says where they get one."""
+"""The port of the event log: appending events, and followers that read them in chunks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from treadle.ports.queue import Lease
 
 
 class Chunk(Struct):
-    """Events ``first … last`` of one run, as they were committed together, or the ``parts`` of which it was made.
-    ``frames`` caches their wire bytes."""
+    """Events ``first … last`` of one run that were committed together, or the ``parts`` that it was merged from.
+
+    ``frames`` caches their encoded bytes.
+    """
 
     first: int
     events: Sequence[Event]
@@ -28,7 +30,7 @@ class Chunk(Struct):
 
     @property
     def size(self) -> int:
-        """Bytes of data in it."""
+        """The size of its data in bytes."""
         return sum(len(event.data) for event in self.events)
 
     @property
@@ -37,51 +39,56 @@ class Chunk(Struct):
 
 
 class Follower(Protocol):
-    """One reader of a run or thread. ``cursor`` is the seq of the last event returned, ``ended`` if it was the end."""
+    """A reader of one run or thread. ``cursor`` is the seq of the last returned event; ``ended`` is true if that was
+    the end."""
 
     cursor: int
     ended: bool
 
     async def read(self, timeout: float | None = None) -> Sequence[Chunk]:
-        """The next events in order, waiting up to ``timeout`` seconds, or for ``wake``; empty when nothing came.
+        """Return the next events in order. Waits up to ``timeout`` seconds, or until ``wake``; may return nothing.
 
-        Sets ``ended`` when the terminal event of its run is among them, or when the run is gone."""
+        Sets ``ended`` if the events include the run's terminal event, or if the run no longer exists.
+        """
         ...
 
     async def end(self, timeout: float | None = None) -> None:
-        """``read`` for who wants to know of the end only: what comes before it is passed over. Not for threads."""
+        """Wait for the run to end, skipping earlier events. Not supported for threads."""
         ...
 
     def wake(self) -> None:
-        """Makes a waiting ``read`` or ``end`` return at once. Call it from the reader's own loop."""
+        """Make a waiting ``read`` or ``end`` return at once. Call it on the reader's own loop."""
         ...
 
     def close(self) -> None: ...
 
 
 class EventLog(Protocol):
-    """One log, one writer a run (the lease holder), any number of readers. Commit, then tell."""
+    """The log of all runs. One writer per run (the lease holder), any number of readers. Commits first, then notifies."""
 
     async def append(self, lease: Lease, events: Sequence[Event]) -> None:
-        """Appends with the next dense seqs of the run and the next order numbers of the thread.
+        """Append events with the next seqs of the run and of the thread, without gaps.
 
-        Returns when they are durable; readers see them only after that. Raises LeaseLost."""
+        Returns once they are durable; readers see them only after that. Raises LeaseLost.
+        """
         ...
 
     def follow(self, run_id: str, after: int = 0) -> Follower:
-        """Reads ``run_id`` after seq ``after``, from the log into the live tail without a seam."""
+        """Read ``run_id`` after seq ``after``: first the log, then the live tail, without a gap in between."""
         ...
 
     async def bounds(self, run_id: str) -> tuple[int, int]:
-        """``(first, last)`` seq that is kept; first is last + 1 when nothing is: nothing yet, or nothing any more."""
+        """Return the ``(first, last)`` stored seq. If nothing is stored, yet or any more, first is last + 1."""
         ...
 
     def follow_thread(self, thread_id: str, after: int = 0) -> Follower:
-        """Reads all runs of a thread, and what is not there yet, in the thread's order; it never ends.
+        """Read all current and future runs of a thread, in the thread's order. It never ends.
 
-        Runs that are deleted leave holes; one that is rolled back while it runs leaves its ``end``."""
+        Deleted runs leave gaps. A run that is rolled back while it is running leaves its ``end``.
+        """
         ...
 
     async def thread_cursor(self, thread_id: str, event_id: tuple[int, int] | None = None) -> int:
-        """The place in the thread's order of the last event, or of ``(ms, seq)``, seq of the thread or of a run."""
+        """Return the position in the thread's order of the last event, or of the event ``(ms, seq)`` of the thread or a
+        run."""
         ...

@@ -1,6 +1,6 @@
-"""What is asked of a backend's records, page by page, and what searches of runs find.
+"""Queries over a backend's records, and the pages of results that searches return.
 
-``permitted`` are filters that metadata must all pass (treadle.filters).
+``permitted`` holds filters that the metadata must all pass (auth/filters.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from treadle.run_search import FoundRun, RunSort
 
 
 class ThreadRunsQuery(Struct, kw_only=True, frozen=True):
-    """Runs of one thread, newest first. ``metadata`` is matched by containment; the bounds are exclusive."""
+    """Runs of one thread, newest first. Matches if the run's metadata contains ``metadata``; the bounds are exclusive."""
 
     thread_id: str
     status: RunStatus | None = None
@@ -27,10 +27,11 @@ class ThreadRunsQuery(Struct, kw_only=True, frozen=True):
 
 
 class RunSearchQuery(Struct, kw_only=True, frozen=True):
-    """Runs of all threads, but for ended ones of temporary threads. ``statuses`` empty: any.
+    """Runs of all threads, except ended runs of temporary threads. Empty ``statuses`` match any status.
 
-    ``after`` is the last run of the page before: what it is sorted by, as a number, and its position. What ``sort_by``
-    names and a run has not (yet) counts as 0. ``permitted`` is of the metadata of threads."""
+    ``after`` is the sort value of the previous page's last run, as a number, and its position. A sort value that a run
+    does not have yet counts as 0. ``permitted`` applies to the threads' metadata.
+    """
 
     ids: Sequence[str] | None = None
     statuses: Sequence[RunStatus] = ()
@@ -50,7 +51,7 @@ class RunSearchQuery(Struct, kw_only=True, frozen=True):
 
 
 class RunPage(Struct, frozen=True):
-    """``last`` is what the next page is after, None if there is none."""
+    """A page of runs. Pass ``last`` as the next query's ``after``; it is None on the last page."""
 
     runs: list[FoundRun]
     last: tuple[int, int] | None

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The port of the run queue: claiming, leases, outcomes, recovery and retention."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from treadle.model import (
 
 
 class Lease(Struct, frozen=True):
-    """The right to write for a run: only the holder of its current ``attempt`` may."""
+    """The right to write for a run. Only the holder of the run's current ``attempt`` has it."""
 
     run_id: str
     thread_id: str
@@ -26,7 +26,7 @@ class Lease(Struct, frozen=True):
 
 
 class WorkerInfo(Struct, frozen=True, kw_only=True):
-    """What a worker says of itself, for those who look after it. ``started_at`` in unix microseconds."""
+    """A worker's description of itself, for ``GET /server``. ``started_at`` is in unix microseconds."""
 
     host: str
     pid: int
@@ -36,7 +36,7 @@ class WorkerInfo(Struct, frozen=True, kw_only=True):
 
 
 class Limits(Struct, frozen=True):
-    """How many runs may run at once: of each graph named in ``graphs``, and of any one concurrency key."""
+    """Maximum number of concurrent runs, for each graph in ``graphs`` and for each concurrency key."""
 
     graphs: Mapping[str, int] = {}
     key: int = 1
@@ -46,10 +46,10 @@ DEFAULT_LIMITS = Limits()
 
 
 class Claim(Struct, frozen=True):
-    """A claimed run and what executing it takes.
+    """A claimed run, with everything needed to execute it.
 
-    ``resumed`` is true when an earlier attempt may have left traces, ``after_interrupt`` when the thread rests where a
-    cancelled run left it. ``queued_seconds`` is the time since the run became due.
+    ``resumed`` is true if an earlier attempt may have left checkpoints or writes. ``after_interrupt`` is true if a
+    cancelled run left the thread in the middle of a step. ``queued_seconds`` is the time since the run became due.
     """
 
     lease: Lease
@@ -64,18 +64,18 @@ class Claim(Struct, frozen=True):
 
 
 class ClaimBatch(Struct, frozen=True):
-    """``next_due`` is when to claim again (a delayed run becomes due then), in unix microseconds."""
+    """``next_due`` is the time of the next claim, when a delayed run becomes due, in unix microseconds."""
 
     claims: list[Claim]
     next_due: int | None
 
 
 class Outcome(Struct, kw_only=True, frozen=True):
-    """How a run ended. ``thread_status`` is what the thread rests in once it has no active run.
+    """The outcome of a run. The thread gets ``thread_status`` once it has no active run.
 
-    ``output`` is the final state as JSON bytes, None to leave the thread's values as they are; ``wait_interrupts`` is
-    what ``__interrupt__`` of a wait body holds. ``rollback`` removes the run, its checkpoints and writes instead of
-    recording a status.
+    ``output`` is the final state as JSON bytes, or None to keep the thread's values. ``wait_interrupts`` is returned as
+    ``__interrupt__`` to waiters. ``rollback`` removes the run, its checkpoints and its writes instead of recording a
+    status.
     """
 
     status: RunStatus
@@ -88,74 +88,85 @@ class Outcome(Struct, kw_only=True, frozen=True):
 
 
 class Queue(Protocol):
-    """What a worker may do to runs. Every write for a run needs its Lease and raises LeaseLost without it."""
+    """A worker's operations on runs. Every write for a run requires its Lease, and otherwise raises LeaseLost."""
 
     async def claim(self, worker_id: str, limit: int, limits: Limits = DEFAULT_LIMITS) -> ClaimBatch:
-        """Takes up to ``limit`` due pending runs, at most one a thread, and appends their metadata event.
+        """Claim up to ``limit`` due pending runs, at most one per thread, and append their metadata events.
 
-        Those of higher priority come first, then those that became due first; on one thread the order of creation
-        rules. Over all processes that claim, no graph and no key runs more than ``limits`` says, and a run that may
-        run is not kept from it by others that may not."""
+        The order is by priority, then by due time; runs of one thread start in the order of their creation. ``limits``
+        holds over all processes, and runs that it holds back do not keep other runs from being claimed.
+        """
         ...
 
     async def finish(self, lease: Lease, outcome: Outcome, events: Sequence[Event]) -> None:
-        """One transaction: the last events, the terminal event, the run's status and output, the thread's status."""
+        """Write, in one transaction, the last events, the terminal event, the run's status and output, and the thread's
+        status."""
         ...
 
     async def release(self, lease: Lease, events: Sequence[Event] = ()) -> None:
-        """Hands a run back as pending without charging it an attempt (a worker that drains), with its last events.
+        """Hand a run back as pending, with its last events and without charging it an attempt. For a worker that
+        drains.
 
-        A run with a cancel mark ends as the mark says instead."""
+        A run with a cancel mark ends as the mark demands instead.
+        """
         ...
 
     async def reset(self, lease: Lease) -> bool:
-        """Before a resumed attempt starts: True if this run has checkpoints to go on from. If it has none, the loose
-        writes that the earlier attempt left on checkpoints of earlier runs are removed."""
+        """Prepare a resumed attempt. Returns True if the run has checkpoints to continue from.
+
+        If it has none, remove the writes that the earlier attempt left on checkpoints of earlier runs.
+        """
         ...
 
     async def renew(self, worker_id: str, seconds: float, info: WorkerInfo | None = None) -> dict[str, CancelAction]:
-        """Extends the lease of the worker and returns the cancel marks on its runs. ``info`` is what it says of itself,
-        the same each time."""
+        """Extend the worker's lease and return the cancel marks on its runs. ``info`` must be the same in each call."""
         ...
 
     async def rescue(self, *, max_attempts: int, exclusive: bool = False, steady_seconds: float = 0.0) -> list[str]:
-        """Takes runs from workers whose lease is over: back to the queue, ended as their cancel mark says, or, after
-        ``max_attempts`` crashes, ended in error. ``exclusive``: no other worker can be alive (the start of an embedded
-        server), every running run is an orphan and every hold is over. Returns their ids.
+        """Take over the runs of workers whose lease has expired, and return their ids.
 
-        Does nothing until the database has been within reach for ``steady_seconds``: when it comes back, the workers
-        that live are to renew their leases first."""
+        Such a run returns to the queue, ends as its cancel mark demands, or ends in error after ``max_attempts``
+        crashes. With ``exclusive``, no other worker can be alive (the start of an embedded server): every running run
+        is an orphan, and every hold is over.
+
+        Does nothing until the database has been reachable for ``steady_seconds``. After an outage, live workers must
+        get the chance to renew their leases first.
+        """
         ...
 
     async def sweep(self, *, stateless_before: int, keys_before: int) -> None:
-        """Removes the threads of stateless runs, and idempotency keys, that are older than that."""
+        """Remove older threads of stateless runs, and older idempotency keys."""
         ...
 
     async def trim_runs(self, ended_before: int, limit: int = 100) -> int:
-        """Removes all events but the last of runs that ended before (unix microseconds), oldest first; returns of how
-        many, ``limit`` if there may be more."""
+        """Remove all events except the last of runs that ended before ``ended_before`` (unix microseconds), oldest
+        first.
+
+        Returns the number of runs; ``limit`` means that there may be more.
+        """
         ...
 
     async def expire_runs(self, ended_before: int, limit: int = 100) -> int:
-        """Removes runs that ended before and were trimmed; threads keep their state and output. Returns how many."""
+        """Remove trimmed runs that ended before ``ended_before``; threads keep their state and output. Returns their
+        number."""
         ...
 
     async def expire_threads(self, limit: int = 100) -> int:
-        """Does what their ttl says to idle threads that have not changed for so long; returns to how many."""
+        """Apply the ttl of threads that have been idle for its duration. Returns their number."""
         ...
 
 
 class Wakeup(Protocol):
-    """Hints. A lost one costs latency, never a run: whoever listens also polls."""
+    """Hints that something may have changed. A lost hint costs latency, never a run, because every listener also polls."""
 
     def on_queue(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Calls back (from any thread) when a run may be claimable. Returns the unsubscribe."""
+        """Call back, on any thread, when a run may be claimable. Returns the unsubscribe function."""
         ...
 
     def on_cancel(self, callback: Callable[[str, CancelAction], None]) -> Callable[[], None]:
-        """Calls back (from any thread) with a running run that got a cancel mark. Returns the unsubscribe."""
+        """Call back, on any thread, with a running run that got a cancel mark. Returns the unsubscribe function."""
         ...
 
     def on_delivery(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Calls back (from any thread) when a webhook may be due. Returns the unsubscribe."""
+        """Call back, on any thread, when a webhook may be due. Returns the unsubscribe function."""
         ...

@@ -1,6 +1,6 @@
-"""What the rules, the worker and the streams need of a backend. The contract of each verb is in its docstring.
+"""The port of a backend's records: threads, runs, assistants, crons and deliveries, in transactions.
 
-Times inside a backend are integers: unix microseconds, from the Clock that the composition root chose.
+Times inside a backend are integers: unix microseconds of the backend's Clock.
 """
 
 from __future__ import annotations
@@ -33,13 +33,11 @@ from treadle.ports.statistics import ThreadStorage
 T = TypeVar("T")
 
 
-# --- values that cross the ports --------------------------------------------------------------------------------------
-
-
 class NewRun(Struct, kw_only=True, frozen=True):
-    """A run to insert as pending. ``temporary`` marks a stateless run whose thread goes when it ends.
+    """A run to insert as pending. ``temporary`` marks a stateless run, whose thread is removed after it ends.
 
-    Runs of higher ``priority`` start first; those of one ``concurrency_key`` share its slots."""
+    Runs of higher ``priority`` start first. Runs with the same ``concurrency_key`` share its slots.
+    """
 
     run_id: str
     thread_id: str
@@ -55,7 +53,7 @@ class NewRun(Struct, kw_only=True, frozen=True):
 
 
 class ActiveRun(Struct, frozen=True):
-    """A pending or running run, as the multitask rules see it. Ordered by creation."""
+    """A pending or running run, as the multitask rules need it. Ordered by creation."""
 
     run_id: str
     status: RunStatus
@@ -63,8 +61,8 @@ class ActiveRun(Struct, frozen=True):
 
 
 class RunResult(Struct, frozen=True):
-    """What is left of a run's ending: ``output`` is the final state as JSON, ``interrupts`` what ``__interrupt__`` of
-    its wait body holds."""
+    """The result of a run: ``output`` is the final state as JSON, ``interrupts`` the ``__interrupt__`` of its wait
+    body."""
 
     status: RunStatus
     error: JSON | None
@@ -72,14 +70,11 @@ class RunResult(Struct, frozen=True):
     output: bytes | None
 
 
-# --- the ports --------------------------------------------------------------------------------------------------------
-
-
 class Transaction(Protocol):
-    """The verbs of one database transaction. Everything done through it commits together or not at all.
+    """The operations of one database transaction. They commit together or not at all.
 
-    A rule is a plain function over a Transaction; it must not block on anything else, and may be run again.
-    ``now`` is one instant for the whole transaction.
+    A rule is a plain function over a Transaction. It may run more than once, so it must not block on or change anything
+    else. ``now`` is the same instant for the whole transaction.
     """
 
     now: int
@@ -87,11 +82,11 @@ class Transaction(Protocol):
     # assistants
     def assistant(self, assistant_id: str) -> Assistant | None: ...
     def lock_assistant(self, assistant_id: str) -> None:
-        """Until the transaction ends nobody else changes the assistant or its versions."""
+        """Lock the assistant and its versions until the transaction ends."""
         ...
 
     def put_assistant(self, assistant: Assistant) -> None:
-        """Inserts or replaces the assistant, and keeps the row of its version."""
+        """Insert or replace the assistant, and keep the row of its version."""
         ...
 
     def assistant_versions(self, assistant_id: str) -> list[Assistant]: ...
@@ -101,110 +96,114 @@ class Transaction(Protocol):
 
     # threads
     def thread(self, thread_id: str, *, values: bool = True) -> Thread | None:
-        """The thread, or None; the thread of an ended stateless run is not there any more.
+        """Return the thread, or None. The thread of an ended stateless run counts as missing.
 
-        ``values`` is an ``orjson.Fragment`` of the state; ask for none where only the head is needed."""
+        ``values`` is an ``orjson.Fragment`` of the state; pass False if only the other fields are needed.
+        """
         ...
 
     def thread_metadata(self, thread_id: str) -> JSON | None:
-        """Its metadata, also that of the thread of an ended stateless run as long as the run can be joined."""
+        """Return the thread's metadata, also for an ended stateless run that can still be joined."""
         ...
 
     def insert_thread(self, thread_id: str, *, metadata: JSON, ttl: ThreadTTL | None = None) -> None: ...
     def merge_thread(self, thread_id: str, *, metadata: JSON) -> None:
-        """Merges ``metadata`` at the top level."""
+        """Merge ``metadata`` at the top level."""
         ...
 
     def record_thread_state(
         self, thread_id: str, *, status: ThreadStatus, output: bytes | None, interrupts: JSON, error: JSON | None
     ) -> None:
-        """Records a state that no run produced (an update, a copy) and ends a hold; the status shows once no run is
+        """Record a state produced without a run (an update, a copy) and end a hold. The status shows once no run is
         active."""
         ...
 
     def hold_thread(self, thread_id: str, seconds: float) -> int | None:
-        """Keeps runs of the thread from being claimed for so long; returns what ends the hold, None if it is held."""
+        """Prevent claims of the thread's runs for ``seconds``. Returns the end of the hold, or None if it is already
+        held."""
         ...
 
     def release_thread(self, thread_id: str, held_until: int) -> None:
-        """Ends that hold, if it is still the one."""
+        """End this hold, unless another has replaced it."""
         ...
 
     def set_thread_ttl(self, thread_id: str, ttl: ThreadTTL) -> None: ...
     def prune_thread(self, thread_id: str) -> None:
-        """Removes all but the latest checkpoints."""
+        """Remove all checkpoints except the latest."""
         ...
 
     def thread_storage(self, thread_id: str) -> ThreadStorage: ...
     def append_thread_event(self, thread_id: str, event: Event) -> None:
-        """Appends an event of no run to the thread's order."""
+        """Append an event without a run to the thread's order."""
         ...
 
     def delete_thread(self, thread_id: str) -> bool:
-        """Removes the thread with its runs, events, checkpoints and writes."""
+        """Remove the thread with its runs, events, checkpoints and writes."""
         ...
 
     def copy_thread(self, source: str, target: str) -> None:
-        """A new thread with the history of the source, without its runs."""
+        """Create a thread with the history of the source, without its runs."""
         ...
 
     def search_threads(self, query: ThreadQuery) -> list[Thread]: ...
     def count_threads(self, query: ThreadQuery, *, most: int | None = None) -> int:
-        """How many there are. ``most`` bounds how many are looked at: beyond that there are at least so many."""
+        """Count the matching threads. At most ``most`` are examined: a result of ``most`` means at least that many."""
         ...
 
     # runs
     def run(self, run_id: str) -> Run | None: ...
     def run_is_temporary(self, run_id: str) -> bool: ...
     def insert_run(self, run: NewRun, *, thread_metadata: JSON | None = None, thread_config: JSON | None = None) -> Run:
-        """Inserts it as pending and makes its thread busy, with this metadata and config where they are given; workers
-        are told once it is committed."""
+        """Insert the run as pending and make its thread busy, with the given metadata and config. Notifies workers
+        after commit."""
         ...
 
     def active_runs(self, thread_id: str) -> list[ActiveRun]: ...
     def pending_runs(self, most: int) -> int:
-        """How many runs are pending, counted up to ``most``."""
+        """Count the pending runs, up to ``most``."""
         ...
 
     def active_run_ids(self, status: Literal["pending", "running", "all"]) -> list[tuple[str, str]]:
-        """``(thread_id, run_id)`` over all threads."""
+        """Return ``(thread_id, run_id)`` of active runs on all threads."""
         ...
 
     def list_runs(self, query: ThreadRunsQuery) -> list[Run]: ...
     def search_runs(self, query: RunSearchQuery) -> RunPage: ...
     def count_runs(self, query: RunSearchQuery) -> int:
-        """How many there are, whatever ``limit`` and ``after`` say."""
+        """Count the matching runs, ignoring ``limit`` and ``after``."""
         ...
 
     def has_checkpoints(self, thread_id: str, run_id: str) -> bool:
-        """Whether the run has come to a checkpoint on the thread."""
+        """Whether the run has written a checkpoint on the thread."""
         ...
 
     def mark_cancel(self, run_id: str, action: CancelAction, reason: str) -> None:
-        """Sets the durable mark on a running run; its worker is told once it is committed. A rollback outranks
-        an interrupt; the same mark twice is one."""
+        """Set the durable cancel mark on a running run; its worker is notified after the commit.
+
+        A rollback replaces an interrupt. Setting the same mark again has no effect.
+        """
         ...
 
     def end_pending(self, run_id: str, outcome: Outcome) -> None:
-        """Ends a run that never started: status, terminal event and thread status, or its removal."""
+        """End a run that never started: set its status, terminal event and thread status, or remove it."""
         ...
 
     def delete_run(self, run_id: str) -> bool:
-        """Removes a run that is not active, with its events; the thread keeps its history."""
+        """Remove a run that is not active, with its events. The thread keeps its history."""
         ...
 
     def run_result(self, run_id: str) -> RunResult | None:
-        """How a run ended, or None if there is no such run."""
+        """Return the result of a run, or None if there is no such run."""
         ...
 
     # crons
     def cron(self, cron_id: str) -> Cron | None: ...
     def put_cron(self, cron: Cron) -> None:
-        """Inserts or replaces it."""
+        """Insert or replace the cron."""
         ...
 
     def cron_requester(self, cron_id: str) -> JSON | None:
-        """Whom its runs are made for, as it was set; None where nobody was authenticated."""
+        """Return the user whose identity the cron's runs get, or None if the creator was not authenticated."""
         ...
 
     def set_cron_requester(self, cron_id: str, requester: JSON) -> None: ...
@@ -212,11 +211,11 @@ class Transaction(Protocol):
     def search_crons(self, query: CronQuery) -> list[Cron]: ...
     def count_crons(self, query: CronQuery) -> int: ...
     def due_crons(self, limit: int) -> list[Cron]:
-        """Enabled crons whose next run date has come, oldest first."""
+        """Return enabled crons whose next run date has passed, oldest first."""
         ...
 
     def next_cron_at(self) -> int | None:
-        """When the next enabled cron comes due, in unix microseconds."""
+        """Return the next due time of an enabled cron, in unix microseconds."""
         ...
 
     # webhooks
@@ -224,14 +223,13 @@ class Transaction(Protocol):
     def deliveries(self, query: DeliveryQuery) -> list[WebhookDelivery]: ...
     def count_deliveries(self, query: DeliveryQuery) -> int: ...
     def redeliver(self, delivery_id: str) -> bool:
-        """Makes a delivery due now, whatever it has come to; a try that is under way is left to end.
-
-        False if there is no such delivery."""
+        """Make a delivery due now, in any status. An attempt in progress may finish. False if there is no such
+        delivery."""
         ...
 
     # idempotency
     def idempotency_record(self, key: str) -> tuple[str, list[str]] | None:
-        """``(digest, run ids)`` stored under an idempotency key."""
+        """Return the ``(digest, run ids)`` stored under an idempotency key."""
         ...
 
     def save_idempotency_record(self, key: str, digest: str, run_ids: list[str]) -> None: ...
@@ -239,17 +237,18 @@ class Transaction(Protocol):
 
 class Records(Protocol):
     async def transact(self, work: Callable[[Transaction], T]) -> T:
-        """Runs ``work`` in one write transaction and returns its result once that is durable.
+        """Run ``work`` in one write transaction and return its result once it is durable.
 
-        What ``work`` raises is raised here and nothing of it is kept. From the first look at a thread, or at a run of
-        it, nobody else changes either until the transaction ends. ``work`` may be run again after it lost a race, so it
-        changes nothing but the database."""
+        If ``work`` raises, the transaction is rolled back and the error is raised here. From the first access to a
+        thread or one of its runs, no other transaction can change them until this one ends. ``work`` may run again
+        after losing a race, so it must change nothing but the database.
+        """
         ...
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Runs ``work`` on a consistent snapshot, off the calling loop. It must not write."""
+        """Run ``work`` on a consistent snapshot, off the calling loop. It must not write."""
         ...
 
     def lookup(self, work: Callable[[Transaction], T]) -> Awaitable[T]:
-        """``read`` for one look-up by key, wherever that is cheapest."""
+        """Like ``read``, for one lookup by key, on the cheapest connection."""
         ...

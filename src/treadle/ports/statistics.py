@@ -1,4 +1,4 @@
-"""What the server and its threads take and do, in numbers: bodies of answers, and the port that tells them."""
+"""The port of statistics: the sizes, counts and waits of a backend, as ``/metrics`` and ``GET /server`` report them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ChannelsUsage(Struct):
 
 
 class ThreadStorage(Struct, kw_only=True):
-    """``GET /threads/{t}/storage``: the room that the checkpoints of a thread take."""
+    """``GET /threads/{t}/storage``: the storage used by a thread's checkpoints."""
 
     thread_id: str
     total_bytes: int
@@ -38,9 +38,9 @@ class ThreadStorage(Struct, kw_only=True):
 
 
 class QueueWait(Struct, frozen=True):
-    """Due pending runs: how many, and for how long (seconds) the oldest and the median have been due.
+    """Due pending runs: their number, and for how many seconds the oldest and the median have been due.
 
-    ``unblocked`` is the longest wait of those whose thread has no running run.
+    ``unblocked`` is the longest wait of a run whose thread has no running run.
     """
 
     runs: int
@@ -57,7 +57,7 @@ BLOCKERS: tuple[Blocker, ...] = ("nothing", "time", "thread", "graph", "key")
 
 
 class Depth(Struct, frozen=True):
-    """Pending runs of one kind, and since when the oldest of them that is due has been (seconds)."""
+    """Pending runs of one kind, and for how many seconds the oldest due run among them has been due."""
 
     graph_id: str
     priority: Priority
@@ -67,11 +67,13 @@ class Depth(Struct, frozen=True):
 
 
 class ServerMetrics(Struct, kw_only=True, frozen=True):
-    """``pending``, ``running``, ``waiting``, ``workers`` and the sizes are what the database holds now; the rest is
-    counted since the start of this process, ``ended`` by the status that runs ended in (``rolled_back`` ones too).
+    """Metrics of the database and of this process.
 
-    ``depths`` are all pending runs. What they are blocked by is as claims found it: runs that no claim has looked at
-    yet count as blocked by nothing. ``expired`` were removed by retention."""
+    ``pending``, ``running``, ``waiting``, ``workers`` and the sizes are the current values in the database. The rest is
+    counted since the start of this process: ``ended`` by the status of runs (including ``rolled_back``), ``expired``
+    are the runs removed by retention. ``depths`` covers all pending runs, blocked by the cause that the last claim
+    found; runs that no claim has examined yet count as blocked by nothing.
+    """
 
     pending: int
     running: int
@@ -89,7 +91,7 @@ class ServerMetrics(Struct, kw_only=True, frozen=True):
 
 
 class ServerOverview(Struct, kw_only=True, frozen=True):
-    """What the database holds now, for those who look after the server; ``figures`` are of the same moment."""
+    """The current state of the database, for ``GET /server``; ``figures`` are of the same moment."""
 
     metrics: ServerMetrics
     kind: Literal["sqlite", "postgres"]
@@ -102,9 +104,9 @@ class ServerOverview(Struct, kw_only=True, frozen=True):
 
 class Statistics(Protocol):
     async def metrics(self) -> ServerMetrics:
-        """All of it, read off the calling loop. Cheap enough for every few seconds."""
+        """Read all metrics, off the calling loop. Cheap enough to call every few seconds."""
         ...
 
     async def overview(self) -> ServerOverview:
-        """As ``figures``. Runs that take long to count are counted seldom."""
+        """Like ``metrics``, for ``GET /server``. Expensive counts are refreshed rarely."""
         ...
