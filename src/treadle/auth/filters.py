@@ -1,8 +1,8 @@
-"""What the filter of an authorization rule means (langgraph_sdk.auth.types.FilterType). Pure.
+"""The filters of authorization rules (``langgraph_sdk.auth.types.FilterType``). Pure functions.
 
-A filter is an object of conditions on metadata that must all hold. ``{"owner": "ann"}`` and
-``{"owner": {"$eq": "ann"}}`` ask for equality, ``{"team": {"$contains": "ann"}}`` for a list that holds it; a list
-there for one that holds all of it.
+A filter is an object of conditions on metadata that must all be met. ``{"owner": "ann"}`` and ``{"owner": {"$eq":
+"ann"}}`` require equality. ``{"team": {"$contains": "ann"}}`` requires a list that contains the value, or all values of
+a list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OPERATORS = ("$eq", "$contains")
 
 
 def validate_filter(given: Any) -> JSON:
-    """``given``, if it is a filter. Raises ValueError: one that is not understood must not let anything through."""
+    """Return the filter, or raise ValueError. An invalid filter must not let anything through."""
     if not isinstance(given, dict):
         raise ValueError(f"a filter is an object, is {type(given).__name__}")
     filter = cast("dict[Any, Any]", given)
@@ -34,14 +34,14 @@ def permits(filters: Iterable[JSON], metadata: JSON) -> bool:
 
 
 def equalities(filter: JSON) -> JSON:
-    """The keys that a filter asks to be equal to something, with that."""
+    """The keys for which a filter requires equality, with their values."""
     plain = {key: wanted for key, wanted in filter.items() if not isinstance(wanted, dict)}
     spelled = {key: wanted["$eq"] for key, wanted in filter.items() if isinstance(wanted, dict) and "$eq" in wanted}
     return plain | spelled
 
 
 def required_metadata(filters: Iterable[JSON]) -> JSON:
-    """What metadata must contain to pass every filter: not all that it takes, but an index can find it."""
+    """Metadata that every match must contain. A necessary condition only, but one that an index can use."""
     part: JSON = {}
     for filter in filters:
         for key, wanted in filter.items():

@@ -48,11 +48,9 @@ def _guarded(work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
     return work if scope is INTERNAL else lambda tx: work(GuardedTransaction(tx, scope))
 
 
-# --- kinds of rules: each wraps a verb of the port and keeps its signature --------------------------------------------
-
-
 def _allowed(verb: Verb, rule: Rule, otherwise: Callable[[Any], Any]) -> Verb:
-    """Call the verb if ``rule`` admits its first argument, or else return (or raise) what ``otherwise`` does."""
+    """Call the verb if ``rule`` admits its first argument. Otherwise call ``otherwise``, which returns a value or
+    raises."""
     name = verb.__name__
 
     def guarded(self: GuardedTransaction, subject: Any, *args: Any, **kwargs: Any) -> Any:
@@ -111,9 +109,6 @@ def _internal(verb: Verb) -> Verb:
         raise RuntimeError(f"{verb.__name__} is for the server's own work, not for requests")
 
     return cast("Verb", guarded)
-
-
-# --- the rules --------------------------------------------------------------------------------------------------------
 
 
 def _sees_thread(self: GuardedTransaction, thread_id: str) -> bool:

@@ -1,8 +1,8 @@
-"""The user's ``Auth`` object (langgraph_sdk.Auth): loaded from langgraph.json, and run on a loop of its own.
+"""The user's ``Auth`` object (``langgraph_sdk.Auth``), and the event loop that runs its handlers.
 
-Authentication names who asks. Authorization picks the most specific handler: resource and action, then the resource,
-then the action of any resource, then the global one; where none matches the request is accepted, as langgraph_sdk
-documents. A handler accepts (None, True), refuses (False) or gives a filter (treadle.filters).
+Authentication identifies the user. Authorization calls the most specific handler: for the resource and action, then the
+resource, then the action of any resource, then the global one. If none matches, the request is accepted, as
+langgraph_sdk documents. A handler accepts (None, True), rejects (False) or returns a filter (auth/filters.py).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OWN = ("identity", "display_name", "is_authenticated", "permissions")
 
 
 class AuthRejected(Exception):
-    """The user's code refused a request, or could not answer: the status, detail and headers to answer with."""
+    """The user's code rejected a request or failed. Holds the status, detail and headers of the response."""
 
     def __init__(self, status: int, detail: Any, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status}: {detail}")
@@ -39,8 +39,11 @@ class AuthRejected(Exception):
 
 
 class UserAuth:
-    """Asks the user's handlers, on a loop of their own, within ``seconds`` each. Start it, stop it; call it from the
-    serving loop. Raises AuthRejected, and nothing else: what a handler gets wrong refuses the request."""
+    """Call the user's handlers on their own event loop, with a time limit of ``seconds`` each.
+
+    Start and stop it, and call it from the serving loop. It raises only AuthRejected: an error in a handler rejects the
+    request.
+    """
 
     def __init__(self, config: AuthConfig, *, seconds: float, same_loop: bool = False) -> None:
         self.openapi = config.openapi
@@ -57,13 +60,13 @@ class UserAuth:
         self._loop.stop(timeout)
 
     async def authenticate(self, given: Mapping[str, Any]) -> User:
-        """Who asks. ``given`` holds the PARAMETERS that the handler ``wants``."""
+        """Return the user. ``given`` has the PARAMETERS that the handler ``wants``."""
         arguments = {name: given[name] for name in self.wants}
         found = await self._bounded(_called(self._authenticate, arguments), "authenticate")
         return _user_of(found)
 
     async def authorize(self, user: User, resource: str, action: str, value: JSON) -> JSON | None:
-        """The filter to apply, None for no filter. The handler may change ``value``."""
+        """Return the filter to apply, or None for no filter. The handler may change ``value``."""
         handler = self._handler(resource, action)
         if handler is None:
             return None
@@ -105,7 +108,7 @@ class UserAuth:
 
 
 async def _called(handler: Callable[..., Any], arguments: JSON) -> Any:
-    """A plain function may block: it gets a thread, so that others are not kept waiting."""
+    """Await a coroutine function; run a plain one on a thread, because it may block."""
     target = handler if inspect.isroutine(handler) else cast("Any", type(handler)).__call__
     if inspect.iscoroutinefunction(target):
         return await handler(**arguments)
@@ -114,7 +117,7 @@ async def _called(handler: Callable[..., Any], arguments: JSON) -> Any:
 
 
 def _refusal(error: Exception, name: str) -> AuthRejected:
-    """What the user's code raised, as an answer: an exception with a status says it, a failed assertion forbids."""
+    """The response for an error of the user's code: an exception with a status uses it, a failed assertion returns 403."""
     if isinstance(error, AuthRejected):
         return error
     status = getattr(error, "status_code", None)
@@ -131,7 +134,7 @@ def _phrase(status: int) -> str:
 
 
 def _user_of(found: Any) -> User:
-    """A user from any form that a handler may give: text, a mapping, or an object with an identity."""
+    """Convert the result of a handler (text, a mapping, or an object with an identity) to a user."""
     fields: JSON = {"identity": found} if isinstance(found, str) else {}
     if isinstance(found, Mapping):
         fields = dict(cast("Mapping[str, Any]", found))
@@ -149,7 +152,7 @@ def _user_of(found: Any) -> User:
 
 
 def _fields(found: Any) -> JSON:
-    """What an object says of itself: as a mapping, as a model, in its attributes."""
+    """The fields of an object: as a mapping, as a model, or from its attributes."""
     fields: JSON = dict(getattr(found, "__dict__", {}))
     if hasattr(found, "model_dump"):
         fields |= found.model_dump()

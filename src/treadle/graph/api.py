@@ -1,4 +1,4 @@
-"""The graphs of this process as the rules ask for them: every call runs on the loop of the graphs."""
+"""The graphs of this process, for the rules in ``service``: every call runs on the graphs' event loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from treadle.ports.backend import Checkpoints, GraphLoop
 
 
 class GraphCalls:
-    """What service/graphs.py asks for. ``config`` is a RunnableConfig, so far as JSON carries it."""
+    """Implements the GraphCalls protocol of service/graphs.py. ``config`` is a RunnableConfig in JSON types."""
 
     def __init__(self, graphs: Graphs, checkpoints: Checkpoints, loop: GraphLoop) -> None:
         self._graphs = graphs

@@ -1,4 +1,4 @@
-"""What a graph is, for people and tools: its drawing, its JSON schemas, its sub-graphs (wire.md, section 8)."""
+"""Describe a graph for people and tools: its drawing, its JSON schemas, its subgraphs (docs/http.md)."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _UNDESCRIBABLE = (
     ValueError,
     NameError,
 )
-"""What pydantic and LangGraph raise for types that have no JSON schema."""
+"""Errors that pydantic and LangGraph raise for types without a JSON schema."""
 
 
 def schemas(graph: AnyGraph, graph_id: str) -> JSON:
-    """``graph_id`` and input_, output_, state_, config_ and context_schema; None where a type has no JSON schema."""
+    """``graph_id`` and the input, output, state, config and context schemas; None for a type without a JSON schema."""
     return {"graph_id": graph_id, **_schemas(graph, graph_id)}
 
 
 def subgraphs(graph: AnyGraph, *, namespace: str | None = None, recurse: bool = False) -> JSON:
-    """``{namespace: schemas}`` of the sub-graphs, or of the one at ``namespace`` (``sub|deep``) if it exists."""
+    """``{namespace: schemas}`` of all subgraphs, or of the one at ``namespace`` (``sub|deep``) if it exists."""
     found = graph.get_subgraphs(namespace=namespace, recurse=recurse or "|" in (namespace or ""))
     return {path: _schemas(each, each.get_name()) for path, each in found}  # pyright: ignore[reportArgumentType]
 
 
 def drawing(graph: AnyGraph, *, xray: int | bool = False) -> JSON:
-    """``{"nodes": [{id, type, data}], "edges": [{source, target}]}``; ``xray`` opens sub-graphs, to a depth or all."""
+    """``{"nodes": [{id, type, data}], "edges": [{source, target}]}``. ``xray`` expands subgraphs, to a depth or fully."""
     drawn = graph.get_graph(xray=xray).to_json()
     for node in drawn["nodes"]:
         if isinstance(node.get("data"), dict):
@@ -56,7 +56,7 @@ def _schemas(graph: AnyGraph, name: str) -> JSON:
 
 
 def _state_schema(graph: AnyGraph, name: str) -> JSON:
-    """From the channels, so that there is one also where the class of the state has none."""
+    """Built from the channels, because the state class itself may have no schema."""
     channels = {key: channel for key, channel in graph.channels.items() if isinstance(channel, BaseChannel)}
     fields: dict[str, Any] = {
         key: (channels[key].UpdateType, None) for key in graph.stream_channels_list if key in channels

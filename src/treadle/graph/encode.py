@@ -1,9 +1,10 @@
-"""Any state a graph can hold to compact JSON bytes, and never an exception.
+"""Encode any graph state as compact JSON bytes, without ever raising.
 
-What JSON has no word for is written like this: sets, deques and other collections as arrays; bytes as base64 text;
-named tuples, dataclasses, Structs and pydantic models as objects; enums as their value; times in ISO 8601, durations in
-seconds; Decimal, paths and addresses as text; exceptions as ``{"error", "message"}``; classes as their dotted name; NaN
-and the infinities as null; keys that are no strings as their text; anything else, and what is too deep, as its repr.
+Values without a JSON type are encoded as follows. Sets, deques and other collections become arrays; bytes become
+base64; named tuples, dataclasses, Structs and pydantic models become objects; enums become their value; times become
+ISO 8601, durations seconds; Decimals, paths and addresses become text; exceptions become ``{"error", "message"}``;
+classes become their dotted name; NaN and infinities become null; other keys become text. Anything else, and nesting
+that is too deep, becomes its repr.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ from treadle.message_cache import MessageCache, is_conversation
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY
 
-_DEEPEST = 200  # orjson gives up at 254 levels; what the hook adds has to fit as well
+_DEEPEST = 200  # orjson fails at 254 levels, and the default hook adds levels of its own
 _LONGEST_REPR = 2_000
 _WRAPPED = 3
-"""Levels of a value down to which long lists of messages are looked for."""
+"""Depth to which long lists of messages are searched for."""
 _AS_TEXT = (
     Decimal,
     PurePath,
@@ -46,28 +47,28 @@ _AS_TEXT = (
 
 
 class Encoder:
-    """Encodes the state of one run; belongs to one run and one thread.
+    """Encodes the state of one run. Belongs to one run and one thread.
 
-    The JSON of a message is kept for as long as the encoder lives and the message stays as it is, so a state of 1,000
-    messages costs what is new in it.
+    The JSON of a message is cached while the message does not change, so encoding a state of 1,000 messages costs only
+    the new ones.
     """
 
     def __init__(self) -> None:
         self._messages = MessageCache(self._anew)
 
     def encode(self, value: Any) -> bytes:
-        """``value`` as compact JSON on one line."""
+        """Encode ``value`` as compact JSON on one line."""
         return self._dump(value, value)
 
     def encode_state(self, value: Any) -> bytes:
-        """``encode`` for a state, or what wraps one."""
+        """Encode a state, or a value that wraps one."""
         return self._dump(self._with_conversations(value), value)
 
     def _dump(self, prepared: Any, value: Any) -> bytes:
         try:
             return orjson.dumps(prepared, self._default, OPTIONS)
         except (TypeError, ValueError):
-            # orjson refuses the whole value for one key, number or string in it, so it is made plain piece by piece.
+            # orjson rejects the whole value for one invalid key, number or string, so convert it piece by piece.
             return orjson.dumps(_plain(value, self._reduce, 0), option=OPTIONS)
 
     def _anew(self, message: BaseMessage) -> bytes:
@@ -75,8 +76,8 @@ class Encoder:
         return self._dump(fields, fields)
 
     def _with_conversations(self, value: Any, depth: int = 0) -> Any:
-        """``value`` with the JSON of its long lists of messages in their place: at the top of a state, or where the
-        modes that wrap states have them."""
+        """Replace the long lists of messages in ``value`` by their JSON: at the top of a state, or inside the wrappers
+        that some stream modes add."""
         if type(value) is list:
             messages = cast("list[Any]", value)
             return self._conversation(messages) if is_conversation(messages) else messages
@@ -98,17 +99,17 @@ class Encoder:
         return orjson.loads(self.encode(value))
 
     def raw(self, value: Any) -> msgspec.Raw:
-        """The JSON of ``value`` in the form a Struct embeds without decoding it."""
+        """The JSON of ``value`` in a form that a Struct embeds without decoding it."""
         return msgspec.Raw(self.encode(value))
 
     def _default(self, value: Any) -> Any:
         return _message_fields(value) if isinstance(value, BaseMessage) else self._reduce(value)
 
     def _reduce(self, value: Any) -> Any:
-        """One step towards JSON: ``value`` in terms of simpler ones."""
+        """One step towards JSON: ``value`` in terms of simpler values."""
         try:
             return _reduced(value)
-        except Exception:  # code of the user's own types ran: whatever it raised, the state must still be shown
+        except Exception:  # the user's own types ran code: the state must be shown despite any error
             return safe_repr(value)
 
 
@@ -116,22 +117,22 @@ def describe_error(error: BaseException) -> dict[str, str]:
     """``{"error": class name, "message": text}``, the shape of every failure on the wire."""
     try:
         message = str(error)
-    except Exception:  # __str__ is the user's
+    except Exception:  # __str__ is user code
         message = safe_repr(error)
     return {"error": type(error).__name__, "message": message}
 
 
 def safe_repr(value: Any) -> str:
-    """``repr(value)``, cut to a sane length, also for objects whose repr fails."""
+    """``repr(value)``, shortened; also works if the object's repr raises."""
     try:
         text = repr(value)
-    except Exception:  # __repr__ is the user's
+    except Exception:  # __repr__ is user code
         text = object.__repr__(value)
     return text if len(text) <= _LONGEST_REPR else text[:_LONGEST_REPR] + "…"
 
 
 def _message_fields(message: BaseMessage) -> dict[str, Any]:
-    """What ``model_dump`` gives, without its cost for the classes of langchain itself, which have plain fields only."""
+    """The result of ``model_dump``, computed faster for langchain's own classes, which only have plain fields."""
     if not type(message).__module__.startswith("langchain_core.messages."):
         return message.model_dump(warnings=False)
     return {**message.__dict__, **(message.__pydantic_extra__ or {})}
@@ -156,7 +157,7 @@ def _reduced(value: Any) -> Any:
 def _dump_pydantic(model: Any) -> Any:
     try:
         return model.model_dump(warnings=False)
-    except Exception:  # a serializer of the user's failed; the fields are still there
+    except Exception:  # the user's serializer failed, but the fields are still available
         return dict(model.__dict__)
 
 
@@ -186,11 +187,11 @@ _REDUCERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (re.Pattern, lambda value: value.pattern),
     (Sequence, list),
 )
-"""In order: the first that fits. The abstract kinds come after the exact ones that they would swallow."""
+"""The first match applies. Exact types come before the abstract ones that include them."""
 
 
 def _plain(value: Any, reduce: Callable[[Any], Any], depth: int) -> Any:
-    """``value`` as dicts, lists and scalars that orjson takes as they are."""
+    """``value`` as dicts, lists and scalars that orjson accepts."""
     if value is None or isinstance(value, (bool, float, orjson.Fragment)):
         return value
     if isinstance(value, str):
@@ -208,7 +209,7 @@ def _plain(value: Any, reduce: Callable[[Any], Any], depth: int) -> Any:
 
 
 def _text(value: str) -> str:
-    """Lone surrogates, which UTF-8 has no bytes for, become their escapes."""
+    """Replace lone surrogates, which UTF-8 cannot encode, by their escapes."""
     return value.encode("utf-8", "backslashreplace").decode()
 
 
@@ -217,7 +218,7 @@ def _number(value: int) -> Any:
         return int(value)
     try:
         return orjson.Fragment(int.__repr__(value))
-    except ValueError:  # more digits than Python converts
+    except ValueError:  # too many digits for Python to convert
         return hex(value)
 
 

@@ -1,4 +1,4 @@
-"""Graph factories: functions that make a graph for each use, in all the forms that the official server allows."""
+"""Graph factories: functions that build a graph for each use, in all forms that the official server allows."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from treadle.graph.internals import AnyGraph, server_runtime
 from treadle.graph.stream import coerce_context
 
 Access = Literal["threads.create_run", "threads.update", "threads.read", "assistants.read"]
-"""Why a graph is opened (langgraph_sdk.runtime). Only ``threads.create_run`` executes nodes."""
+"""The reason for opening a graph (langgraph_sdk.runtime). Only ``threads.create_run`` executes nodes."""
 
 _Wants = Literal["config", "runtime"]
 
 
 @dataclass(frozen=True)
 class Use:
-    """One use of a graph: what a factory may be told."""
+    """One use of a graph, with everything that a factory may receive."""
 
     access: Access
     config: RunnableConfig
@@ -36,13 +36,13 @@ class Use:
 
 
 class Factory:
-    """A callable that takes nothing, a RunnableConfig, a ServerRuntime or both, and gives a graph.
+    """A callable that takes nothing, a RunnableConfig, a ServerRuntime or both, and returns a graph.
 
-    It may return or await the graph, or be a generator or (async) context manager that holds it while it is used.
+    It may return or await the graph, or be a generator or (async) context manager that is open while the graph is used.
     """
 
     def __init__(self, name: str, call: Callable[..., Any]) -> None:
-        """Raises ConfigError for parameters that no graph factory has."""
+        """Raises ConfigError for parameters that a graph factory cannot have."""
         self._name = name
         self._call = call
         self._hints = _hints(call)
@@ -50,7 +50,8 @@ class Factory:
 
     @asynccontextmanager
     async def make(self, use: Use) -> AsyncGenerator[AnyGraph]:
-        """The graph for one use. What the user's code holds open is closed at the end; what it raises is raised."""
+        """Build the graph for one use, and close the factory's resources afterwards. Errors of the user's code
+        propagate."""
         failure: BaseException | None = None
         async with _entered(self._called(use)) as made:
             try:
@@ -58,7 +59,7 @@ class Factory:
             except BaseException as error:
                 failure = error
                 raise
-        if failure is not None:  # a context manager that swallows errors must not turn a failed run into a success
+        if failure is not None:  # a context manager that suppresses errors must not turn a failed run into a success
             raise failure
 
     def _called(self, use: Use) -> Any:
@@ -93,7 +94,7 @@ class Factory:
 
 
 def compiled(name: str, made: Any) -> AnyGraph:
-    """A graph ready to run on a server: compiled, and willing to use the server's checkpointer."""
+    """Return a graph that can run on a server: compiled, and able to use the server's checkpointer."""
     if isinstance(made, StateGraph):
         return _compile(name, cast("Any", made))
     if not isinstance(made, Pregel):
@@ -103,7 +104,7 @@ def compiled(name: str, made: Any) -> AnyGraph:
             hint="a compiled graph, a StateGraph, an @entrypoint function, or a function that makes one of these",
         )
     graph = cast("AnyGraph", made)
-    # False means "never save": here it would mean that a thread has no state. The copy is made once.
+    # False means "never save", which would leave the thread without a state. The copy is made once.
     return graph.copy({"checkpointer": None}) if graph.checkpointer is False else graph
 
 
@@ -115,7 +116,7 @@ def _compile(name: str, graph: Any) -> AnyGraph:
 
 
 def _parameters(call: Callable[..., Any]) -> list[Parameter]:
-    """What a call has to fill in: everything without a default, and what is a config or a runtime by its name."""
+    """The parameters to pass: those without a default, and those named or typed as a config or a runtime."""
     try:
         signature = inspect.signature(call)
     except (TypeError, ValueError):
@@ -132,13 +133,13 @@ def _hints(call: Callable[..., Any]) -> dict[str, Any]:
     target = call if inspect.isroutine(call) else getattr(call, "func", None) or cast("Any", type(call)).__call__
     try:
         return get_type_hints(target)
-    except (NameError, TypeError, AttributeError):  # names that only a type checker sees: their text will do
+    except (NameError, TypeError, AttributeError):  # names that only exist for a type checker: use their text
         return dict(getattr(target, "__annotations__", {}))
 
 
 @asynccontextmanager
 async def _entered(made: Any) -> AsyncGenerator[Any]:
-    """What a factory returned, down to the graph itself."""
+    """Enter, await or iterate a factory's return value until it is the graph itself."""
     if inspect.isawaitable(made):
         made = await made
     if inspect.isasyncgen(made):

@@ -1,6 +1,6 @@
-"""The names of LangGraph that are not public but that a server cannot do without, each with its reason.
+"""The private names of LangGraph that a server needs, each with its reason.
 
-``tests/graph/test_internals.py`` fails with a clear message when a new LangGraph has moved one of them.
+``tests/graph/test_internals.py`` fails with a clear message if a new LangGraph release has moved one of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INTERRUPT = "__interrupt__"
 """The key under which LangGraph reports interrupts in ``values`` and ``updates``."""
 
 NULL_TASK_ID = "00000000-0000-0000-0000-000000000000"
-"""The task in whose name savers keep what no task wrote: the update and the answers of a command."""
+"""The task id under which savers store writes that belong to no task: updates, and the resume values of a command."""
 
 AnyGraph = Pregel[Any, Any, Any, Any]
 Saver = BaseCheckpointSaver[Any]
@@ -35,10 +35,10 @@ Saver = BaseCheckpointSaver[Any]
 def bind_storage(
     config: RunnableConfig, *, saver: Saver, store: BaseStore | None, strict_resume: bool = False
 ) -> RunnableConfig:
-    """``config`` through which a graph, and the sub-graphs it runs, use ``saver`` and ``store``.
+    """Return a ``config`` that makes a graph and its subgraphs use ``saver`` and ``store``.
 
-    This is how a parent graph lends both to its sub-graphs. It wins over what the graph was compiled with, and costs no
-    copy of the graph.
+    A parent graph passes both to its subgraphs in the same way. This overrides the graph's own, without copying the
+    graph.
     """
     configurable = {**config.get("configurable", {}), CONFIG_KEY_CHECKPOINTER: saver}
     configurable[CONFIG_KEY_RUNTIME] = Runtime(store=store)
@@ -48,7 +48,7 @@ def bind_storage(
 
 
 def server_runtime(*, access: str, store: BaseStore | None, user: Any, context: Any) -> Any:
-    """The ``langgraph_sdk.runtime.ServerRuntime`` a graph factory gets; only a run has ``execution_runtime``."""
+    """The ``langgraph_sdk.runtime.ServerRuntime`` that a graph factory gets; only a run has ``execution_runtime``."""
     given: dict[str, Any] = {"access_context": access, "store": store, "user": user}
     if access == "threads.create_run":
         return _ExecutionRuntime(**given, context=context)

@@ -1,7 +1,7 @@
-"""After a run was cut off in the middle of a tool call: makes the history one that a chat model accepts.
+"""Repair the message history after a run was cancelled during a tool call, so that a chat model accepts it.
 
-Models refuse a conversation in which a tool call has no answer. LangGraph keeps the state as the cancelled run left it,
-so that it can be continued; but when new input comes instead, the open calls are answered with what happened to them.
+Models reject a conversation in which a tool call has no result. LangGraph keeps the state as the cancelled run left it,
+so that it can be continued. If new input arrives instead, the open calls get a result that says they were cancelled.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ CUT_OFF = "This tool call was cancelled before it returned a result."
 
 
 async def answer_cut_calls(graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None) -> int:
-    """Answers the tool calls that a cancelled run left open in ``messages`` of the latest state. Returns how many."""
+    """Answer the tool calls that a cancelled run left open in ``messages`` of the latest state. Returns their number."""
     thread_id = config.get("configurable", {})["thread_id"]
-    # Without the run's metadata: LangGraph would take a checkpoint with its run id for its own and skip the input.
+    # Omit the run's metadata: LangGraph would mistake a checkpoint with its run id for its own and skip the input.
     latest: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
     snapshot = await snapshot_of(graph, latest, saver, store)
     answers = list(open_calls(snapshot))
@@ -34,7 +34,8 @@ async def answer_cut_calls(graph: AnyGraph, config: RunnableConfig, saver: Saver
 
 
 def open_calls(snapshot: StateSnapshot) -> Iterator[ToolMessage]:
-    """Pure: an answer for every tool call of the last model message that neither the state nor a finished task has."""
+    """Yield an answer for every tool call of the last model message that has none in the state or a finished task.
+    Pure."""
     messages = _messages(snapshot.values)
     finished = [message for task in snapshot.tasks for message in _messages(task.result)]
     place = max((at for at, each in enumerate(messages) if isinstance(each, AIMessage)), default=None)

@@ -1,9 +1,9 @@
-"""Snapshots of a thread, also of one that holds writes which its graph refuses.
+"""Read snapshots of a thread, even if it has pending writes that its graph rejects.
 
-LangGraph keeps what an input, a command or a task wrote before it applies it, and applies it anew at every reading.
-What a reducer refused once (``{"messages": 5}``, two values in one step for a key that takes one) would hide all that
-the thread has. Such writes are left out here, as if their tasks had not run: these stay in ``next``, so that one sees
-that the step was not done.
+LangGraph stores the writes of an input, a command or a task before it applies them, and applies them again on every
+read. A write that a reducer rejects (``{"messages": 5}``, or two values in one step for a key that takes one) would
+make the whole thread unreadable. Such writes are omitted here, as if their tasks had not run: the tasks stay in
+``next``, which shows that the step did not complete.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ async def history_of(
     before: RunnableConfig | None = None,
     metadata: JSON | None = None,
 ) -> list[StateSnapshot]:
-    """Snapshots, newest first: up to ``limit``, before that of ``before``, whose metadata has what is given."""
+    """Up to ``limit`` snapshots, newest first, before the one of ``before``, whose metadata contains ``metadata``."""
 
     async def read(saver: Saver) -> list[StateSnapshot]:
         bound = bind_storage(config, saver=saver, store=store)
@@ -70,37 +70,38 @@ async def history_of(
 
     snapshots = await _unless_refused(config, read(saver))
     if snapshots is None:
-        # Without the writes they can all be listed; then each is read with what can be applied of its own.
+        # Without their writes, all snapshots can be listed; then read each one with the ones of its writes that can be
+        # applied.
         listed = await read(_Choosing(saver, signals))
         snapshots = [await snapshot_of(graph, each.config, saver, store) for each in listed]
     return snapshots
 
 
 def without_outputs(writes: Sequence[PendingWrite]) -> list[PendingWrite]:
-    """Pure: tasks that finished look as if they had not run; those that failed still say why."""
+    """Make finished tasks look as if they had not run; failed tasks keep their error. Pure."""
     finished = {task for task, channel, _ in writes if channel not in WRITES_IDX_MAP and task != NULL_TASK_ID}
     return [write for write in writes if write[0] not in finished or write[1] == ERROR]
 
 
 def signals(writes: Sequence[PendingWrite]) -> list[PendingWrite]:
-    """Pure: what happened to tasks that did not finish, without what a command or anything else wrote to the state."""
+    """Only the errors and interrupts of unfinished tasks, without any writes to the state. Pure."""
     return [write for write in without_outputs(writes) if write[1] in WRITES_IDX_MAP]
 
 
 async def _unless_refused(config: RunnableConfig, reading: Awaitable[T]) -> T | None:
-    """What is read, or None where the graph refuses a write."""
+    """Return the result of ``reading``, or None if the graph rejects a write."""
     try:
         return await reading
     except TreadleError:
         raise
-    except Exception as refusal:  # a reducer raises what it likes, and must not stop its thread from being told
+    except Exception as refusal:  # a reducer may raise anything, and must not make its thread unreadable
         thread_id = config.get("configurable", {}).get("thread_id")
         logger.info("a thread holds writes that its graph refuses", thread_id=thread_id, error=repr(refusal))
         return None
 
 
 async def _with_state(graph: AnyGraph, task: PregelTask, saver: Saver, store: BaseStore | None) -> PregelTask:
-    """``task`` with the state of its sub-graph, which has writes of its own that may be refused or not."""
+    """``task`` with the state of its subgraph, whose own writes may be rejected as well."""
     inner = dict(graph.get_subgraphs()).get(task.name)
     if inner is None or not isinstance(task.state, dict):
         return task
@@ -109,7 +110,7 @@ async def _with_state(graph: AnyGraph, task: PregelTask, saver: Saver, store: Ba
 
 
 class _Choosing(BaseCheckpointSaver[Any]):
-    """Reads through ``saver``, but of the pending writes only those that ``choose`` returns."""
+    """Reads through ``saver``, but returns only the pending writes that ``choose`` selects."""
 
     def __init__(self, saver: Saver, choose: Choice) -> None:
         super().__init__(serde=saver.serde)

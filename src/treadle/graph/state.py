@@ -1,4 +1,4 @@
-"""Reads and writes the state of a thread through its graph (wire.md, section 7)."""
+"""Read and write the state of a thread through its graph (docs/http.md)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from treadle.model import JSON, Superstep, SuperstepUpdate, ThreadState, ThreadT
 async def read_state(
     graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None, *, subgraphs: bool = False
 ) -> ThreadState:
-    """The state at the checkpoint that ``config`` names, or the latest; empty where there is none.
+    """The state at the checkpoint that ``config`` names, or the latest. Empty if there is none.
 
-    ``values`` and the results of tasks are ``msgspec.Raw``: encode with ``msgspec.json`` or with an Encoder.
+    ``values`` and the tasks' results are ``msgspec.Raw``: encode them with msgspec's JSON encoder or an Encoder.
     """
     target, config = _addressed(graph, config)
     snapshot = await snapshot_of(target, config, saver, store, subgraphs=subgraphs)
@@ -41,7 +41,7 @@ async def read_history(
     before: str | None = None,
     metadata: JSON | None = None,
 ) -> list[ThreadState]:
-    """States, newest first: up to ``limit``, before the checkpoint ``before``, whose metadata has what is given."""
+    """Up to ``limit`` states, newest first, before the checkpoint ``before``, whose metadata contains ``metadata``."""
     target, config = _addressed(graph, config)
     encoder = Encoder()
     bound: RunnableConfig | None = {"configurable": {"checkpoint_id": before}} if before else None
@@ -58,9 +58,9 @@ async def update_state(
     values: Any,
     as_node: str | None = None,
 ) -> JSON:
-    """Writes a state as if ``as_node`` had returned ``values``; returns thread_id, checkpoint_ns and checkpoint_id.
+    """Write a state as if ``as_node`` had returned ``values``. Returns thread_id, checkpoint_ns and checkpoint_id.
 
-    Raises BadRequestError for an unknown node or sub-graph, or values that the graph does not take.
+    Raises BadRequestError for an unknown node or subgraph, or for values that the graph rejects.
     """
     target, config = _addressed(graph, config, must_exist=True)
     try:
@@ -74,7 +74,7 @@ async def update_state(
 async def replay(
     graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None, supersteps: Sequence[Superstep]
 ) -> None:
-    """Writes a history, step by step, as if the nodes that are named had returned it. Raises BadRequestError."""
+    """Write a history step by step, as if the named nodes had returned it. Raises BadRequestError."""
     steps = [[_state_update(update) for update in superstep.updates] for superstep in supersteps]
     try:
         await graph.abulk_update_state(bind_storage(config, saver=saver, store=store), steps)
@@ -88,7 +88,7 @@ def _state_update(update: SuperstepUpdate) -> StateUpdate:
 
 
 def _addressed(graph: AnyGraph, config: RunnableConfig, *, must_exist: bool = False) -> tuple[AnyGraph, RunnableConfig]:
-    """The sub-graph whose namespace ``config`` names. LangGraph looks for it only where no saver is bound."""
+    """The subgraph whose namespace ``config`` names. LangGraph searches for it only if no saver is bound."""
     configurable = {"checkpoint_ns": "", **config.get("configurable", {})}
     config = {**config, "configurable": configurable}
     namespace = configurable["checkpoint_ns"] = str(configurable["checkpoint_ns"] or "")
@@ -120,7 +120,7 @@ def _thread_state(snapshot: StateSnapshot, encoder: Encoder) -> ThreadState:
 
 
 def _metadata(snapshot: StateSnapshot, encoder: Encoder) -> JSON | None:
-    """The metadata of the checkpoint; the wire shows the thread in it, which savers leave out."""
+    """The checkpoint's metadata with the thread id, which savers omit but the wire format includes."""
     if snapshot.metadata is None:
         return None
     thread_id = snapshot.config.get("configurable", {}).get("thread_id")
@@ -142,5 +142,5 @@ def _thread_task(task: PregelTask, encoder: Encoder) -> ThreadTask:
 
 
 def _error_text(error: Any) -> str | None:
-    """Savers keep an exception or only its repr; either way it is shown as its repr."""
+    """The error's repr. Savers store either the exception or its repr."""
     return error if error is None or isinstance(error, str) else safe_repr(error)

@@ -1,4 +1,4 @@
-"""Drives one run of a graph: what was asked for in, wire parts out, and how it ended (wire.md, sections 3 and 4)."""
+"""Drive one run of a graph: take the request, yield wire parts, and report the result (docs/http.md)."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ from treadle.model import Command as CommandRequest
 Chunk = tuple[Namespace, str, Any]
 
 _WATCHED = ("values", "updates")
-"""Asked of LangGraph in every run: how a run ended is read from them, so success costs no read of the state."""
+"""Requested from LangGraph for every run: the result is derived from them, so that success needs no read of the state.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
-    """What one attempt of a run is to do.
+    """The work of one attempt of a run.
 
-    ``config`` is a whole RunnableConfig: ``configurable`` with thread_id, run_id and where to fork from, metadata,
-    tags, recursion_limit. ``resume`` makes an attempt go on from the last checkpoint of the thread instead of applying
-    ``input``, ``command`` and the fork again.
+    ``config`` is a complete RunnableConfig: ``configurable`` with thread_id, run_id and the checkpoint to fork from,
+    metadata, tags, recursion_limit. With ``resume``, the attempt continues from the last checkpoint of the thread
+    instead of applying ``input``, ``command`` and the fork again.
     """
 
     config: RunnableConfig
@@ -52,11 +53,11 @@ class Invocation:
 
 @dataclass
 class GraphResult:
-    """How a run ended, filled in by ``stream`` when it is exhausted.
+    """The result of a run, complete once ``stream`` is exhausted.
 
-    ``values`` is the final state of the root as JSON, without ``__interrupt__``; None when the thread has no state.
-    ``interrupted`` says that the thread must rest as interrupted: something waits for an answer or to be continued.
-    ``interrupts`` is ``{task id: [{id, value}]}``, ``wait_interrupts`` ``[{value, id, response_schema}]``.
+    ``values`` is the root's final state as JSON, without ``__interrupt__``, or None if the thread has no state.
+    ``interrupted`` means that the thread needs input, or stopped at a breakpoint. ``interrupts`` is ``{task id: [{id,
+    value}]}``, ``wait_interrupts`` is ``[{value, id, response_schema}]``.
     """
 
     values: bytes | None = None
@@ -65,7 +66,7 @@ class GraphResult:
     wait_interrupts: list[JSON] = field(default_factory=list[JSON])
 
     def body(self) -> bytes:
-        """What ``wait`` and ``join`` answer: the state, with ``__interrupt__`` where the run waits for an answer."""
+        """The body of ``wait`` and ``join``: the state, with ``__interrupt__`` if the run needs input."""
         if not self.wait_interrupts:
             return self.values if self.values is not None else b"null"
         waiting = b'"%b":%b}' % (INTERRUPT.encode(), orjson.dumps(self.wait_interrupts))
@@ -76,9 +77,9 @@ class GraphResult:
 async def stream(
     graph: AnyGraph, invocation: Invocation, *, saver: Saver, store: BaseStore | None, result: GraphResult
 ) -> AsyncGenerator[list[Part]]:
-    """Runs ``graph`` and yields the parts of each chunk as it comes; ``result`` is known once this is exhausted.
+    """Run ``graph`` and yield the parts of each chunk as it arrives. ``result`` is complete once this is exhausted.
 
-    Raises what the graph raises. Cancelling the task, or closing this iterator, stops the graph.
+    Raises the errors of the graph. Cancelling the task, or closing this iterator, stops the graph.
     """
     encoder = Encoder()
     translator = Translator(invocation.modes, invocation.subgraphs, encoder)
@@ -92,7 +93,9 @@ async def stream(
                     watch.see(mode, data, parts)
                 if parts:
                     yield parts
-        except ParentCommand as handed:  # the graph is a node of a graph elsewhere: RemoteGraph takes it from there
+        except (
+            ParentCommand
+        ) as handed:  # the graph is a node of a graph on another server; RemoteGraph handles the command there
             yield [("command", "", encoder.encode(_for_the_parent(handed.args[0])))]
             raise
     if watch.settled:
@@ -103,7 +106,7 @@ async def stream(
 
 
 async def settle_state(graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None) -> GraphResult:
-    """The result of a run that was cancelled or failed, read from the last checkpoint of its thread."""
+    """The result of a cancelled or failed run, read from the last checkpoint of its thread."""
     result = GraphResult()
     snapshot = await snapshot_of(graph, _latest(config), saver, store)
     _conclude(result, snapshot, Encoder(), _Watch())
@@ -111,7 +114,7 @@ async def settle_state(graph: AnyGraph, config: RunnableConfig, saver: Saver, st
 
 
 class _Watch:
-    """Looks at the chunks of the root for what the result needs. ``values`` is the last state without interrupts."""
+    """Collect from the root's chunks what the result needs. ``values`` is the last state without interrupts."""
 
     def __init__(self) -> None:
         self.values: Any = None
@@ -150,7 +153,7 @@ def interrupt_of(interrupt: Interrupt[Any], encoder: Encoder) -> JSON:
 
 
 def _config(graph: AnyGraph, invocation: Invocation, saver: Saver, store: BaseStore | None) -> RunnableConfig:
-    """The config of the run: under its own id and the name of its graph, on our saver and store."""
+    """The config of the run, with its own id, the name of its graph, and our saver and store."""
     strict = invocation.strict_resume and not invocation.resume  # see Invocation
     config = bind_storage(invocation.config, saver=saver, store=store, strict_resume=strict)
     configurable = config.get("configurable", {})
@@ -194,7 +197,7 @@ async def _plain_chunks(
 async def _event_chunks(
     graph: AnyGraph, input: Any, config: RunnableConfig, asked: dict[str, Any]
 ) -> AsyncGenerator[Chunk]:
-    """Every event, with the other modes taken from the chunks that the root reports as events of its own."""
+    """Every event. The other modes are extracted from the root's own events."""
     subgraphs = bool(asked["subgraphs"])
     root: str | None = None
     async with aclosing(cast("Any", graph.astream_events(input, config, version="v2", **asked))) as events:
@@ -210,7 +213,7 @@ async def _event_chunks(
 def _input(invocation: Invocation) -> Any:
     command = invocation.command
     if invocation.resume:
-        # LangGraph saves a plain answer with the thread, but not a map of answers: what is still open needs it again.
+        # LangGraph saves a plain resume value with the thread, but not a map of them: open interrupts need it again.
         return Command(resume=command.resume) if command and _is_answer_map(command.resume) else None
     if command is None or (command.resume is None and not command.update and not command.goto):
         return invocation.input
@@ -218,12 +221,12 @@ def _input(invocation: Invocation) -> Any:
 
 
 def command_of(command: CommandRequest) -> Command[Any]:
-    """LangGraph's command for that of a request."""
+    """Convert the command of a request to LangGraph's."""
     return Command(update=_update(command.update), resume=command.resume, goto=_goto(command.goto))
 
 
 def _for_the_parent(command: Command[Any]) -> JSON:
-    """``data`` of a ``command`` event, as langgraph.pregel.remote reads it."""
+    """The ``data`` of a ``command`` event, as langgraph.pregel.remote expects it."""
     return {"graph": Command.PARENT, "update": command.update, "resume": command.resume, "goto": command.goto}
 
 
@@ -242,9 +245,9 @@ def _goto(goto: str | SendRequest | list[str | SendRequest] | None) -> Any:
 
 
 def coerce_context(schema: Any, context: Mapping[str, Any] | None, *, make: bool = False) -> Any:
-    """``context`` as a context schema takes it: a dataclass gets no key that it does not know.
+    """``context`` in the form that a context schema takes: a dataclass gets only the keys that it knows.
 
-    LangGraph makes the object of the dict that this returns; ``make`` makes it here.
+    LangGraph builds the object from the returned dict; with ``make``, it is built here.
     """
     if not isinstance(schema, type) or not (is_dataclass(schema) or issubclass(schema, BaseModel)):
         return dict(context) if context else None
@@ -257,7 +260,7 @@ def coerce_context(schema: Any, context: Mapping[str, Any] | None, *, make: bool
 
 
 def _has_defaults(schema: Any) -> bool:
-    """Whether ``schema`` can be made from nothing, so that a run without a context has one all the same."""
+    """Whether ``schema`` has defaults for all fields, so that a run without a context still gets one."""
     try:
         schema()
     except (TypeError, ValueError):  # pydantic's ValidationError is a ValueError

@@ -1,4 +1,4 @@
-"""LangGraph chunk to wire parts. Pure: the only state is what the modes themselves accumulate (wire.md, section 4)."""
+"""Translate LangGraph's chunks to wire parts (docs/http.md). Pure, except for the state that stream modes accumulate."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from treadle.graph.encode import Encoder
 from treadle.model import StreamMode
 
 Part: TypeAlias = tuple[str, str, bytes]
-"""``(event name without namespace, sub-graph path joined by "|", JSON)``."""
+"""``(event name without namespace, subgraph path joined by "|", JSON)``."""
 
 Namespace: TypeAlias = tuple[str, ...]
 
 
 class Translator:
-    """Translates the chunks of one run for the modes it was asked to stream.
+    """Translates the chunks of one run for the requested stream modes.
 
-    ``langgraph_modes`` is what to ask ``astream`` for; ``events`` comes from ``astream_events`` and ``metadata`` from
-    the server, so neither is among them.
+    Pass ``langgraph_modes`` to ``astream``. They include neither ``events``, which comes from ``astream_events``, nor
+    ``metadata``, which the server produces.
     """
 
     def __init__(self, modes: Sequence[StreamMode], subgraphs: bool, encoder: Encoder) -> None:
@@ -33,7 +33,7 @@ class Translator:
         self.langgraph_modes: list[str] = [mode for mode in self._handlers if mode != "events"]
 
     def translate(self, ns: Namespace, mode: str, data: Any) -> list[Part]:
-        """The parts that one chunk becomes; none if its mode was not asked for."""
+        """The parts of one chunk; empty if its mode was not requested."""
         handler = self._handlers.get(mode)
         return handler(ns, data) if handler is not None else []
 
@@ -101,7 +101,7 @@ class Translator:
 
 
 def checkpoint_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The ``checkpoint`` object of the wire for LangGraph's ``{"configurable": …}``."""
+    """The ``checkpoint`` object of the wire format for LangGraph's ``{"configurable": …}``."""
     if config is None:
         return None
     configurable = config.get("configurable", {})

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The user of a request or run, as authentication returned it and as nodes see it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import orjson
 from treadle.model import JSON
 
 USER = "langgraph_auth_user"
-"""Where a run's configurable holds who made it."""
+"""The key of a run's configurable under which nodes find the user."""
 
 
 _user: contextvars.ContextVar[User | None] = contextvars.ContextVar("treadle_user", default=None)
 
 
 class User(dict[str, Any]):
-    """Who asks, as the authenticate handler said: a dict whose keys are attributes too (langgraph_sdk's BaseUser)."""
+    """The authenticated user: a dict whose keys are also attributes (langgraph_sdk's BaseUser)."""
 
     @property
     def identity(self) -> str:
@@ -42,17 +42,17 @@ class User(dict[str, Any]):
             raise AttributeError(f"the user has no {name!r}") from None
 
     def stored(self) -> JSON:
-        """What of it JSON can hold: this goes into the run's row."""
+        """The part of it that JSON can represent, for the run's row."""
         return {key: value for key, value in self.items() if _is_json(value)}
 
 
 def current_user() -> User | None:
-    """Who made the request that is being served; None where nobody did, or without authentication."""
+    """The user of the current request; None without authentication or outside a request."""
     return _user.get()
 
 
 def set_user(user: User | None) -> contextvars.Token[User | None]:
-    """What is done in this context is done for ``user``. Undo it with ``reset_user``."""
+    """Set the user of the current context. Undo it with ``reset_user``."""
     return _user.set(user)
 
 
@@ -61,7 +61,7 @@ def reset_user(token: contextvars.Token[User | None]) -> None:
 
 
 def with_user(config: JSON, stored: Any) -> JSON:
-    """A RunnableConfig whose configurable has the stored user as nodes and factories expect it."""
+    """A RunnableConfig whose configurable has the stored user in the form that nodes and factories expect."""
     if not isinstance(stored, dict):
         return config
     return {**config, "configurable": {**(config.get("configurable") or {}), USER: User(cast("JSON", stored))}}

@@ -1,4 +1,4 @@
-"""How many runs may wait: beyond that, creating more is refused with a time to come back."""
+"""Limit the number of pending runs: beyond it, creating more is refused with a Retry-After."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from treadle.ports.records import Transaction
 _RECOUNT_SECONDS = 1.0
 _LONGEST_SECONDS = 30
 _UNKNOWN_SECONDS = 5
-"""What is said before any drain was seen."""
+"""The Retry-After before any progress of the queue was measured."""
 
 
 class Admission:
-    """Lets runs in while fewer than ``most`` are pending; 0 lets in all. Lives on one event loop.
+    """Admits runs while fewer than ``most`` are pending; 0 admits all. Lives on one event loop.
 
-    Counting costs as much as ``most`` is high, so a count serves for as many runs as a quarter of what was free then:
-    with one process no more than ``most`` are ever pending. Others that create runs too are noticed within a second,
-    and exactly where it gets tight. ``refused`` counts the runs that were."""
+    Counting costs time proportional to ``most``, so one count is used for a quarter of the free places it found. With
+    one process, at most ``most`` runs are ever pending. Runs created by other processes are noticed within a second,
+    and immediately when few places are left. ``refused`` counts refused runs.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -32,17 +33,17 @@ class Admission:
         self._rate = 0.0
 
     def enter(self, runs: int, now: float) -> Entry:
-        """Announces that many runs; ``Entry.check`` is for the transaction that creates them."""
+        """Announce new runs. ``Entry.check`` belongs in the transaction that creates them."""
         self._entered += runs
         counts = self.most > 0 and (self._entered > self._until or now - self._counted_at >= _RECOUNT_SECONDS)
         return Entry(runs, now, self._entered, self._patience(runs), self.most if counts else 0)
 
     def check(self, tx: Transaction) -> None:
-        """For one run that nobody announced. Raises RateLimitError."""
+        """Admit one run that was not announced. Raises RateLimitError."""
         Entry(1, 0.0, 0, self._patience(1), self.most).check(tx)
 
     def leave(self, entry: Entry) -> None:
-        """The transaction is over, however it went."""
+        """The transaction has ended, successfully or not."""
         if entry.refused:
             self.refused += entry.runs
         else:
@@ -59,14 +60,14 @@ class Admission:
         self._until = entry.ordinal + max(0, self.most - pending) // 4
 
     def _patience(self, runs: int) -> int:
-        """Seconds in which a tenth of the room, or as much as is asked for, should be free."""
+        """Seconds until a tenth of the places, or the requested number, should be free."""
         if self._rate <= 0:
             return _UNKNOWN_SECONDS
         return max(1, min(_LONGEST_SECONDS, ceil(max(runs, self.most / 10) / self._rate)))
 
 
 class Entry:
-    """Runs on their way in. ``pending`` is how many wait with them, once that was counted."""
+    """Runs being created. ``pending`` is the number of pending runs including them, once counted."""
 
     def __init__(self, runs: int, at: float, ordinal: int, patience: int, most: int) -> None:
         self.runs = runs
@@ -78,7 +79,7 @@ class Entry:
         self._most = most
 
     def check(self, tx: Transaction) -> None:
-        """May be called again where the transaction is run again. Raises RateLimitError."""
+        """Raise RateLimitError if there is no room. May be called again if the transaction is repeated."""
         if not self._most:
             return
         waiting = tx.pending_runs(self._most)

@@ -35,9 +35,10 @@ _BOTH = (
 
 
 def mirrored(config: RunConfig | None, context: JSON | None) -> tuple[JSON, JSON]:
-    """``(config, context)`` of one request, each showing the other's keys (wire.md, Merges).
+    """The ``(config, context)`` of one request, each containing the other's keys (docs/http.md).
 
-    Raises BadRequestError when both have content."""
+    Raises BadRequestError if both are given.
+    """
     plain = plain_config(config)
     configurable = plain.get("configurable") or {}
     if configurable and context:
@@ -47,12 +48,12 @@ def mirrored(config: RunConfig | None, context: JSON | None) -> tuple[JSON, JSON
 
 
 def plain_config(config: RunConfig | None) -> JSON:
-    """The keys that were given."""
+    """The keys that the client set."""
     return {} if config is None else {k: v for k, v in msgspec.structs.asdict(config).items() if v is not None}
 
 
 class Assistants:
-    """Assistants over ``records``; ``graphs`` says which graphs there are and describes them."""
+    """Assistants stored in ``records``; ``graphs`` lists and describes the graphs."""
 
     def __init__(self, records: Records, graphs: GraphCalls, clock: Clock) -> None:
         self._records = records
@@ -60,19 +61,19 @@ class Assistants:
         self._clock = clock
 
     async def ensure_system_assistants(self) -> None:
-        """One assistant per graph, named as the graph is. Made once; later changes to it stay."""
+        """Create one assistant per graph, named like the graph, if missing. Later changes to it are kept."""
         await self._records.transact(self._ensure)
 
     def _ensure(self, tx: Transaction) -> None:
         for place, graph_id in enumerate(self._graphs.ids):
             if tx.assistant(system_id(graph_id)) is None:
-                # A microsecond apart, so that they are listed in the order of the configuration.
+                # One microsecond apart, so that listings keep the order of the configuration.
                 tx.put_assistant(_system(graph_id, tx.now + place))
 
     # finding
 
     def identify(self, reference: str) -> str:
-        """The id behind a UUID or a graph's name; raises UnprocessableError that lists the graphs."""
+        """The id for a UUID or a graph's name. Raises UnprocessableError, which lists the graphs."""
         if reference in self._graphs.ids:
             return system_id(reference)
         try:
@@ -81,17 +82,18 @@ class Assistants:
             raise invalid_assistant(self._graphs, reference) from None
 
     def known_id(self, reference: str) -> str:
-        """The id behind a graph's name; any other text as it is."""
+        """The id for a graph's name; any other text unchanged."""
         return system_id(reference) if reference in self._graphs.ids else reference
 
     def is_own(self, assistant_id: str) -> bool:
-        """Whether it is the assistant that a graph of this server has by itself."""
+        """Whether it is the default assistant of a graph of this server."""
         return any(system_id(graph_id) == assistant_id for graph_id in self._graphs.ids)
 
     def resolve(self, tx: Transaction, reference: str) -> Assistant:
-        """The assistant that a run asks for by id or graph name. Its graph is one that can be run here.
+        """The assistant of a run, by id or graph name, whose graph this server has.
 
-        Raises UnprocessableError for an unknown name, NotFoundError for an unknown id or a graph that is gone."""
+        Raises UnprocessableError for an unknown name, NotFoundError for an unknown id or a graph that no longer exists.
+        """
         assistant = tx.assistant(self.identify(reference))
         if assistant is None:
             raise NotFoundError("Thread or assistant not found.")
@@ -103,7 +105,7 @@ class Assistants:
         return await self._records.read(lambda tx: _existing(tx, assistant_id))
 
     async def search(self, request: AssistantSearch) -> tuple[list[Assistant], int]:
-        """The page asked for, and how many there are in all."""
+        """The requested page, and the total number of matches."""
         query = self._query(request)
         return await self._records.read(lambda tx: (tx.search_assistants(query), tx.count_assistants(query)))
 
@@ -127,7 +129,8 @@ class Assistants:
     # changing
 
     async def create(self, request: AssistantCreate, assistant_id: str | None = None) -> Assistant:
-        """A new assistant; an existing id is a ConflictError, or the old one if ``if_exists`` is ``do_nothing``."""
+        """Create an assistant. For an existing id, raise ConflictError, or return it if ``if_exists`` is
+        ``do_nothing``."""
         graph_id = require(self._graphs, request.graph_id)
         config, context = mirrored(request.config, request.context)
         new_id = assistant_id or str(uuid.uuid4())
@@ -154,7 +157,7 @@ class Assistants:
         return await self._records.transact(work)
 
     async def patch(self, reference: str, request: AssistantPatch) -> Assistant:
-        """A new version: metadata merged, the rest replaced where given."""
+        """Create a new version: metadata is merged, other given fields are replaced."""
         assistant_id = self.identify(reference)
         if request.graph_id is not None:
             require(self._graphs, request.graph_id)
@@ -172,7 +175,8 @@ class Assistants:
         return await self._records.transact(work)
 
     async def delete(self, reference: str, *, delete_threads: bool = False) -> None:
-        """Removes it with its versions, and with the threads that ran it if asked to. A graph's own one stays."""
+        """Delete an assistant with its versions, and optionally the threads that ran it. A default assistant cannot be
+        deleted."""
         assistant_id = self.identify(reference)
 
         def work(tx: Transaction) -> None:
@@ -203,7 +207,7 @@ class Assistants:
         return [_version(assistant) for assistant in found[offset : offset + limit]]
 
     async def set_latest(self, reference: str, version: int) -> Assistant:
-        """Brings back all of a version, its context too."""
+        """Restore a version, including its context."""
         assistant_id = self.identify(reference)
 
         def work(tx: Transaction) -> Assistant:
@@ -240,7 +244,7 @@ class Assistants:
 
 
 def contains(outer: Any, inner: Any) -> bool:
-    """Whether JSON ``outer`` holds all of ``inner``: objects key by key, anything else by equality."""
+    """Whether JSON ``outer`` contains all of ``inner``: objects key by key, anything else by equality."""
     if isinstance(outer, dict) and isinstance(inner, dict):
         return all(key in outer and contains(outer[key], value) for key, value in inner.items())
     return outer == inner and isinstance(outer, bool) == isinstance(inner, bool)
@@ -289,7 +293,7 @@ def _patched(current: Assistant, request: AssistantPatch) -> Assistant:
 
 
 def _reconfigured(current: Assistant, request: AssistantPatch) -> tuple[JSON, JSON]:
-    """A new config keeps the context unless it brings a configurable, a new context keeps tags and limits."""
+    """A new config keeps the context unless it sets a configurable; a new context keeps tags and limits."""
     if request.config is None and request.context is None:
         return current.config, current.context
     config, context = mirrored(request.config, request.context)

@@ -1,4 +1,4 @@
-"""When a cron comes due: pure, from an expression, a time zone and a moment."""
+"""Compute when a cron is due, from an expression, a time zone and an instant. Pure."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _FORMAT = (
 
 
 def next_run(schedule: str, timezone: str | None, after: datetime) -> datetime | None:
-    """The first moment after ``after`` (aware), in UTC; None if there is none within 50 years.
+    """The first due time after ``after`` (aware), in UTC, or None if there is none within 50 years.
 
-    Where the clocks go forward, what would fall into the gap comes right after it; where they go back, a fixed hour
-    comes once, and what comes every few minutes or every hour goes on. Raises UnprocessableError for a bad schedule
-    or zone.
+    When clocks go forward, times within the gap are due right after it. When they go back, a fixed hour is due once,
+    while a schedule of every few minutes or every hour continues. Raises UnprocessableError for an invalid schedule or
+    zone.
     """
     zone = zone_of(timezone)
     try:
         moments = CronSim(_five_fields(schedule), after.astimezone(zone))
     except CronSimError as error:
         raise _bad(schedule, str(error)) from None
-    # In the hour that the clocks repeat, the first moments may lie before ``after``.
+    # In the repeated hour, the first candidates may be before ``after``.
     return next((due for moment in moments if (due := moment.astimezone(UTC)) > after), None)
 
 
 def zone_of(name: str | None) -> tzinfo:
-    """The zone of an IANA name; UTC for None. Raises UnprocessableError."""
+    """The zone of an IANA name, or UTC for None. Raises UnprocessableError."""
     if name is None:
         return UTC
     try:
         zone = ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown; not a name at all; the name of a directory of names
+    except (KeyError, ValueError, OSError):  # unknown, not a valid name, or a directory of zones
         raise UnprocessableError(
             f"Invalid timezone: {name[:80]!r}. Use IANA timezone format (e.g. 'America/New_York').", field="timezone"
         ) from None

@@ -1,4 +1,4 @@
-"""The rules of crons: requests for runs that are made again and again. Each call is one transaction."""
+"""The rules of crons: requests that create runs on a schedule. Each call is one transaction."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from treadle.times import from_microseconds
 logger = structlog.get_logger("treadle.crons")
 
 _AT_ONCE = 100
-"""Crons fired in one transaction: other writes are not to wait for more."""
+"""Crons fired per transaction, so that other writes do not wait long."""
 _THREAD_GONE = (
     "Thread with ID '{}' not found. Please verify the ID is correct and the thread hasn't been deleted or expired."
 )
@@ -36,7 +36,7 @@ _NOT_PAYLOAD = ("timezone", "end_time", "enabled", "schedule", "on_run_completed
 
 
 class Crons:
-    """Crons over ``records``; the runs that they make follow the rules of ``runs``."""
+    """Crons stored in ``records``; their runs follow the rules of ``runs``."""
 
     def __init__(self, records: Records, runs: Runs, assistants: Assistants, clock: Clock) -> None:
         self._records = records
@@ -47,9 +47,10 @@ class Crons:
     # creating and changing
 
     async def create(self, thread_id: str | None, request: CronCreate) -> Cron:
-        """A cron on a thread, or one whose every run gets a thread of its own.
+        """Create a cron on a thread, or one that creates a new thread for each run.
 
-        Raises NotFoundError for an unknown assistant or thread, UnprocessableError, BadRequestError."""
+        Raises NotFoundError for an unknown assistant or thread, UnprocessableError, BadRequestError.
+        """
         if thread_id is not None and request.on_run_completed is not None:
             raise UnprocessableError(_THREADLESS, field="on_run_completed")
         self._runs.check(request)
@@ -86,16 +87,17 @@ class Crons:
         return await self._records.transact(work)
 
     def _identify(self, reference: str) -> str:
-        """Unlike in a run, an unknown name is not found (wire.md, Crons)."""
+        """Unlike for a run, an unknown name is a 404 (docs/http.md)."""
         try:
             return self._assistants.identify(reference)
         except UnprocessableError as error:
             raise NotFoundError(f"Assistant {reference[:80]!r} not found", **error.data) from None
 
     async def patch(self, cron_id: str, request: CronPatch) -> Cron:
-        """What is given replaces what was there, metadata is merged; the next run date follows the schedule.
+        """Replace the given fields and merge metadata; the next run date follows the schedule.
 
-        Raises NotFoundError, UnprocessableError, BadRequestError for an empty request."""
+        Raises NotFoundError, UnprocessableError, BadRequestError for an empty request.
+        """
         given = _given(request)
         if not given:
             raise BadRequestError("Request body cannot be empty")
@@ -107,7 +109,7 @@ class Crons:
             now = from_microseconds(tx.now)
             new = _patched(old, request, given, now)
             self._runs.check(_request(new))
-            # A change that has nothing to do with time must not lose a run that is due at this very moment.
+            # A change unrelated to the schedule must not skip a run that is due right now.
             if given.keys() & {"schedule", "timezone", "end_time", "enabled"}:
                 new = _scheduled(_unended(new, now) if "end_time" in given else new, now)
             tx.put_cron(new)
@@ -116,7 +118,7 @@ class Crons:
         return await self._records.transact(work)
 
     async def delete(self, cron_id: str) -> None:
-        """The runs that it made stay. Raises NotFoundError."""
+        """Delete a cron. Its runs are kept. Raises NotFoundError."""
         if not await self._records.transact(lambda tx: tx.delete_cron(cron_id)):
             raise NotFoundError("Not Found")
 
@@ -126,7 +128,7 @@ class Crons:
         return await self._records.read(lambda tx: _existing(tx, cron_id))
 
     async def search(self, request: CronSearch) -> tuple[list[Cron], int]:
-        """The page asked for, and how many there are in all."""
+        """The requested page, and the total number of matches."""
         query = self._query(request)
         return await self._records.read(lambda tx: (tx.search_crons(query), tx.count_crons(query)))
 
@@ -149,11 +151,11 @@ class Crons:
     # firing
 
     async def fire(self) -> int | None:
-        """Makes the runs of all crons that are due, once for each whatever was missed. Returns when the next is due, in
-        unix microseconds.
+        """Create the runs of all due crons, one per cron even if several dates were missed.
 
-        A run and the cron's next date are one transaction: however many processes do this, and whenever one dies, each
-        date makes one run."""
+        Returns the next due time in unix microseconds. A run and the cron's next date are written in one transaction,
+        so each date creates exactly one run, regardless of the number of processes and of crashes.
+        """
         now, next_at = await self._records.read(lambda tx: (tx.now, tx.next_cron_at()))
         if next_at is None or next_at > now:
             return next_at
@@ -172,12 +174,9 @@ class Crons:
                 run = self._runs.insert(tx, cron.thread_id, _request(cron), _by(cron, tx.cron_requester(cron.cron_id)))
                 logger.info("a cron made a run", cron_id=cron.cron_id, run_id=run.run_id)
             except (APIError, msgspec.ValidationError) as error:
-                # Raised before anything was written; this date is passed over, and other crons go on.
+                # The error was raised before anything was written. Skip this date and continue with other crons.
                 logger.warning("a cron could not make its run", cron_id=cron.cron_id, error=str(error))
         tx.put_cron(_next(cron, now))
-
-
-# --- what a request becomes -------------------------------------------------------------------------------------------
 
 
 def _utc(given: datetime | None) -> datetime | None:
@@ -193,7 +192,7 @@ def _unended(cron: Cron, now: datetime) -> Cron:
 
 
 def _scheduled(cron: Cron, now: datetime) -> Cron:
-    """With the next date after ``now``. Raises UnprocessableError for a schedule that never comes due at all."""
+    """The cron with the next date after ``now``. Raises UnprocessableError for a schedule that is never due."""
     due = next_run(cron.schedule, cron.timezone, now)
     if due is None:
         raise UnprocessableError(f"Invalid cron schedule: {cron.schedule!r} never comes due", field="schedule")
@@ -202,7 +201,7 @@ def _scheduled(cron: Cron, now: datetime) -> Cron:
 
 
 def _next(cron: Cron, now: datetime) -> Cron:
-    """As ``_scheduled``, for a cron that has been firing: one whose time zone is no more has come to its end."""
+    """Like ``_scheduled``, for a cron that has fired before: if its time zone no longer exists, the cron ends."""
     try:
         return _scheduled(cron, now)
     except UnprocessableError as error:
@@ -211,7 +210,7 @@ def _next(cron: Cron, now: datetime) -> Cron:
 
 
 def _payload(request: CronCreate, cron_id: str) -> JSON:
-    """The request as it was given, and whose it is (wire.md, Crons)."""
+    """The request as given, with its user (docs/http.md)."""
     fields = {name: getattr(request, name) for name in request.__struct_fields__}
     return _marked({name: to_builtins(value) for name, value in fields.items() if value is not None}, cron_id)
 
@@ -223,7 +222,7 @@ def _marked(payload: JSON, cron_id: str) -> JSON:
 
 
 def _given(request: CronPatch) -> JSON:
-    """The fields that say something; null does so for those that can be cleared."""
+    """The fields that the request sets; null is a value only for the fields that can be cleared."""
     fields = {name: getattr(request, name) for name in request.__struct_fields__}
     clearable = ("timezone", "end_time", "input")
     return {n: v for n, v in fields.items() if v is not UNSET and (v is not None or n in clearable)}

@@ -1,4 +1,4 @@
-"""What the rules may ask of graphs. Each call runs on the loop of the graphs, never on the caller's."""
+"""The port of graphs, as the rules use it. Each call runs on the graphs' event loop, never on the caller's."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from treadle.errors import NotFoundError, UnprocessableError
 from treadle.model import JSON, Superstep, ThreadState
 
 SHOWN = 80
-"""Characters of a bad name that an error repeats."""
+"""Characters of an invalid name that an error quotes."""
 
 
 class GraphCalls(Protocol):
-    """The graphs of this server by name. ``config`` is a RunnableConfig, so far as JSON carries it.
+    """The graphs of this server by name. ``config`` is a RunnableConfig in JSON types.
 
-    A graph whose own code fails (a factory, a reducer) raises what that code raised.
+    Errors of the graph's own code (a factory, a reducer) propagate.
     """
 
     @property
     def ids(self) -> Sequence[str]:
-        """The names, in the order of the configuration file."""
+        """The names, in the order of langgraph.json."""
         ...
 
     async def drawing(self, graph_id: str, config: JSON, *, xray: int | bool) -> JSON:
@@ -32,36 +32,38 @@ class GraphCalls(Protocol):
         ...
 
     async def subgraphs(self, graph_id: str, config: JSON, *, namespace: str | None, recurse: bool) -> JSON:
-        """The schemas of the sub-graphs, by namespace."""
+        """The schemas of the subgraphs, by namespace."""
         ...
 
     async def state(self, graph_id: str, config: JSON, *, subgraphs: bool) -> ThreadState:
-        """The state at the checkpoint in ``config``, or the latest; an unknown checkpoint gives an empty state."""
+        """The state at the checkpoint in ``config``, or the latest. Empty for an unknown checkpoint."""
         ...
 
     async def history(
         self, graph_id: str, config: JSON, *, limit: int, before: str | None, metadata: JSON | None
     ) -> list[ThreadState]:
-        """States, newest first. ``before`` is a checkpoint id, exclusive; ``metadata`` must be equal key by key."""
+        """States, newest first. ``before`` is an exclusive checkpoint id; ``metadata`` must be equal key by key."""
         ...
 
     async def update(self, graph_id: str, config: JSON, *, values: Any, as_node: str | None) -> JSON:
-        """Writes a state as if ``as_node`` had returned ``values``; returns the new thread_id, checkpoint_ns and _id.
+        """Write a state as if ``as_node`` had returned ``values``. Returns the new thread_id, checkpoint_ns and
+        checkpoint_id.
 
-        Raises BadRequestError for an unknown node or values that the graph does not take."""
+        Raises BadRequestError for an unknown node or for values that the graph rejects.
+        """
         ...
 
     async def replay(self, graph_id: str, config: JSON, supersteps: Sequence[Superstep]) -> None:
-        """Writes a history, step by step, as if the nodes that are named had returned it. Raises as ``update`` does."""
+        """Write a history step by step, as if the named nodes had returned it. Raises as ``update`` does."""
         ...
 
     def encode(self, value: Any) -> bytes:
-        """A state of a graph as compact JSON."""
+        """Encode a state of a graph as compact JSON."""
         ...
 
 
 def require(graphs: GraphCalls, graph_id: str) -> str:
-    """``graph_id``, or NotFoundError that lists what there is."""
+    """Return ``graph_id``, or raise NotFoundError, which lists the graphs."""
     if graph_id in graphs.ids:
         return graph_id
     known = sorted(graphs.ids)
@@ -69,7 +71,7 @@ def require(graphs: GraphCalls, graph_id: str) -> str:
 
 
 def invalid_assistant(graphs: GraphCalls, reference: str) -> UnprocessableError:
-    """The error for what is neither a UUID nor a graph's name."""
+    """The error for a reference that is neither a UUID nor a graph's name."""
     text = (
         f"Invalid assistant: {reference[:SHOWN]!r}. Must be either:\n- A valid assistant UUID, or\n"
         f"- One of the registered graphs: {', '.join(graphs.ids)}"

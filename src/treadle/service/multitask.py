@@ -1,4 +1,4 @@
-"""What happens to the runs that are active on a thread when another is created: one pure decision."""
+"""Decide what happens to a thread's active runs when another run is created. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from treadle.ports.records import ActiveRun
 
 
 class Decision(Struct, frozen=True):
-    """``rejected``: the new run is refused. Else ``ends`` are pending runs to end, ``cancels`` running ones to mark."""
+    """``rejected``: the new run is refused. Otherwise, ``ends`` are pending runs to end, ``cancels`` running ones to
+    cancel."""
 
     rejected: bool = False
     action: CancelAction | None = None
@@ -20,7 +21,7 @@ class Decision(Struct, frozen=True):
 
 
 def decide(strategy: MultitaskStrategy, active: Sequence[ActiveRun]) -> Decision:
-    """Pure. ``active`` are the pending and running runs of the thread; a new run supersedes all of them or none."""
+    """Decide for a new run. ``active`` are the thread's pending and running runs; it supersedes all of them or none."""
     if not active or strategy == "enqueue":
         return Decision()
     if strategy == "reject":

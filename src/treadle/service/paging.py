@@ -1,4 +1,4 @@
-"""The bounds of paged requests: what a client may ask for, and the error when it asks for more."""
+"""Check ``limit`` and ``offset`` of paged requests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ FURTHEST = 2**31 - 1
 
 
 def limit_of(given: int | None, default: int, *, least: int = 1) -> int:
-    """``limit`` of a request, from ``least`` to 1000."""
+    """The ``limit`` of a request, from ``least`` to 1000."""
     return _within("limit", given, default, least, MOST)
 
 
 def offset_of(given: int | None) -> int:
-    """``offset`` of a request, from 0."""
+    """The ``offset`` of a request, at least 0."""
     return _within("offset", given, 0, 0, FURTHEST)
 
 

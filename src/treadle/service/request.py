@@ -1,7 +1,4 @@
-"""What is asked for becomes a run: the request, the assistant and the thread merged, or an earlier run asked again.
-
-Pure: it reads and writes nothing.
-"""
+"""Build a run from a request, its assistant and its thread, or from an earlier run. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +16,11 @@ _FORK = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 
 
 class Requested(Struct, frozen=True):
-    """Who asks: what of the HTTP request ends up in a run. ``key`` is the Idempotency-Key; a cron gives its id.
-    ``headers`` are those that go into the configurable. ``priority`` and ``concurrency_key`` are for the queue."""
+    """The parts of an HTTP request that a run stores, apart from the body.
+
+    ``key`` is the Idempotency-Key; a cron passes its id. ``headers`` are copied into the configurable. ``priority`` and
+    ``concurrency_key`` are for the queue.
+    """
 
     request_id: str
     key: str | None = None
@@ -33,7 +33,7 @@ class Requested(Struct, frozen=True):
 
 
 def check(request: RunCreate) -> None:
-    """What types cannot say. Raises UnprocessableError naming the field, BadRequestError."""
+    """Check rules that types cannot express. Raises UnprocessableError, which names the field, or BadRequestError."""
     ids = {"checkpoint_id": request.checkpoint_id}
     if request.checkpoint is not None:
         ids["checkpoint.checkpoint_id"] = request.checkpoint.checkpoint_id
@@ -63,7 +63,7 @@ def assemble(
     temporary: bool,
     stateless: bool,
 ) -> NewRun:
-    """Pure: assistant, thread and request merged into the run (wire.md, Merges)."""
+    """Merge assistant, thread and request into a run (docs/http.md)."""
     own = {"assistant_id": assistant.assistant_id}
     if not stateless:
         own["graph_id"] = assistant.graph_id
@@ -101,8 +101,7 @@ def assemble(
 
 
 def again(old: Run, found: FoundRun, run_id: str, now: int, requested: Requested, *, goes_on: bool) -> NewRun:
-    """Pure: another run that is asked the same as ``old``. One that ``goes_on`` is asked to go on from the thread's
-    state: without input, and from no checkpoint in particular."""
+    """Build a retry of ``old``. With ``goes_on``, it continues from the thread's current state, without input."""
     mark: JSON = {"retry_of": old.run_id}
     config: JSON = old.kwargs["config"]
     configurable: JSON = {**config["configurable"], **_asked_by(requested, now), "__after_seconds__": 0}
@@ -130,7 +129,7 @@ def again(old: Run, found: FoundRun, run_id: str, now: int, requested: Requested
 
 
 def _asked_by(requested: Requested, now: int) -> JSON:
-    """Who asked, and when: for the configurable."""
+    """The user and the time of the request, for the configurable."""
     user = requested.requester.user if requested.requester else None
     identity = user["identity"] if user else ""
     return {
@@ -144,7 +143,7 @@ def _asked_by(requested: Requested, now: int) -> JSON:
 
 
 def thread_config(config: JSON) -> JSON:
-    """What the thread of a run shows of its config."""
+    """The part of a run's config that its thread shows."""
     return {**{key: config[key] for key in ("tags", "recursion_limit") if config.get(key)}, "configurable": {}}
 
 
@@ -194,7 +193,7 @@ def _config(assistant: JSON, config: RunConfig, metadata: JSON) -> JSON:
 
 
 def _checkpoint(request: RunCreate) -> JSON:
-    """Where to fork from: what the request names of a checkpoint goes into the configurable."""
+    """The checkpoint to fork from, as keys of the configurable."""
     ref = {} if request.checkpoint is None else structs.asdict(request.checkpoint)
     if request.checkpoint_id is not None:
         ref["checkpoint_id"] = request.checkpoint_id

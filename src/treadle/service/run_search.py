@@ -1,4 +1,4 @@
-"""Finding and counting runs of all threads."""
+"""Search and count the runs of all threads."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ _FURTHEST = 2**63 - 1
 
 
 class RunSearches:
-    """What the API may ask of all runs; of users' runs, what their threads' rules let them see."""
+    """Searches over the runs that the request's authorization rules permit."""
 
     def __init__(self, records: Records, assistants: Assistants) -> None:
         self._records = records
         self._assistants = assistants
 
     async def search(self, request: RunSearch, *, kwargs: bool) -> Page[FoundRun]:
-        """A page, newest first unless asked for otherwise; ``kwargs``: with what the runs were asked to do.
+        """Return a page, newest first by default. ``kwargs`` adds the runs' inputs.
 
-        A page goes on where the one before ended, whatever runs have come or gone since. Raises UnprocessableError."""
+        A page continues after the end of the previous one, even if runs were added or removed since. Raises
+        UnprocessableError.
+        """
         sort_by, ascending = request.sort_by or "created_at", request.sort_order == "asc"
         query = msgspec.structs.replace(
             self._query(request),
@@ -64,7 +66,7 @@ class RunSearches:
 
 
 class _Cursor(NamedTuple):
-    """Where a page ended, as text that tells clients nothing and that a later request gives back."""
+    """The end of a page, as opaque text that a later request sends back."""
 
     sort_by: RunSort
     ascending: bool

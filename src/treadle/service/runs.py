@@ -1,4 +1,4 @@
-"""The rules of runs: what a request becomes, who may run when, and what ends a run. Each call is one transaction."""
+"""The rules of runs: creating, reading, cancelling and deleting them. Each call is one transaction."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WAIT_SECONDS = 3600.0
 
 
 class Runs:
-    """What the API may do to runs."""
+    """Create, read, cancel and delete runs."""
 
     def __init__(
         self,
@@ -57,15 +57,15 @@ class Runs:
     # creating
 
     async def create(self, thread_id: str | None, request: RunCreate, requested: Requested) -> Run:
-        """Creates a pending run; on a fresh temporary thread if ``thread_id`` is None.
+        """Create a pending run, on a new temporary thread if ``thread_id`` is None.
 
-        Raises NotFoundError, UnprocessableError, ConflictError (busy under ``reject``; an idempotency key used for
-        something else), RateLimitError (too many wait already).
+        Raises NotFoundError, UnprocessableError, ConflictError (the thread is busy and the strategy is ``reject``; or
+        the idempotency key belongs to another request), RateLimitError (too many pending runs).
         """
         return (await self.create_batch([(thread_id, request)], requested))[0]
 
     async def create_batch(self, requests: Sequence[tuple[str | None, RunCreate]], requested: Requested) -> list[Run]:
-        """Creates all of them, in order, or none."""
+        """Create all of them, in order, or none."""
         for _, request in requests:
             self.check(request)
 
@@ -76,10 +76,10 @@ class Runs:
         return await self._create(len(requests), make, requested, asked)
 
     async def retry(self, thread_id: str, run_id: str, requested: Requested) -> Run:
-        """Asks again what a run that did not succeed was asked: from the thread's state, without input, if it has come
-        to a checkpoint, else all of it.
+        """Retry a failed run: from the thread's state, without input, if it has a checkpoint, otherwise from the start.
 
-        Raises NotFoundError; ConflictError where there is nothing to try again; and as ``create`` does."""
+        Raises NotFoundError, ConflictError if the run did not fail, and as ``create`` does.
+        """
 
         def make(tx: Transaction) -> list[Run]:
             return [self._again(tx, thread_id, run_id, requested)]
@@ -89,8 +89,8 @@ class Runs:
     async def _create(
         self, count: int, make: Callable[[Transaction], list[Run]], requested: Requested, asked: list[Any]
     ) -> list[Run]:
-        """What ``make`` creates, or has created when the idempotency key of ``requested`` came first; it was ``asked``
-        the same then."""
+        """Create runs with ``make``, or return the ones that an earlier request with the same idempotency key created.
+        ``asked`` is compared with that request."""
         digest = "" if requested.key is None else _digest([requested.route, asked])
         entry = self.admission.enter(count, self._clock.monotonic())
 
@@ -109,15 +109,13 @@ class Runs:
             self.admission.leave(entry)
 
     def check(self, request: RunCreate) -> None:
-        """What types cannot say. Raises UnprocessableError naming the field, BadRequestError."""
+        """Check rules that types cannot express. Raises UnprocessableError, which names the field, or BadRequestError."""
         check(request)
         if request.webhook is not None:
             self._targets.check(request.webhook)
 
     def insert(self, tx: Transaction, thread_id: str | None, request: RunCreate, requested: Requested) -> Run:
-        """The rule of ``create`` within a transaction, for a request that was checked.
-
-        What it raises, it raises before it has written anything."""
+        """Create a run from a checked request, within a transaction. If it raises, nothing was written."""
         self.admission.check(tx)
         return self._insert(tx, thread_id, request, requested)
 
@@ -156,7 +154,7 @@ class Runs:
     def _thread(
         self, tx: Transaction, thread_id: str, request: RunCreate, requested: Requested, ran: JSON, *, create: bool
     ) -> Thread:
-        """The thread of a run. A new one begins with ``ran`` in its metadata."""
+        """The thread of a run. A new one starts with ``ran`` in its metadata."""
         if not create and (thread := tx.thread(thread_id, values=False)):
             return thread
         if not create and request.if_not_exists != "create":
@@ -186,7 +184,7 @@ class Runs:
         return await self._records.read(lambda tx: _of_thread(tx, thread_id, run_id))
 
     async def find(self, thread_id: str | None, run_id: str) -> Run | None:
-        """A run for joining: also one whose temporary thread is gone already. None if there is no such run."""
+        """A run to join, even if its temporary thread has been removed. None if there is no such run."""
         run = await self._records.read(lambda tx: tx.run(run_id))
         return run if run is not None and thread_id in (None, run.thread_id) else None
 
@@ -199,7 +197,7 @@ class Runs:
         return await self._records.read(work)
 
     async def result(self, run_id: str) -> bytes:
-        """The body that wait and join answer for an ended run: its final values, ``__interrupt__`` or ``__error__``."""
+        """The body that wait and join return for an ended run: its final values, ``__interrupt__`` or ``__error__``."""
         return await self._records.lookup(lambda tx: _result(tx, run_id))
 
     # ending
@@ -207,7 +205,8 @@ class Runs:
     async def cancel(
         self, thread_id: str | None, run_id: str, action: CancelAction, *, wait: bool = False, reason: str | None = None
     ) -> None:
-        """Marks the run (running) or ends it (pending). With ``wait`` returns when it is over. Raises NotFoundError."""
+        """Cancel a run: mark a running one, end a pending one. With ``wait``, return once it has ended. Raises
+        NotFoundError."""
         why = reason or f"{action} requested via POST /threads/{thread_id}/runs/{run_id}/cancel"
 
         def work(tx: Transaction) -> None:
@@ -223,7 +222,7 @@ class Runs:
             await self.ended(run_id)
 
     async def cancel_many(self, request: RunsCancel, action: CancelAction) -> None:
-        """Cancels the named runs of a thread, or every run in a status. Raises NotFoundError, UnprocessableError."""
+        """Cancel the named runs of a thread, or all runs in a status. Raises NotFoundError, UnprocessableError."""
         named = request.thread_id is not None or request.run_ids is not None
         if named == (request.status is not None) or (named and not (request.thread_id and request.run_ids)):
             raise UnprocessableError("give either thread_id and run_ids, or status", field="status")
@@ -240,7 +239,7 @@ class Runs:
         await self._records.transact(work)
 
     async def delete(self, thread_id: str, run_id: str) -> None:
-        """Removes a run for good; an active one is stopped and rolled back first. Raises NotFoundError."""
+        """Delete a run. An active one is stopped and rolled back first. Raises NotFoundError."""
 
         def work(tx: Transaction) -> bool:
             run = tx.run(run_id)
@@ -256,7 +255,7 @@ class Runs:
             await self.ended(run_id)
 
     async def ended(self, run_id: str, seconds: float = _WAIT_SECONDS) -> None:
-        """Returns when the run has ended or is gone, or after ``seconds``."""
+        """Return once the run has ended or been deleted, or after ``seconds``."""
         deadline = self._clock.monotonic() + seconds
         _, last = await self._log.bounds(run_id)
         follower = self._log.follow(run_id, last)
@@ -265,9 +264,6 @@ class Runs:
                 await follower.end(left)
         finally:
             follower.close()
-
-
-# --- parts of the rules -----------------------------------------------------------------------------------------------
 
 
 def _of_thread(tx: Transaction, thread_id: str, run_id: str) -> Run:
@@ -288,7 +284,7 @@ def _digest(content: list[Any]) -> str:
 
 
 def _same(tx: Transaction, known: tuple[str, list[str]], digest: str) -> list[Run]:
-    """The runs that an idempotency key made before."""
+    """The runs that an earlier request with this idempotency key created."""
     stored, run_ids = known
     if stored != digest:
         raise ConflictError("This Idempotency-Key was used for another request")
@@ -332,7 +328,7 @@ def _error_envelope(error: JSON) -> bytes:
 
 
 def _with_interrupts(values: bytes, interrupts: list[Any]) -> bytes:
-    """The values with ``__interrupt__`` in them, where they are an object; else the interrupts alone."""
+    """Add ``__interrupt__`` to the values if they are an object; otherwise return the interrupts alone."""
     added = b'"__interrupt__":' + orjson.dumps(interrupts) + b"}"
     if not values.startswith(b"{"):
         return b"{" + added

@@ -1,4 +1,4 @@
-"""The rules of the store's API. It is the store that graphs get, so what one writes the other reads."""
+"""The rules of the store's API. Graphs use the same store."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LONGEST_TTL = 1_000_000_000
 
 
 class Store:
-    """Items by namespace and key. ``indexed`` says that there is an embedding function: the user's code, which runs
-    where graphs run, never on the caller's loop."""
+    """Items by namespace and key. ``indexed`` means that there is an embedding function, which is user code and runs on
+    the graphs' event loop, never on the caller's."""
 
     def __init__(self, store: BaseStore, loop: GraphLoop, *, indexed: bool) -> None:
         self._store = store
@@ -38,7 +38,7 @@ class Store:
         index: bool | list[str] | None = None,
         ttl: float | None = None,
     ) -> None:
-        """Stores the item, or replaces it. Raises UnprocessableError, BadRequestError."""
+        """Create or replace an item. Raises UnprocessableError, BadRequestError."""
         labels = _namespace(namespace)
         if ttl is not None and not 0 < ttl <= LONGEST_TTL:
             raise UnprocessableError(f"ttl: must be more than 0 and up to {LONGEST_TTL} minutes", field="ttl")
@@ -54,7 +54,7 @@ class Store:
         return await self._store.aget(_labels("namespace", namespace), key, refresh_ttl=refresh_ttl)
 
     async def delete(self, namespace: Sequence[str], key: str) -> None:
-        """Removes the item, if there is one."""
+        """Remove the item if it exists."""
         await self._store.adelete(_namespace(namespace), key)
 
     async def search(
@@ -67,7 +67,7 @@ class Store:
         offset: int | None = None,
         refresh_ttl: bool | None = None,
     ) -> list[SearchItem]:
-        """Items under the prefix: the most similar ones first where there is a query and an index, else the oldest."""
+        """Items under the prefix: by similarity if there is a query and an index, otherwise oldest first."""
         labels = _labels("namespace_prefix", prefix, wild=True)
         for name, wanted in (filter or {}).items():
             _check_filter(wanted, f"filter.{name}")
@@ -91,7 +91,7 @@ class Store:
         limit: int | None = None,
         offset: int | None = None,
     ) -> list[tuple[str, ...]]:
-        """The namespaces that hold items; ``*`` in prefix and suffix stands for any label."""
+        """The namespaces that have items; ``*`` in prefix and suffix matches any label."""
         if max_depth is not None and max_depth < 1:
             raise UnprocessableError(f"max_depth: must be at least 1, is {max_depth}", field="max_depth")
         most, skipped = limit_of(limit, 100, least=0), offset_of(offset)
@@ -110,7 +110,7 @@ class Store:
 
 
 def _namespace(given: Sequence[str]) -> tuple[str, ...]:
-    """The namespace of a write. Raises BadRequestError for none at all, and for LangGraph's own."""
+    """The namespace of a write. Raises BadRequestError if it is empty or LangGraph's own."""
     if not given:
         raise BadRequestError("Namespace cannot be empty.", field="namespace")
     if given[0] == RESERVED:
@@ -127,7 +127,7 @@ def _labels(field: str, given: Sequence[str], *, wild: bool = False) -> tuple[st
 
 
 def _check_filter(wanted: Any, path: str) -> None:
-    """Refuses operators that are not known, and fields beside operators."""
+    """Reject unknown operators, and operators mixed with fields."""
     if isinstance(wanted, list):
         for number, item in enumerate(cast("list[Any]", wanted)):
             _check_filter(item, f"{path}.{number}")

@@ -1,4 +1,4 @@
-"""The rules of threads: their record, their state at any checkpoint, and changes to it that no run makes."""
+"""The rules of threads: their records, their state at any checkpoint, and updates made without a run."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ _NO_GRAPH = (
 )
 _BUSY = "Thread {thread_id} is busy: a run is pending or running on it. Wait for it to end, or cancel it."
 _REFUSALS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, NotImplementedError)
-"""What the reducers and writers of a graph raise for values that they do not take."""
+"""Errors that the reducers and writers of a graph raise for invalid values."""
 _HELD = "The state of thread {thread_id} is being updated. Try again."
 _HOLD_SECONDS = 60.0
-"""How long runs of a thread wait for an update at most: one whose process dies is not waited for any longer."""
+"""How long an update can hold back the runs of a thread. It bounds the wait if the updating process dies."""
 _UPDATE_SECONDS = 55.0
 _PATIENCE_SECONDS = 5.0
 _RETRY_SECONDS = 0.02
 _COUNTED = 1000
-"""How many threads a search looks at to tell how many there are in all."""
+"""Maximum number of threads that a search counts for its total."""
 LONGEST_TTL = 1_000_000_000
 """Minutes."""
 
 
 class Threads:
-    """Threads over ``records``; their states are read and written through ``graphs``. New threads get ``ttl``."""
+    """Threads stored in ``records``; ``graphs`` reads and writes their states. New threads get ``ttl``."""
 
     def __init__(
         self,
@@ -73,9 +73,10 @@ class Threads:
     # the record
 
     async def create(self, request: ThreadCreate, thread_id: str | None = None) -> Thread:
-        """A new thread; an existing id is a ConflictError, or the old one if ``if_exists`` is ``do_nothing``.
+        """Create a thread. For an existing id, raise ConflictError, or return it if ``if_exists`` is ``do_nothing``.
 
-        With supersteps it begins with their history, or it is not made at all."""
+        With supersteps, it starts with their history; if that fails, it is not created.
+        """
         _check_ttl(request.ttl)
         metadata = dict(request.metadata or {})
         if request.graph_id is not None:
@@ -112,7 +113,7 @@ class Threads:
                 raise UnprocessableError(f"{field}: must hold at least one update", field=field)
 
     async def _replay(self, thread: Thread, supersteps: Sequence[Superstep]) -> None:
-        """Gives a held, new thread its history. If that fails it goes again."""
+        """Write the history of a held, new thread. If that fails, delete the thread."""
         thread_id = thread.thread_id
         try:
             config = await self._configured(thread, _config(thread_id, None))
@@ -128,7 +129,7 @@ class Threads:
         return await self._records.read(lambda tx: _existing(tx, thread_id))
 
     async def search(self, request: ThreadSearch) -> tuple[list[Thread], int]:
-        """The page asked for, and how many there are in all; or, where counting takes long, at least are."""
+        """The requested page, and the total number of matches, or a lower bound if counting is expensive."""
         query = _query(request)
 
         def work(tx: Transaction) -> tuple[list[Thread], int]:
@@ -143,7 +144,7 @@ class Threads:
         return await self._records.read(lambda tx: tx.count_threads(query))
 
     async def patch(self, thread_id: str, request: ThreadPatch) -> Thread:
-        """Metadata merged at the top level."""
+        """Merge metadata at the top level."""
         _check_ttl(request.ttl)
 
         def work(tx: Transaction) -> Thread:
@@ -156,7 +157,7 @@ class Threads:
         return await self._records.transact(work)
 
     async def delete(self, thread_id: str) -> None:
-        """Removes it with all it has; a run on it is stopped."""
+        """Delete a thread with everything in it; its active run is stopped."""
 
         def work(tx: Transaction) -> None:
             _existing(tx, thread_id)
@@ -165,14 +166,15 @@ class Threads:
         await self._records.transact(work)
 
     async def prune(self, request: ThreadPrune, thread_ids: list[str]) -> int:
-        """Deletes threads, or all but their latest checkpoints; returns how many. Unknown ones are passed over.
+        """Delete threads, or all but their latest checkpoints. Returns their number; unknown ids are skipped.
 
-        Raises ConflictError when checkpoints of a busy thread would go."""
+        Raises ConflictError if checkpoints of a busy thread would be removed.
+        """
         drop = _pruned if request.strategy == "keep_latest" else _dropped
         return await self._records.transact(lambda tx: sum([drop(tx, thread_id) for thread_id in thread_ids]))
 
     async def copy(self, thread_id: str) -> Thread:
-        """A new thread with the history of this one, without its runs."""
+        """Create a thread with the history of this one, without its runs."""
 
         def work(tx: Transaction) -> tuple[str, bool]:
             _existing(tx, thread_id)
@@ -182,12 +184,12 @@ class Threads:
 
         target, busy = await self._records.transact(work)
         if busy:
-            # The copied checkpoints are ahead of the values that the source last settled on.
+            # The copied checkpoints may be newer than the source's recorded values.
             await self._settle(target)
         return await self.get(target)
 
     async def storage(self, thread_id: str) -> ThreadStorage:
-        """The room that its checkpoints take."""
+        """The storage used by its checkpoints."""
 
         def work(tx: Transaction) -> ThreadStorage:
             _existing(tx, thread_id)
@@ -200,7 +202,7 @@ class Threads:
     async def state(
         self, thread_id: str, checkpoint: CheckpointRef | None = None, *, subgraphs: bool = False
     ) -> ThreadState:
-        """The latest state, or that at a checkpoint. Without a graph, or at an unknown checkpoint, it is empty."""
+        """The latest state, or that at a checkpoint. Empty without a graph or for an unknown checkpoint."""
         thread = await self.get(thread_id)
         config = _config(thread_id, checkpoint)
         graph_id = self._graph_id(thread)
@@ -209,7 +211,7 @@ class Threads:
         return await self._graphs.state(graph_id, await self._configured(thread, config), subgraphs=subgraphs)
 
     async def history(self, thread_id: str, request: ThreadHistory, *, least: int = 1) -> list[ThreadState]:
-        """States, newest first; one if no limit is given. ``least`` is the smallest limit that may be asked for."""
+        """States, newest first; one without a limit. ``least`` is the smallest allowed limit."""
         limit = limit_of(request.limit, 1, least=least)
         before = _before(request.before)
         thread = await self.get(thread_id)
@@ -221,10 +223,11 @@ class Threads:
         return await self._graphs.history(graph_id, configured, limit=limit, before=before, metadata=request.metadata)
 
     async def update(self, thread_id: str, request: ThreadStateUpdate) -> StateUpdated:
-        """Writes a state as if a node had returned it; no run of the thread starts meanwhile.
+        """Write a state as if a node had returned it, while no run of the thread can start.
 
-        Raises ConflictError while a run is active, BadRequestError for a thread without a graph, an unknown node or
-        values that the graph does not take."""
+        Raises ConflictError if a run is active, BadRequestError for a thread without a graph, an unknown node or values
+        that the graph rejects.
+        """
         config = _config(thread_id, _target(request))
         async with self._held(thread_id) as thread:
             graph_id = self._graph_id(thread)
@@ -241,7 +244,7 @@ class Threads:
 
     @asynccontextmanager
     async def _held(self, thread_id: str) -> AsyncGenerator[Thread]:
-        """The thread, held. Settling it ends the hold, and so does a failure."""
+        """Hold the thread. Settling it ends the hold, as does an error."""
         thread, held_until = await self._hold(thread_id)
         try:
             yield thread
@@ -250,7 +253,7 @@ class Threads:
             raise
 
     async def _hold(self, thread_id: str) -> tuple[Thread, int]:
-        """Waits for another hold to end, for a while. Raises ConflictError, NotFoundError."""
+        """Wait a limited time for another hold to end. Raises ConflictError, NotFoundError."""
         deadline = self._clock.monotonic() + _PATIENCE_SECONDS
 
         def work(tx: Transaction) -> tuple[Thread, int | None]:
@@ -265,8 +268,7 @@ class Threads:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _settle(self, thread_id: str, written: JSON | None = None) -> None:
-        """Makes the thread's record say what its latest checkpoint says, and tells who follows the thread what was
-        ``written``."""
+        """Update the thread's record from its latest checkpoint, and log ``written`` for the thread's followers."""
         state = await self.state(thread_id)
         interrupts = {task.id: task.interrupts for task in state.tasks if task.interrupts}
         values = self._graphs.encode(state.values)
@@ -282,7 +284,7 @@ class Threads:
         await self._records.transact(work)
 
     def _graph_id(self, thread: Thread) -> str | None:
-        """The graph that ran on the thread. Raises BadRequestError if this server does not have it."""
+        """The graph that last ran on the thread. Raises BadRequestError if this server does not have it."""
         graph_id = thread.metadata.get("graph_id")
         if graph_id is None:
             return None
@@ -295,7 +297,7 @@ class Threads:
         return graph_id
 
     async def _configured(self, thread: Thread, config: JSON) -> JSON:
-        """``config`` with what the thread's assistant configures, which a graph's factory may depend on."""
+        """Add the configuration of the thread's assistant to ``config``, since a graph's factory may need it."""
         assistant_id = thread.metadata.get("assistant_id")
         if not isinstance(assistant_id, str):
             return config
@@ -312,7 +314,7 @@ def _check_ttl(ttl: ThreadTTL | None) -> None:
 
 @asynccontextmanager
 async def _bounded() -> AsyncGenerator[None]:
-    """What is done under a hold ends before the hold does."""
+    """Cancel the work before its hold expires."""
     try:
         async with asyncio.timeout(_UPDATE_SECONDS):
             yield
@@ -322,7 +324,7 @@ async def _bounded() -> AsyncGenerator[None]:
 
 @contextmanager
 def _taken_by_graph(field: str) -> Generator[None]:
-    """What the graph's own code raises for values that it does not take is a BadRequestError."""
+    """Turn errors that the graph's code raises for invalid values into BadRequestError."""
     try:
         yield
     except _REFUSALS as error:
@@ -344,7 +346,7 @@ def _resting(tx: Transaction, thread_id: str) -> Thread:
 
 
 def _pruned(tx: Transaction, thread_id: str) -> bool:
-    """Whether there was such a thread. Raises ConflictError if it is busy."""
+    """Prune a thread. False if there is no such thread. Raises ConflictError if it is busy."""
     if tx.thread(thread_id, values=False) is None:
         return False
     _resting(tx, thread_id)
@@ -370,7 +372,7 @@ def _query(request: ThreadSearch) -> ThreadQuery:
 
 
 def _config(thread_id: str, checkpoint: CheckpointRef | None) -> JSON:
-    """The config of a checkpoint of this thread; one of another thread is refused."""
+    """The config of a checkpoint of this thread. Raises an error for a checkpoint of another thread."""
     configurable: JSON = {"thread_id": thread_id, "checkpoint_ns": ""}
     if checkpoint is not None:
         if checkpoint.thread_id not in (None, thread_id):
@@ -396,7 +398,7 @@ def _target(request: ThreadStateUpdate) -> CheckpointRef | None:
 
 
 def _before(before: str | JSON | None) -> str | None:
-    """A checkpoint id, given as itself, as a checkpoint or as a config."""
+    """A checkpoint id, given as text, as a checkpoint or as a config."""
     if before is None or isinstance(before, str):
         return before
     found: Any = before

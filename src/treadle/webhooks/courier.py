@@ -1,4 +1,4 @@
-"""The courier: delivers the endings of runs from the outbox, at least once, those of a thread in order."""
+"""The courier: delivers webhooks from the outbox at least once, and in order for each thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ logger = structlog.get_logger("treadle.webhook")
 
 _AT_ONCE = 256
 _PER_RECEIVER = 4
-"""Tries under way at one receiver: one that hangs holds no more than these."""
+"""Concurrent attempts per receiver, so that a receiver that hangs cannot occupy all connections."""
 _LONGEST_PAUSE_SECONDS = 3600.0
 _SWEEP_SECONDS = 60.0
 _LEASE_SLACK_SECONDS = 30.0
@@ -35,8 +35,11 @@ _GONE = 410
 
 
 class WebhookSigner:
-    """Signs as standardwebhooks says, with each of the secrets (separated by spaces): receivers accept either while one
-    is being replaced. Raises ConfigError for a secret that is not base64."""
+    """Signs webhooks by the Standard Webhooks specification, with each secret.
+
+    Several secrets are separated by spaces; while one is being replaced, receivers accept either. Raises ConfigError
+    for a secret that is not base64.
+    """
 
     def __init__(self, secrets: str) -> None:
         try:
@@ -54,13 +57,13 @@ class WebhookSigner:
 
 
 def _key(secret: str) -> bytes:
-    """The bytes of a secret; the library itself would pass over characters that are not base64."""
+    """The bytes of a secret. The library itself would ignore characters that are not base64."""
     text = secret.removeprefix("whsec_").rstrip("=")
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 class CourierDependencies(Struct, frozen=True):
-    """What a courier takes. ``local`` posts to paths of this server; ``headers`` go with every webhook."""
+    """The dependencies of a courier. ``local`` posts to paths of this server; ``headers`` are sent with every webhook."""
 
     queue: DeliveryQueue
     wakeup: Wakeup
@@ -73,7 +76,7 @@ class CourierDependencies(Struct, frozen=True):
 
 
 class Courier:
-    """``run`` is its life, on any loop but that of the graphs; ``stop`` may be called from any thread."""
+    """Await ``run`` on any loop except that of the graphs. ``stop`` may be called from any thread."""
 
     def __init__(self, dependencies: CourierDependencies) -> None:
         self._deps = dependencies
@@ -84,7 +87,7 @@ class Courier:
         self._sweep_at = 0.0
 
     async def run(self) -> None:
-        """Delivers until ``stop``. What is under way then gets a moment; what is cut off is tried again later."""
+        """Deliver until ``stop``. Attempts in progress then get a moment to finish; the ones cut off are retried later."""
         self._loop = asyncio.get_running_loop()
         unsubscribe = self._deps.wakeup.on_delivery(self.wake)
         try:
@@ -96,7 +99,7 @@ class Courier:
             await self._leave()
 
     def wake(self) -> None:
-        """Something may be due. From any thread."""
+        """Look for due deliveries now. May be called from any thread."""
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: this courier has ended
                 self._loop.call_soon_threadsafe(self._changed.set)
@@ -106,12 +109,12 @@ class Courier:
         self.wake()
 
     async def _turn(self) -> float:
-        """Starts what is due. Returns for how long there is nothing to do."""
+        """Start the deliveries that are due. Returns the number of seconds until the next one."""
         poll = self._deps.settings.poll_seconds
         try:
             next_due = await self._begin()
             await self._sweep()
-        except Exception as error:  # the database cannot be reached now: nothing is lost, try again
+        except Exception as error:  # the database cannot be reached now; nothing is lost, so retry
             logger.error("looking for webhooks to deliver failed", error=repr(error))
             return poll
         return poll if next_due is None else min(poll, max(0.0, (next_due - self._deps.clock.now()) / 1e6))
@@ -151,7 +154,7 @@ class Courier:
         del self._tries[task]
         self._changed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            # The lease of the delivery ends, and then it is tried again.
+            # The delivery's lease expires, and then it is retried.
             logger.error("what came of a webhook could not be written", error=repr(error))
 
     async def _deliver(self, delivery: LeasedDelivery) -> None:
@@ -189,12 +192,12 @@ class Courier:
                 )
         except TimeoutError:
             return TimeoutError(f"no answer within {limit:g} seconds")
-        except Exception as error:  # whatever the network, TLS or the receiver made of it, it is a try that failed
+        except Exception as error:  # any error of the network, TLS or the receiver is a failed attempt
             return error
 
 
 def stamped(payload: bytes, sent_at: datetime) -> bytes:
-    """The body of one try: the payload with the time of sending."""
+    """The body of one attempt: the payload with the time of sending."""
     return payload[:-1] + f',"webhook_sent_at":"{sent_at.isoformat(timespec="microseconds")}"}}'.encode()
 
 
@@ -208,10 +211,11 @@ def try_result(
     took_ms: int,
     jitter: Callable[[], float],
 ) -> TryResult:
-    """Pure: what a try dependencies for its delivery. ``jitter`` gives numbers from 0 to 1.
+    """Return the result that an attempt has for its delivery. Pure; ``jitter`` returns numbers from 0 to 1.
 
-    2xx is delivered; a refused target and 410 are given up at once; all else is tried again until
-    ``webhook_retry_seconds`` are over."""
+    A 2xx status means delivered. A blocked target and 410 fail at once. Everything else is retried until
+    ``webhook_retry_seconds`` have passed.
+    """
     code = found.status if isinstance(found, PostResponse) else None
     if code is not None and 200 <= code < 300:
         return TryResult(status="delivered", at=at, duration_ms=took_ms, status_code=code)
@@ -226,9 +230,10 @@ def try_result(
 
 
 def retry_delay(failures: int, first: float, asked: float | None, jitter: float) -> float:
-    """Seconds before the next try: doubled with every failure up to an hour, less up to half of it at random.
+    """Seconds before the next attempt: doubled with each failure up to an hour, minus up to half of it at random.
 
-    No less than the receiver ``asked`` for, up to an hour."""
+    At least as long as the receiver ``asked`` for, up to an hour.
+    """
     longest = min(first * 2.0 ** min(failures, 40), _LONGEST_PAUSE_SECONDS)
     return max(longest * (1 - jitter / 2), min(asked or 0.0, _LONGEST_PAUSE_SECONDS))
 

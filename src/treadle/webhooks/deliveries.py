@@ -1,4 +1,4 @@
-"""TODO."""
+"""The webhook deliveries that the API lists, shows and sends again."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from treadle.ports.records import Records, Transaction
 
 
 class Webhooks:
-    """What the API may see of deliveries and do to them."""
+    """List, show and resend deliveries."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
 
     async def list(self, query: DeliveryQuery) -> tuple[list[WebhookDelivery], int]:
-        """The page asked for, newest first, and how many there are in all."""
+        """The requested page, newest first, and the total number of matches."""
         return await self._records.read(lambda tx: (tx.deliveries(query), tx.count_deliveries(query)))
 
     async def get(self, delivery_id: str) -> WebhookDeliveryLog:
@@ -23,7 +23,7 @@ class Webhooks:
         return await self._records.read(lambda tx: _existing(tx, delivery_id))
 
     async def redeliver(self, delivery_id: str) -> WebhookDelivery:
-        """Sends it again, now, under the same delivery id. Raises NotFoundError."""
+        """Send a delivery again now, under the same delivery id. Raises NotFoundError."""
 
         def work(tx: Transaction) -> WebhookDelivery:
             tx.redeliver(delivery_id)

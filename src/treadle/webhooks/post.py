@@ -1,4 +1,4 @@
-"""Sending one webhook: a POST that connects only to addresses that were checked, and follows no redirect."""
+"""Send one webhook: a POST that connects only to checked addresses and follows no redirect."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 Option = httpcore.SOCKET_OPTION
 
 _RESOLVERS = 32
-"""Names looked up at once: a server of names that hangs holds one of these, and no other webhook."""
+"""Concurrent name lookups. A DNS server that hangs occupies these threads, and delays no connected webhook."""
 
 
 class BlockedTargetError(Exception):
-    """The target may not be reached: what its URL says, or every address that its host has."""
+    """The target is not allowed, because of its URL or because of all addresses that its host resolves to."""
 
 
 class Targets(Protocol):
-    """The rule of what may be reached (service.webhooks)."""
+    """The rule of allowed targets (webhooks/targets.py)."""
 
     def refusal(self, url: str) -> str | None: ...
     def address_refusal(self, address: Address) -> str | None: ...
 
 
 class PostResponse(Struct, frozen=True):
-    """What a receiver answered. ``retry_after`` in seconds, ``location`` of a redirect."""
+    """A receiver's response. ``retry_after`` is in seconds; ``location`` is set for a redirect."""
 
     status: int
     retry_after: float | None = None
@@ -46,14 +46,14 @@ class PostResponse(Struct, frozen=True):
 
 class Post(Protocol):
     async def __call__(self, url: str, headers: Mapping[str, str], content: bytes) -> PostResponse:
-        """Posts and returns once the head of the answer is there. Raises BlockedTargetError, or what went wrong."""
+        """Send the POST and return once the response head has arrived. Raises BlockedTargetError or a network error."""
         ...
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves a host, drops the addresses that may not be reached, and connects to one that is left.
+    """Resolve a host, drop the addresses that are not allowed, and connect to one of the rest.
 
-    Checking and connecting use the same answer of the resolver: a name that changes in between gains nothing.
+    The checked addresses are the ones connected to, so a DNS record that changes in between has no effect.
     """
 
     def __init__(self, targets: Targets, resolve: Resolve, inner: httpcore.AsyncNetworkBackend) -> None:
@@ -93,7 +93,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
 
 
 class Resolver:
-    """The system's resolver, on threads of its own."""
+    """The system's resolver, on its own threads."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="treadle-resolver")
@@ -112,8 +112,11 @@ def _look_up(host: str, port: int) -> list[Address]:
 
 
 class NetworkPost:
-    """Posts over the network. Every webhook gets a connection of its own, so every one is checked; no proxy is asked,
-    since that would connect where we cannot see."""
+    """Send webhooks over the network.
+
+    Each webhook uses a new connection, so each one is checked. Proxies are not used, since a proxy would choose the
+    address.
+    """
 
     def __init__(
         self, targets: Targets, *, resolve: Resolve, inner: httpcore.AsyncNetworkBackend | None = None
@@ -148,7 +151,7 @@ class NetworkPost:
 
 
 class LocalPost:
-    """Posts to a path of this very server, on the loop that serves it."""
+    """Post to a path of this server, on the loop that serves it."""
 
     def __init__(self, app: ASGIApp, loop: asyncio.AbstractEventLoop) -> None:
         self._app = app

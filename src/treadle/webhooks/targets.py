@@ -1,4 +1,4 @@
-"""The rules of webhooks: which targets may be reached, and what can be seen and done about deliveries."""
+"""The rules for webhook targets: the URLs and addresses that may be contacted."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ _TOLD = 80
 
 
 class Targets(Struct, frozen=True):
-    """Decides which targets may be reached: once when a URL is given, and again on every address that its host resolves
-    to, at every connection."""
+    """Decide which targets are allowed: once for the URL, and again for every resolved address of each connection."""
 
     config: WebhookConfig = WebhookConfig()
     allow_private: bool = False
 
     def check(self, url: str) -> None:
-        """Raises UnprocessableError that says what is wrong with ``url``."""
+        """Raise UnprocessableError with the reason if ``url`` is not allowed."""
         if refusal := self.refusal(url):
             raise UnprocessableError(refusal, field="webhook")
 
     def refusal(self, url: str) -> str | None:
-        """Why ``url`` may not be a target, as far as it says by itself; None if it may."""
+        """The reason why ``url`` itself is not an allowed target, or None. Its addresses are checked on connecting."""
         if not url or len(url) > self.config.max_url_length:
             return f"Invalid webhook: must have 1 to {self.config.max_url_length} characters, has {len(url)}"
         if any(character.isspace() or not character.isprintable() for character in url) and ":" in url:
@@ -44,7 +43,7 @@ class Targets(Struct, frozen=True):
         return self._refused_scheme(parsed) or self._refused_place(parsed) or self._refused_host(parsed.host)
 
     def address_refusal(self, address: Address) -> str | None:
-        """Why ``address`` may not be connected to; None if it may."""
+        """The reason why ``address`` is not allowed, or None."""
         if self.allow_private:
             return None
         name = next((name for inner in _embedded(address) if (name := _range_of(inner))), None)
@@ -53,7 +52,7 @@ class Targets(Struct, frozen=True):
         return f"Webhook host blocked: {name} IP range"
 
     def _relative(self, url: str) -> str | None:
-        """A path on this server, for projects with routes of their own that have switched it on."""
+        """Check a path on this server. Allowed for projects with their own routes that enabled it."""
         if self.config.loopback and url.startswith("/") and not url.startswith("//"):
             return None
         return "Invalid webhook hostname ''"
@@ -87,7 +86,7 @@ class Targets(Struct, frozen=True):
 
 
 def address_of(host: str) -> Address | None:
-    """The address that ``host`` writes out, in any notation that a resolver takes (``127.1``, ``0x7f000001``)."""
+    """The address that ``host`` spells out, in any notation that resolvers accept (``127.1``, ``0x7f000001``)."""
     text = host.strip("[]").partition("%")[0]
     try:
         return ipaddress.ip_address(text)
@@ -100,7 +99,7 @@ def address_of(host: str) -> Address | None:
 
 
 def _embedded(address: Address) -> list[Address]:
-    """The address, and the IPv4 address that a transition address stands for."""
+    """The address, and the IPv4 address embedded in a transition address."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
@@ -111,7 +110,7 @@ def _embedded(address: Address) -> list[Address]:
 
 
 def _range_of(address: Address) -> str | None:
-    """The name of the range that ``address`` is in, None if it is a public one."""
+    """The name of the special range that ``address`` is in, or None for a public address."""
     named = {
         "unspecified": address.is_unspecified,
         "loopback": address.is_loopback,
