@@ -117,7 +117,7 @@ async def _called(handler: Callable[..., Any], arguments: JSON) -> Any:
 
 
 def _refusal(error: Exception, name: str) -> AuthRejected:
-    """The response for an error of the user's code: an exception with a status uses it, a failed assertion returns 403."""
+    """The response for an error of the user's code: the exception's status if it has one, 403 for an assertion."""
     if isinstance(error, AuthRejected):
         return error
     status = getattr(error, "status_code", None)

@@ -35,7 +35,7 @@ def subgraphs(graph: AnyGraph, *, namespace: str | None = None, recurse: bool = 
 
 
 def drawing(graph: AnyGraph, *, xray: int | bool = False) -> JSON:
-    """``{"nodes": [{id, type, data}], "edges": [{source, target}]}``. ``xray`` expands subgraphs, to a depth or fully."""
+    """``{"nodes": [{id, type, data}], "edges": [{source, target}]}``. ``xray`` expands subgraphs, to a depth or all."""
     drawn = graph.get_graph(xray=xray).to_json()
     for node in drawn["nodes"]:
         if isinstance(node.get("data"), dict):

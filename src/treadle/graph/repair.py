@@ -21,7 +21,7 @@ CUT_OFF = "This tool call was cancelled before it returned a result."
 
 
 async def answer_cut_calls(graph: AnyGraph, config: RunnableConfig, saver: Saver, store: BaseStore | None) -> int:
-    """Answer the tool calls that a cancelled run left open in ``messages`` of the latest state. Returns their number."""
+    """Answer the tool calls that a cancelled run left open in the latest state's ``messages``. Returns their number."""
     thread_id = config.get("configurable", {})["thread_id"]
     # Omit the run's metadata: LangGraph would mistake a checkpoint with its run id for its own and skip the input.
     latest: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}

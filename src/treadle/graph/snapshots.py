@@ -70,8 +70,7 @@ async def history_of(
 
     snapshots = await _unless_refused(config, read(saver))
     if snapshots is None:
-        # Without their writes, all snapshots can be listed; then read each one with the ones of its writes that can be
-        # applied.
+        # Without writes, all snapshots can be listed. Then read each of them with the writes that can be applied.
         listed = await read(_Choosing(saver, signals))
         snapshots = [await snapshot_of(graph, each.config, saver, store) for each in listed]
     return snapshots

@@ -1,4 +1,4 @@
-"""Translate LangGraph's chunks to wire parts (docs/http.md). Pure, except for the state that stream modes accumulate."""
+"""Translate LangGraph's chunks to wire parts (docs/http.md). Pure, except for state that stream modes accumulate."""
 
 from __future__ import annotations
 

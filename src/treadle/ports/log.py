@@ -64,7 +64,7 @@ class Follower(Protocol):
 
 
 class EventLog(Protocol):
-    """The log of all runs. One writer per run (the lease holder), any number of readers. Commits first, then notifies."""
+    """The log of all runs: one writer per run (the lease holder), any number of readers. Commits, then notifies."""
 
     async def append(self, lease: Lease, events: Sequence[Event]) -> None:
         """Append events with the next seqs of the run and of the thread, without gaps.

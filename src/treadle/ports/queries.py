@@ -15,7 +15,7 @@ from treadle.run_search import FoundRun, RunSort
 
 
 class ThreadRunsQuery(Struct, kw_only=True, frozen=True):
-    """Runs of one thread, newest first. Matches if the run's metadata contains ``metadata``; the bounds are exclusive."""
+    """Runs of one thread, newest first, whose metadata contains ``metadata``. The bounds are exclusive."""
 
     thread_id: str
     status: RunStatus | None = None

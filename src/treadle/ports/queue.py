@@ -157,7 +157,7 @@ class Queue(Protocol):
 
 
 class Wakeup(Protocol):
-    """Hints that something may have changed. A lost hint costs latency, never a run, because every listener also polls."""
+    """Hints that something may have changed. Every listener also polls, so a lost hint costs latency, never a run."""
 
     def on_queue(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back, on any thread, when a run may be claimable. Returns the unsubscribe function."""

@@ -109,7 +109,7 @@ class Runs:
             self.admission.leave(entry)
 
     def check(self, request: RunCreate) -> None:
-        """Check rules that types cannot express. Raises UnprocessableError, which names the field, or BadRequestError."""
+        """Check rules that types cannot express. Raises UnprocessableError with the field, or BadRequestError."""
         check(request)
         if request.webhook is not None:
             self._targets.check(request.webhook)

@@ -63,7 +63,7 @@ def _key(secret: str) -> bytes:
 
 
 class CourierDependencies(Struct, frozen=True):
-    """The dependencies of a courier. ``local`` posts to paths of this server; ``headers`` are sent with every webhook."""
+    """The dependencies of a courier. ``local`` posts to paths of this server; every webhook carries ``headers``."""
 
     queue: DeliveryQueue
     wakeup: Wakeup
@@ -87,7 +87,7 @@ class Courier:
         self._sweep_at = 0.0
 
     async def run(self) -> None:
-        """Deliver until ``stop``. Attempts in progress then get a moment to finish; the ones cut off are retried later."""
+        """Deliver until ``stop``. Attempts in progress then get a moment to finish; others are retried later."""
         self._loop = asyncio.get_running_loop()
         unsubscribe = self._deps.wakeup.on_delivery(self.wake)
         try:
