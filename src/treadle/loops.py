@@ -1,4 +1,4 @@
-"""Where user code runs: an event loop on a thread of its own, so that a node that blocks delays nothing of ours."""
+"""The event loop for user code, on its own thread, so that a blocking node delays nothing else."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class GraphThread:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop of the graphs. Raises RuntimeError before ``start`` and after ``stop``."""
+        """The graphs' event loop. Raises RuntimeError before ``start`` and after ``stop``."""
         if self._loop is None:
             raise RuntimeError("the loop of the graphs is not running")
         return self._loop
 
     @property
     def thread_id(self) -> int | None:
-        """The ident of the thread, as ``blocked_on`` takes it."""
+        """The thread's ident, for ``blocked_on``."""
         return self._thread.ident if self._thread is not None else None
 
     def start(self) -> None:
@@ -49,7 +49,8 @@ class GraphThread:
         running.wait()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Cancels what runs and ends the thread; user code that does not yield within ``timeout`` seconds is left."""
+        """Cancel running tasks and end the thread. User code that does not yield within ``timeout`` seconds is
+        abandoned."""
         thread, loop = self._thread, self._loop
         if thread is None or loop is None:
             return
@@ -58,7 +59,7 @@ class GraphThread:
         thread.join(timeout)
 
     def submit(self, work: Awaitable[T]) -> Awaitable[T]:
-        """Runs ``work`` on the loop of the graphs; the result is awaited on the caller's loop.
+        """Run ``work`` on the graphs' loop; its result can be awaited on the caller's loop.
 
         Cancelling the result cancels the work.
         """
@@ -67,7 +68,7 @@ class GraphThread:
 
 
 class SameLoop:
-    """Graphs on the loop that serves: for apps whose nodes share loop-bound objects with their own routes."""
+    """Runs graphs on the serving loop, for apps whose nodes and routes share loop-bound objects."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -88,7 +89,7 @@ class SameLoop:
         return self._thread_id
 
     def start(self) -> None:
-        """Call it on the serving loop."""
+        """Must be called on the serving loop."""
         self._loop = asyncio.get_running_loop()
         self._thread_id = threading.get_ident()
 
@@ -100,7 +101,8 @@ class SameLoop:
 
 
 def blocked_on(thread_id: int | None) -> str:
-    """``file:line in function`` of what a thread executes now: the innermost frame of the user's code if it has one."""
+    """``file:line in function`` of the thread's innermost frame of user code, or of its innermost frame if there is
+    none."""
     frame = innermost = sys._current_frames().get(thread_id or 0)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and not _is_user_code(frame):
         frame = frame.f_back
@@ -124,13 +126,13 @@ async def _whole(work: Awaitable[T]) -> T:
 def _new_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop
-    except ImportError:  # not there on every platform
+    except ImportError:  # not available on every platform
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
-    """Runs until ``stop``. A node that exits the process (``sys.exit``) ends its own run and no other."""
+    """Run the loop until ``stop``. A node that exits the process (``sys.exit``) only ends its own run."""
     stopped = False
     while not stopped:
         try:

@@ -1,9 +1,9 @@
-"""What was made of the messages of a conversation, kept for as long as they stay as they are.
+"""Cache values computed from the messages of a conversation, while the messages do not change.
 
-A state of 1,000 messages is shown and saved after every step, though a step adds one. Messages may be changed in place,
-by anybody and at any depth, so what was made of one is used again only for the same object that holds the same objects,
-with the same contents where these can be changed. All of a conversation is looked at together, which is what makes
-looking cheaper than making.
+A state of 1,000 messages is streamed and saved after every step, although a step adds one. User code may change
+messages in place at any depth. A cached value is therefore reused only for the same object, with the same objects in
+its fields and the same content in the mutable ones. All messages of a conversation are compared in bulk, which makes
+the comparison cheaper than the computation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 _LONG = 8
 _ROWS = 4
-"""Conversations of one run that are known at once."""
+"""Conversations of one run that are cached at once."""
 _CHANGEABLE = {dict, list}
 _KNOWN = {*_CHANGEABLE, type(None), str, int, float, bool}
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -28,7 +28,7 @@ _fields_of, _extra_of = attrgetter("__dict__"), attrgetter("__pydantic_extra__")
 
 
 def is_conversation(value: Any) -> bool:
-    """Whether it is a list of messages that is long enough to be worth it."""
+    """Whether it is a list of messages that is long enough to be worth caching."""
     if type(value) is not list:
         return False
     each = cast("list[Any]", value)
@@ -36,14 +36,14 @@ def is_conversation(value: Any) -> bool:
 
 
 class MessageCache(Generic[T]):
-    """``make`` turns a message into what is kept of it. Belongs to one run, and is used by one thread at a time."""
+    """Caches the results of ``make`` for messages. Belongs to one run, and is used by one thread at a time."""
 
     def __init__(self, make: Callable[[Any], T]) -> None:
         self._make = make
-        self._rows: dict[int, _Row[T]] = {}  # by the id of the first message, which the row holds
+        self._rows: dict[int, _Row[T]] = {}  # by the id of the first message, which the row keeps alive
 
     def all(self, messages: Sequence[Any]) -> list[T]:
-        """What ``make`` makes of each of the messages, of which there is at least one."""
+        """The result of ``make`` for each of the messages, of which there is at least one."""
         row = self._rows.get(id(messages[0]))
         if row is None:
             row = self._begun(messages[0])
@@ -65,8 +65,11 @@ class MessageCache(Generic[T]):
 
 
 class _Row(Generic[T]):
-    """A conversation as it was. ``holes`` are messages of which nothing is kept; the lists after ``solid`` are of the
-    others: what their fields hold, what holds more of it, what of all that can be changed in place, how that looked."""
+    """The last version of a conversation. ``holes`` are the messages that cannot be cached.
+
+    The lists from ``solid`` on describe the other messages: their field values, their extra fields, the mutable values
+    among them, and snapshots of those.
+    """
 
     def __init__(self) -> None:
         self.messages: list[Any] = []
@@ -80,7 +83,7 @@ class _Row(Generic[T]):
         self._picture = b"[]"
 
     def unchanged(self, messages: Sequence[Any]) -> int:
-        """How many of ``messages``, from the first on, are those of this row and as they were."""
+        """The number of leading ``messages`` that are unchanged since this version."""
         if len(messages) >= len(self.messages) and all(map(is_, self.messages, messages)) and self._is_as_it_was():
             return len(self.messages)
         return self._found_unchanged(messages)
@@ -107,7 +110,7 @@ class _Row(Generic[T]):
         return min(len(messages), len(self.messages))
 
     def cut(self, count: int) -> None:
-        """Forgets all but the first ``count`` messages."""
+        """Forget all but the first ``count`` messages."""
         if count < len(self.messages):
             messages, made = self.messages[:count], iter(self.made[:count])
             self.__init__()
@@ -116,7 +119,7 @@ class _Row(Generic[T]):
     def extend(self, messages: Sequence[Any], make: Callable[[Any], T]) -> None:
         try:
             for message in messages:
-                # Looked at before it is made into something: what another thread changes meanwhile will be seen.
+                # Take the snapshot before computing, so that a concurrent change by another thread is noticed later.
                 look = _look(message)
                 self.made.append(make(message))
                 self.messages.append(message)
@@ -144,14 +147,14 @@ class _Look(NamedTuple):
 
 
 def _look(message: Any) -> _Look | None:
-    """None for a message of the user's own class, which may say anything of itself, and for one that holds something
-    whose change could not be seen."""
+    """None for messages that cannot be cached: those of user classes, and those with mutable values of unknown
+    types."""
     if not _is_langchains(message):
         return None
     values, extra = list(message.__dict__.values()), message.__pydantic_extra__
     changeable = _changeable([*values, extra])
     picture = _picture(changeable) if _KNOWN.issuperset(map(type, values)) else None
-    # What does not come back the same may hold a change that its picture does not show.
+    # If the snapshot does not round-trip, it could miss mutations, so do not cache the message.
     if picture is None or orjson.loads(picture) != changeable:
         return None
     return _Look(values, extra, changeable, picture)
@@ -171,7 +174,7 @@ def _same(values: Collection[Any], before: Collection[Any]) -> bool:
 
 
 def _picture(changeable: list[Any]) -> bytes | None:
-    """Alike only for what is alike, down to 1, 1.0 and true; None for what has no picture."""
+    """A snapshot that distinguishes different values, even 1, 1.0 and true. None for values that cannot be encoded."""
     try:
         return orjson.dumps(changeable, option=_OPTIONS)
     except (TypeError, RecursionError):  # orjson's own error is a TypeError

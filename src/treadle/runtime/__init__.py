@@ -1,4 +1,5 @@
-"""The composition root: settings to backend, services, worker and app; started in order, stopped in reverse."""
+"""The composition root: builds backend, services, worker and app from the settings, starts them in order, stops them in
+reverse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens the storage that the settings name, and says what has to be swept of it."""
+"""Open the database that the settings select, and list its sweeps."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ logger = structlog.get_logger("treadle")
 def open_storage(
     settings: Settings, storage: StorageConfig, *, clock: Clock | None = None, serves: bool = True
 ) -> Backend:
-    """The backend, with a schema that is current. Raises ConfigError and, once it has waited for it,
-    database.DatabaseUnusable."""
+    """Open the backend and migrate its schema. Raises ConfigError, and DatabaseUnusable after waiting for the
+    database."""
 
     def opening() -> Backend:
         return open_backend(
@@ -39,7 +39,8 @@ def open_storage(
 
 
 def sweeps(backend: Backend, settings: Settings, storage: StorageConfig, *, rescues: bool = False) -> list[Sweep]:
-    """What is swept beside what the keeper of a lease sees to; ``rescues`` where there is no such keeper."""
+    """The sweeps besides those of a lease keeper. ``rescues`` adds the recovery of lost runs, for processes without
+    one."""
     found = [
         Sweep("threads", storage.thread_sweep_seconds, backend.queue.expire_threads),
         Sweep("store", storage.store_sweep_seconds, backend.sweep_store),

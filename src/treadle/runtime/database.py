@@ -1,6 +1,6 @@
-"""A PostgreSQL database before it is opened: waits until it answers, and sees to its schema.
+"""Prepare a PostgreSQL database before it is opened: wait until it responds, and check or migrate its schema.
 
-Loaded where it is used: an embedded server starts sooner without a driver.
+Imported on use, so that an embedded server starts without loading a driver.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _CONNECT_SECONDS = 5
 
 
 class DatabaseUnusable(TreadleError):
-    """The database does not answer, or refuses what has to be asked of it."""
+    """The database does not respond, or refuses a required operation."""
 
 
 def opened(settings: Settings, open: Callable[[], T]) -> T:
-    """What ``open`` returns, called once the database answers and its schema is current."""
+    """Return the result of ``open``, called once the database responds and its schema is current."""
 
     def fitted() -> T:
         _fit(settings)
@@ -49,13 +49,15 @@ def _fit(settings: Settings) -> None:
 
 
 def migrate(settings: Settings) -> tuple[int, int]:
-    """Brings the database to the newest schema: versions before and after. Raises ConfigError and DatabaseUnusable."""
+    """Migrate the database to the newest schema. Returns the versions before and after. Raises ConfigError,
+    DatabaseUnusable."""
     url = settings.database_url
     return _reached(url, lambda: schema.migrate(url), settings.database_wait_seconds)
 
 
 def require_current(settings: Settings) -> int:
-    """The version of the database's schema. Raises ConfigError if it has to be migrated, and as ``migrate`` does."""
+    """The version of the database's schema. Raises ConfigError if it must be migrated, otherwise as ``migrate``
+    does."""
 
     def look() -> int:
         schema.require_current(settings.database_url)
@@ -65,13 +67,13 @@ def require_current(settings: Settings) -> int:
 
 
 def versions(settings: Settings) -> tuple[int, int]:
-    """Those of the schema: the database's, now, and the newest that this treadle knows. Raises DatabaseUnusable."""
+    """The database's schema version, and the newest one this release supports. Raises DatabaseUnusable."""
     url = settings.database_url
     return _reached(url, lambda: schema.schema_version(url), 0.0), schema.newest_version()
 
 
 def _reached(url: str, work: Callable[[], T], seconds: float) -> T:
-    """What ``work`` returns, once the database answers; that is waited for so long. Raises DatabaseUnusable."""
+    """Return the result of ``work``, waiting up to ``seconds`` for the database. Raises DatabaseUnusable."""
     began = time.monotonic()
     told: float | None = None
     while True:
@@ -92,5 +94,5 @@ def _reached(url: str, work: Callable[[], T], seconds: float) -> T:
 
 
 def _line(error: Exception) -> str:
-    """The driver's words. The settings have seen to it that they hold no part of a password."""
+    """The driver's message. It cannot quote a malformed URL, because the settings have checked it."""
     return " ".join(str(error).split()) or type(error).__name__

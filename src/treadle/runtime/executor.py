@@ -1,4 +1,4 @@
-"""The part of a process that executes runs."""
+"""The part of a process that executes runs: a worker and its lease keeper."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STOP_SECONDS = 5.0
 
 
 def worker_id() -> str:
-    """``HOST-PID-RANDOM``: says where it is, and is never used twice."""
+    """``HOST-PID-RANDOM``: names the process and is never reused."""
     host = re.sub(r"[^\w.-]", "-", socket.gethostname())
     return f"{host[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -43,9 +43,9 @@ def _info(settings: Settings, clock: Clock) -> WorkerInfo:
 
 
 class Executor:
-    """The worker on the loop of the graphs, and the keeper of its lease. The loop is started and stopped by others.
+    """The worker on the graphs' event loop, and its lease keeper. The owner starts and stops the loop.
 
-    ``stuck`` is set when user code did not let go of the loop while it was drained.
+    ``stuck`` is true if user code did not yield while the worker drained.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Executor:
         self._keeper.start()
 
     async def drain(self) -> None:
-        """Stops claiming, gives running runs their time, and hands the rest back."""
+        """Stop claiming, wait for running runs, and hand the rest back."""
         self.worker.stop_claiming()
         if self._life is None:
             return
@@ -95,7 +95,7 @@ class Executor:
         try:
             async with asyncio.timeout(_STOP_SECONDS):
                 await hand_back(self._resources, left)
-        except Exception as error:  # the database cannot be reached: the lease runs out, and the process has to end
+        except Exception as error:  # the database cannot be reached: the lease expires, and the process must end
             logger.error("runs could not be handed back; their lease runs out", error=repr(error))
 
     async def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What makes a runtime a process: its log, its socket, the signals that end it, and how it gets out in the end."""
+"""Run a runtime as a process: logging, the listening socket, signals, and the exit."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from treadle.settings import Settings
 _BACKLOG = 2048
 _THREADS_SECONDS = 0.5
 _DESCRIPTORS = 10240
-"""What every system allows whose limit cannot be had in full."""
+"""A limit that systems allow even if their full hard limit cannot be set."""
 
 
 class Living(Protocol):
-    """What a process lives for. ``stuck`` is set when user code did not let go of its thread."""
+    """A runtime that a process runs. ``stuck`` is true if user code did not yield its thread."""
 
     @property
     def stuck(self) -> bool: ...
     async def start(self) -> None: ...
     async def drain(self) -> None: ...
     async def stop(self) -> None:
-        """Also after a start that failed."""
+        """Also called after a start that failed."""
         ...
 
 
 class _Uvicorn(uvicorn.Server):
-    """Uvicorn without its own signal handling; says when it accepts requests."""
+    """Uvicorn without its own signal handling, with a callback once it accepts requests."""
 
     on_started: Callable[[], None]
 
@@ -58,7 +58,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Web:
-    """An app on a socket that listens already."""
+    """An app on a socket that is already listening."""
 
     def __init__(self, app: ASGIApp, listener: socket.socket, *, websockets: bool = False) -> None:
         self._listener = listener
@@ -81,7 +81,7 @@ class Web:
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def start(self, ready: Callable[[], None]) -> asyncio.Task[None]:
-        """Serves until the returned task is done; ``ready`` is called once requests are accepted."""
+        """Serve until the returned task is done. ``ready`` is called once requests are accepted."""
         self._server.on_started = ready
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
         return self._serving
@@ -93,19 +93,20 @@ class Web:
 
 
 def raise_descriptors() -> int:
-    """Has this process open as many files as the system lets it, each stream being one; how many that is. The usual
-    limit is 1,024, to be raised by whoever needs more."""
+    """Raise this process's limit of open files, since each stream needs one, and return it. The usual limit is
+    1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in (hard, _DESCRIPTORS):
         if soft != resource.RLIM_INFINITY and (wanted == resource.RLIM_INFINITY or wanted > soft):
-            with contextlib.suppress(ValueError, OSError):  # macOS has another limit below this one
+            with contextlib.suppress(ValueError, OSError):  # macOS has another, lower limit
                 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
                 return wanted
     return soft
 
 
 def live(runtime: Living, web: Web | None, ready: Callable[[], None], *, others: Collection[threading.Thread]) -> None:
-    """Starts, calls ``ready``, and drains and stops at SIGTERM or SIGINT. ``others`` are the threads of others."""
+    """Start, call ``ready``, and drain and stop on SIGTERM or SIGINT. ``others`` are threads that this server did not
+    start."""
     _spare_the_collector()
     raise_descriptors()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -145,24 +146,28 @@ async def _live(runtime: Living, web: Web | None, ready: Callable[[], None]) -> 
 async def _start(runtime: Living) -> None:
     try:
         await runtime.start()
-    except UnavailableError as error:  # it speaks to clients; here nobody is served yet
+    except UnavailableError as error:  # its text is meant for clients; no client is served yet
         from treadle.runtime.database import DatabaseUnusable
 
         raise DatabaseUnusable(error.detail) from error
 
 
 def _spare_the_collector() -> None:
-    """What has been loaded lives as long as the process: the collector, which would walk it again and again for the
-    objects that events are made of (40 % of what an event costs), is told so, and comes less often."""
+    """Exclude the loaded modules from garbage collection and collect less often.
+
+    Loaded modules live as long as the process. Without this, the collector would traverse them again and again because
+    of the objects created for each event, which took 40 % of an event's time.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
 
 
 def _threads_left(others: Collection[threading.Thread]) -> bool:
-    """Whether a thread of this server still works; idle ones of a closed pool end at once.
+    """Whether a thread of this server is still working; idle threads of a closed pool end at once.
 
-    Daemon threads count: the interpreter waits for the workers of every pool, and those of a daemon's are daemons.
+    Daemon threads count, because the interpreter waits for the workers of every pool, and a daemon's workers are
+    daemons.
     """
     deadline = time.monotonic() + _THREADS_SECONDS
     started = [each for each in threading.enumerate() if each not in others]
@@ -172,7 +177,7 @@ def _threads_left(others: Collection[threading.Thread]) -> bool:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The listening socket. Raises OSError when the address is taken or is not ours."""
+    """Open the listening socket. Raises OSError if the address is in use or not available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     listener.set_inheritable(False)
@@ -180,16 +185,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class _NotUnfinished(logging.Filter):
-    """A stream that is broken off on purpose is left unfinished; uvicorn need not report it."""
+    """Drops uvicorn's report of an unfinished response: a stream that is cut on purpose stays unfinished."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return "without completing response" not in record.getMessage()
 
 
 def configure_logging(settings: Settings) -> None:
-    """Logs to stderr, for people or as JSON lines."""
+    """Log to stderr, as text or as JSON lines."""
     level = getattr(logging, settings.log_level.upper())
-    # Plain tracebacks: the richer ones print local variables, and those hold what users said.
+    # Use plain tracebacks: the richer ones print local variables, which contain user data.
     text = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     renderer = structlog.processors.JSONRenderer() if settings.log_format == "json" else text
     structlog.configure(

@@ -1,4 +1,4 @@
-"""One server: its backend, services and app, what it does beside serving, and the runs it executes itself."""
+"""One server: its backend, services, app, background work, and the worker for the runs it executes itself."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ _STUCK_SECONDS = 0.5
 
 
 class Runtime:
-    """One server without its socket: ``app`` serves it. Two may live in one process, on two directories or on one
-    database.
+    """A server without its socket; ``app`` is the ASGI app to serve. Several can live in one process.
 
-    ``start`` takes back the runs that a dead process left, ``drain`` ends or hands back what runs, ``stop`` closes all.
+    ``start`` recovers the runs of dead processes, ``drain`` finishes or hands back running runs, ``stop`` closes
+    everything.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Runtime:
 
     @property
     def stuck(self) -> bool:
-        """Whether user code did not let go of its thread."""
+        """Whether user code did not yield its thread."""
         return self.executor is not None and self.executor.stuck
 
     async def start(self) -> None:
@@ -153,7 +153,8 @@ class Runtime:
         self._sweeper.start()
 
     async def _take_back(self) -> None:
-        """What processes left that are gone: all there is where no other can be alive, else what no lease holds."""
+        """Recover orphaned runs: all running ones if no other process can be alive, otherwise those without a valid
+        lease."""
         alone = self.backend.exclusive
         orphans = await self.backend.queue.rescue(max_attempts=self.settings.max_attempts, exclusive=alone)
         if orphans:
@@ -178,7 +179,7 @@ class Runtime:
         return CronLoop(unrestricted(self.services.crons.fire), self.clock, poll_seconds=self.settings.poll_seconds)
 
     async def drain(self) -> None:
-        """Stops claiming, gives running runs their time, hands the rest back, and breaks the streams that are open."""
+        """Stop claiming, wait for running runs, hand the rest back, and cut the open streams."""
         if self._background is not None:
             self._background.stop_firing()
         if self.executor is not None:
@@ -211,10 +212,10 @@ class Runtime:
 
 
 def serve(settings: Settings, config_path: Path, *, ready: Callable[[str], None]) -> int:
-    """Serves until SIGTERM or SIGINT and returns the exit code. ``ready`` gets the address once requests are accepted.
+    """Serve until SIGTERM or SIGINT and return the exit code. ``ready`` gets the address once requests are accepted.
 
-    Raises ConfigError for a bad configuration or a data directory in use, DatabaseUnusable when the database does not
-    answer, OSError when the address cannot be had.
+    Raises ConfigError for an invalid configuration or a data directory in use, DatabaseUnusable if the database does
+    not respond, OSError if the address is not available.
     """
     configure_logging(settings)
     others = frozenset(threading.enumerate())

@@ -1,4 +1,4 @@
-"""``treadle worker`` as a process: claims and executes, and serves nothing but whether it is well."""
+"""``treadle worker`` as a process: claims and executes runs, and serves only its health."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STUCK_SECONDS = 0.5
 
 
 class WorkerRuntime:
-    """One worker over a database that it shares. Several may live in one process."""
+    """A worker on a shared database. Several can live in one process."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class WorkerRuntime:
         self._sweeper.start()
 
     async def drain(self) -> None:
-        """Stops claiming, gives running runs their time, and hands the rest back."""
+        """Stop claiming, wait for running runs, and hand the rest back."""
         await self.executor.drain()
 
     async def stop(self) -> None:
@@ -81,9 +81,10 @@ class WorkerRuntime:
 
 
 def work(settings: Settings, config_path: Path, *, port: int | None, ready: Callable[[str], None]) -> int:
-    """Claims and executes until SIGTERM or SIGINT and returns the exit code. ``ready`` is told what works.
+    """Claim and execute runs until SIGTERM or SIGINT and return the exit code. ``ready`` gets a description of the
+    worker.
 
-    With a ``port`` it answers ``/ok`` and ``/metrics`` there. Raises as ``serve`` does.
+    With a ``port``, it serves ``/ok`` and ``/metrics`` there. Raises as ``serve`` does.
     """
     if not settings.database_url:
         hint = "treadle worker --database-url postgresql://…; over SQLite `treadle serve` executes runs itself"

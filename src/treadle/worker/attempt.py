@@ -1,4 +1,4 @@
-"""One attempt of a run as the worker holds it, and the part of the event log that it writes."""
+"""One attempt of a run in the worker, and the appender that writes its events to the log."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ logger = structlog.get_logger("treadle.worker")
 
 _CHUNK_EVENTS = 2048
 _CHUNK_BYTES = 1024 * 1024
-"""One append takes at most so much, and one event."""
+"""Maximum size of one append, unless a single event is larger."""
 _WAITING_EVENTS = 8192
 _WAITING_BYTES = 8 * 1024 * 1024
-"""What may wait for the log before the graph has to."""
+"""Size of the unwritten events at which the graph has to wait for the log."""
 _RETRY_SECONDS = 0.2
 
 RawPart = tuple[str, str, bytes]
 
 
 class Attempt:
-    """What the worker knows of a claimed run. ``stop`` and ``hand_back`` are called on the loop of the graphs."""
+    """A claimed run in this worker. Call ``stop`` and ``hand_back`` on the graphs' event loop."""
 
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
@@ -45,8 +45,11 @@ class Attempt:
         return self.cancelled is not None or self.handing_back
 
     def stop(self) -> None:
-        """Interrupts the graph. A task that has not begun sees by itself that it is to stop (a cancelled one would end
-        without a word), and what has begun to settle is left to end."""
+        """Interrupt the graph.
+
+        A task that has not started checks for the stop itself, because a cancelled one would end without a record. A
+        task that is already settling may finish.
+        """
         if self.task is not None and self.started and not self.settling:
             self.task.cancel()
 
@@ -56,7 +59,8 @@ class Attempt:
 
 
 class Appender:
-    """Gathers the events of an attempt and appends them, one append in flight: chunks grow with what a commit costs."""
+    """Collects the events of an attempt and appends them, one append at a time, so chunks grow with the time a commit
+    takes."""
 
     def __init__(self, log: EventLog, lease: Lease, clock: Clock) -> None:
         self._log = log
@@ -64,8 +68,8 @@ class Appender:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Event] = []
-        self._bytes = 0  # of what is waiting
-        self._added = 0  # events since the loop last had a turn
+        self._bytes = 0  # of the events not yet taken by an append
+        self._added = 0  # events since the loop last ran other tasks
         self._flight: asyncio.Task[None] | None = None
         self._scheduled = False
         self.lost: LeaseLost | None = None
@@ -77,19 +81,19 @@ class Appender:
             self._bytes += len(data)
             self._added += 1
         if self._flight is None and not self._scheduled:
-            # What the graph emits in this turn of the loop goes together.
+            # Append all events that the graph emits in this iteration of the loop together.
             self._scheduled = True
             self._loop.call_soon(self._launch)
 
     @property
     def full(self) -> bool:
-        """Whether the graph has to await ``room`` before it goes on."""
+        """Whether the graph must await ``wait_for_capacity`` before it continues."""
         return self._added >= _CHUNK_EVENTS or self._bytes > _WAITING_BYTES or self.lost is not None
 
     async def wait_for_capacity(self) -> None:
-        """Lets the appending get on, and waits while the log is far behind. Raises LeaseLost when the attempt may not
-        write any more."""
-        # A graph may emit without ever waiting itself: one turn of the loop launches the append, the next begins it.
+        """Let the append make progress, and wait while the log is far behind. Raises LeaseLost if the attempt lost its
+        run."""
+        # A graph may emit without ever awaiting. One iteration of the loop starts the append's task, the next runs it.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         while self.lost is None and (len(self._waiting) > _WAITING_EVENTS or self._bytes > _WAITING_BYTES):
@@ -102,13 +106,13 @@ class Appender:
             raise self.lost
 
     async def flushed(self) -> None:
-        """Waits for the append of what was added in this turn of the loop."""
+        """Wait for the append of the events added in this iteration of the loop."""
         await asyncio.sleep(0)
         if self._flight is not None:
             await asyncio.wait([self._flight])
 
     async def close(self) -> Sequence[Event]:
-        """Ends the appending and returns the events that are not in the log yet; they belong to the final write."""
+        """Stop appending. Returns the events that are not in the log yet, which belong to the final write."""
         self._scheduled = True
         if self._flight is not None:
             await asyncio.wait([self._flight])
@@ -122,7 +126,7 @@ class Appender:
             self._flight = self._loop.create_task(self._append(self._take()))
 
     def _take(self) -> list[Event]:
-        """The oldest of what is waiting, one append's worth."""
+        """Take the oldest waiting events, enough for one append."""
         taken = self._waiting[:_CHUNK_EVENTS]
         if self._bytes > _CHUNK_BYTES:
             sizes = accumulate(len(event.data) for event in taken)
@@ -136,7 +140,7 @@ class Appender:
             await self._log.append(self._lease, events)
         except LeaseLost as lost:
             self.lost = lost
-        except Exception as error:  # the run must not die of a log that cannot take events now: they are kept
+        except Exception as error:  # the run must survive a log that cannot be written now, so keep the events
             logger.warning("events could not be appended; they wait for the next write", error=repr(error))
             self._waiting[:0] = events
             self._bytes += _size(events)
@@ -151,5 +155,5 @@ class Appender:
 
 
 def _size(events: Iterable[Event]) -> int:
-    """Bytes of data."""
+    """The size of their data in bytes."""
     return sum(len(event.data) for event in events)

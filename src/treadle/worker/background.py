@@ -1,4 +1,4 @@
-"""What a server does beside serving and running graphs: webhooks and crons, on a thread of their own."""
+"""The background work of a server besides runs: webhooks and crons, on their own thread."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _STOP_SECONDS = 5.0
 
 
 class Background:
-    """``start``, then ``stop_firing`` and ``fired`` when the server drains, and ``stop`` once its runs have ended.
+    """``start`` it, call ``stop_firing`` and ``fired`` when the server drains, and ``stop`` once its runs have ended.
 
-    Their last webhooks are still sent. Each may be called again."""
+    The runs' last webhooks are still sent. Each method may be called again.
+    """
 
     def __init__(self, courier: Courier, schedule: CronLoop) -> None:
         self._courier = courier
@@ -23,7 +24,7 @@ class Background:
         self._lives: list[asyncio.Future[None]] = []
 
     def start(self) -> None:
-        """Call it on a running loop."""
+        """Must be called on a running loop."""
         if not self._lives:
             self._thread.start()
             works = (self._courier.run(), self._cron_loop.run())
@@ -33,7 +34,7 @@ class Background:
         self._cron_loop.stop()
 
     async def fired(self) -> None:
-        """Returns when nothing is being fired any more."""
+        """Wait until no cron is being fired."""
         if self._lives:
             await asyncio.wait(self._lives[1:], timeout=_STOP_SECONDS)
 

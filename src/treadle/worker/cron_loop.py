@@ -1,4 +1,4 @@
-"""The loop that fires crons when they come due."""
+"""The loop that fires crons when they are due."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ logger = structlog.get_logger("treadle.schedule")
 
 
 class CronLoop:
-    """``run`` is its life; ``stop`` may be called from any thread.
+    """Await ``run`` on any loop. ``stop`` may be called from any thread.
 
-    ``fire`` makes the runs of all crons that are due and returns when the next one will be (unix microseconds). It is
-    called again then, or after ``poll_seconds``: a cron that is new, or a clock that was set, is noticed.
+    ``fire`` creates the runs of all due crons and returns the next due time (unix microseconds). It is called again at
+    that time, and at least every ``poll_seconds``, to notice new crons and changes of the clock.
     """
 
     def __init__(self, fire: Callable[[], Awaitable[int | None]], clock: Clock, *, poll_seconds: float) -> None:
@@ -44,7 +44,7 @@ class CronLoop:
     async def _turn(self) -> float:
         try:
             due = await self._fire()
-        except Exception as error:  # the database cannot be reached now; what is due stays due
+        except Exception as error:  # the database cannot be reached now; due crons stay due
             logger.error("firing crons failed", error=repr(error))
             return self._poll_seconds
         return self._poll_seconds if due is None else min(self._poll_seconds, max(0.0, (due - self._clock.now()) / 1e6))

@@ -1,4 +1,4 @@
-"""One attempt, from claim to record: load -> prepare -> perform -> settle -> record."""
+"""Execute one attempt, from claim to record: load -> prepare -> perform -> settle -> record."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Resources(Struct, frozen=True):
-    """What executing takes."""
+    """The dependencies of an execution."""
 
     queue: Queue
     log: EventLog
@@ -50,7 +50,7 @@ class Resources(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Execution:
-    """The value that goes through the pipe."""
+    """The state of one execution, passed through the pipeline."""
 
     attempt: Attempt
     resources: Resources
@@ -60,7 +60,7 @@ class Execution:
 
 
 class Stopped(Exception):
-    """The attempt was told to stop: cancelled, or to be handed back."""
+    """The attempt was stopped, to be cancelled or handed back."""
 
 
 class TimedOut(TreadleError):
@@ -68,11 +68,11 @@ class TimedOut(TreadleError):
 
 
 class GraphMissing(TreadleError):
-    """The run's graph is not in this server's configuration any more."""
+    """The run's graph is no longer in this server's configuration."""
 
 
 async def execute(attempt: Attempt, resources: Resources) -> None:
-    """Takes a claimed run to its end, or hands it back; an attempt that lost its run ends without a trace."""
+    """Execute a claimed run to its end, or hand it back. An attempt that lost its run writes nothing more."""
     attempt.started = True
     run = Execution(
         attempt,
@@ -90,7 +90,7 @@ async def execute(attempt: Attempt, resources: Resources) -> None:
 
 
 async def _outcome(run: Execution) -> Outcome | None:
-    """Everything that runs the user's code. None when the run is to be handed back."""
+    """Run all user code and return the outcome, or None to hand the run back."""
     graph: AnyGraph | None = None
     try:
         async with AsyncExitStack() as opened:
@@ -114,13 +114,15 @@ async def _outcome(run: Execution) -> Outcome | None:
             error=str(error),
         )
         return None
-    except Exception as error:  # closing what a factory opened, or the saver, failed: the run ends all the same
+    except Exception as error:  # closing the factory's resources or the saver failed; the run still ends
         return failed(run, error, GraphResult())
 
 
 def _cause(attempt: Attempt, error: BaseException) -> BaseException:
-    """A cancellation that the worker asked for becomes Stopped. Raises what is no failure of the run's: LeaseLost,
-    DatabaseUnavailable and a cancellation from outside."""
+    """The cause of a failure; a cancellation requested by the worker becomes Stopped.
+
+    Raises errors that are not failures of the run: LeaseLost, DatabaseUnavailable and a cancellation from outside.
+    """
     if isinstance(error, LeaseLost | DatabaseUnavailable):
         raise error
     task = asyncio.current_task()
@@ -132,11 +134,11 @@ def _cause(attempt: Attempt, error: BaseException) -> BaseException:
         return Stopped()
     if task.cancelling():
         raise error
-    return error  # the graph's own code raised it: a failure like any other
+    return error  # raised by the graph's own code: a failure like any other
 
 
 def configure(attempt: Attempt) -> RunnableConfig:
-    """The run's config with what only this attempt knows. The run id in it is the same on every attempt."""
+    """The run's config with the values of this attempt. The run id in it is the same for every attempt."""
     config: JSON = attempt.claim.kwargs["config"]
     lease = attempt.lease
     own = {"run_attempt": lease.attempt, "run_id": lease.run_id, "thread_id": lease.thread_id, **_VERSIONS}
@@ -145,7 +147,7 @@ def configure(attempt: Attempt) -> RunnableConfig:
 
 
 async def load(run: Execution, opened: AsyncExitStack) -> AnyGraph:
-    """The graph, made by its factory where it has one."""
+    """Open the graph, built by its factory if it has one."""
     claim = run.attempt.claim
     loaded = run.resources.graphs.get(claim.graph_id)
     if loaded is None:
@@ -161,7 +163,7 @@ async def load(run: Execution, opened: AsyncExitStack) -> AnyGraph:
 
 
 async def prepare(run: Execution, graph: AnyGraph) -> Invocation:
-    """Return what the graph is invoked with. A later attempt resumes from the last checkpoint of the run, if any."""
+    """The invocation of the graph. A later attempt resumes from the last checkpoint of the run, if any."""
     claim = run.attempt.claim
     kwargs = claim.kwargs
     resume = claim.resumed and await run.resources.queue.reset(claim.lease)
@@ -184,7 +186,7 @@ async def prepare(run: Execution, graph: AnyGraph) -> Invocation:
 
 
 async def perform(run: Execution, graph: AnyGraph, invocation: Invocation) -> GraphResult:
-    """Runs the graph; its events go to the log as they come."""
+    """Run the graph, appending its events to the log."""
     result = GraphResult()
     store = run.resources.checkpoints.store
     limit = run.resources.settings.run_timeout_seconds or None
@@ -195,8 +197,8 @@ async def perform(run: Execution, graph: AnyGraph, invocation: Invocation) -> Gr
             async for parts in chunks:
                 run.appender.add(parts)
                 if not begun:
-                    # Who waits for the first event gets it now: a graph that goes on would fight for the interpreter
-                    # with those who write it and send it.
+                    # Flush the first event before resuming the graph, which would otherwise compete for the GIL with
+                    # its write.
                     begun = True
                     await run.appender.flushed()
                 if run.appender.full:
@@ -206,18 +208,18 @@ async def perform(run: Execution, graph: AnyGraph, invocation: Invocation) -> Gr
             raise TimedOut(f"the run took longer than {limit:g} seconds") from error
         raise
     if run.attempt.stopping:
-        raise Stopped  # the graph swallowed the cancellation and went on to its end
+        raise Stopped  # the graph suppressed the cancellation and ran to its end
     return result
 
 
 async def settle(run: Execution, graph: AnyGraph | None, cause: BaseException) -> Outcome | None:
-    """How an attempt ends that did not succeed, with the state it has come to."""
+    """The outcome of an attempt that did not succeed, with the state it reached."""
     await run.saver.settled()
     result = GraphResult()
     if graph is not None and not run.attempt.handing_back and run.attempt.cancelled != "rollback":
         try:
             result = await settle_state(graph, run.config, run.saver, run.resources.checkpoints.store)
-        except Exception as error:  # the state is an extra here: the run ends all the same
+        except Exception as error:  # the run ends even if its state cannot be read
             logger.warning("the state of a run could not be read", run_id=run.attempt.lease.run_id, error=repr(error))
     return failed(run, cause, result)
 
@@ -233,7 +235,8 @@ def succeeded(result: GraphResult) -> Outcome:
 
 
 def failed(run: Execution, cause: BaseException, result: GraphResult) -> Outcome | None:
-    """None to hand the run back. The cancel mark on a run, where it has one, says more than the outcome."""
+    """The outcome of a failed attempt, or None to hand the run back. A cancel mark takes precedence over the
+    failure."""
     attempt = run.attempt
     if isinstance(cause, Stopped):
         if attempt.handing_back and attempt.cancelled is None:
@@ -250,7 +253,7 @@ def failed(run: Execution, cause: BaseException, result: GraphResult) -> Outcome
 
 
 async def record(run: Execution, outcome: Outcome | None) -> None:
-    """Writes the end, again and again if the database cannot take it: an executed run must not stay running."""
+    """Write the outcome. Retries until the database accepts it, since an executed run must not stay running."""
     events = await run.appender.close()
     pause = _PAUSE_SECONDS
     while True:
@@ -261,7 +264,7 @@ async def record(run: Execution, outcome: Outcome | None) -> None:
                 await run.resources.queue.release(run.attempt.lease, events)
         except LeaseLost:
             raise
-        except Exception as error:  # disk full, database locked: the lease is still ours, so try again
+        except Exception as error:  # disk full or database locked: the lease is still valid, so retry
             logger.error("the end of a run could not be written", run_id=run.attempt.lease.run_id, error=repr(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""Keeps the worker's lease, on a thread of its own: no node, however it blocks, can cost a run its lease."""
+"""Keep the worker's lease on its own thread, so that a blocking node cannot cost a run its lease."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ logger = structlog.get_logger("treadle.lease")
 _TICK = 0.25
 _SWEEP_SECONDS = 60.0
 _RESCUES = 6
-"""Looks for lost workers while a lease lasts: how much later than at its end a run is taken over."""
+"""Checks for lost workers per lease duration; they bound the delay of a takeover."""
 
 
 class LeaseKeeper:
-    """Renews, delivers lost cancel marks, cuts off what does not stop, rescues, sweeps, and names blocking nodes."""
+    """Renews the lease, repeats lost cancel marks, ends runs that do not stop, recovers runs, sweeps, and reports
+    blocking nodes."""
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class LeaseKeeper:
 
     def stop(self) -> None:
         if self._loop is not None:
-            with suppress(RuntimeError):  # it has stopped already
+            with suppress(RuntimeError):  # it has already stopped
                 self._loop.call_soon_threadsafe(self._stopping.set)
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
@@ -81,10 +82,10 @@ class LeaseKeeper:
                 await asyncio.wait_for(self._stopping.wait(), _TICK)
 
     async def _guarded(self, step: Callable[[], asyncio.Future[None] | object]) -> None:
-        """A step that fails is tried again at its next turn."""
+        """Run a step; a step that fails is repeated at its next interval."""
         try:
             await step()  # type: ignore[misc]
-        except Exception as error:  # the database cannot be reached now; the lease tells when that is too long
+        except Exception as error:  # the database cannot be reached now; the lease limits for how long
             logger.error("keeping the lease failed", step=getattr(step, "__name__", ""), error=repr(error))
 
     async def _renew(self) -> None:
@@ -115,14 +116,14 @@ class LeaseKeeper:
             attempt.cut_off_at = None
 
     async def _end(self, attempt: Attempt) -> None:
-        """Ends a run whose code does not stop; the cancel mark on the run says how."""
+        """End a run whose code does not stop, in the way that its cancel mark demands."""
         logger.warning("a cancelled run did not stop in time and is cut off", run_id=attempt.lease.run_id)
         with suppress(LeaseLost):
             outcome = Outcome(status="interrupted", thread_status="interrupted")
             await self._resources.queue.finish(attempt.lease, outcome, ())
 
     def _check_loop(self) -> None:
-        """Pings the loop of the graphs, and names the line that keeps it from answering."""
+        """Ping the graphs' loop, and log the source line that blocks it."""
         now = self._resources.clock.monotonic()
         if self._pinged_at is None:
             self._pinged_at, self._warned = now, False

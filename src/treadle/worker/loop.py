@@ -1,4 +1,4 @@
-"""The worker: claims due runs and executes them on the loop of the graphs, up to ``concurrency`` at once."""
+"""The worker: claims due runs and executes them on the graphs' event loop, up to ``concurrency`` at once."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ logger = structlog.get_logger("treadle.worker")
 
 
 class Worker:
-    """``run`` is its life, on the loop of the graphs; ``cancel`` may be called from any thread. ``info`` is what it
-    says of itself."""
+    """Await ``run`` on the graphs' event loop. ``cancel`` may be called from any thread. ``info`` describes the
+    worker."""
 
     def __init__(self, worker_id: str, resources: Resources, wakeup: Wakeup, info: WorkerInfo | None = None) -> None:
         self.worker_id = worker_id
@@ -29,15 +29,15 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._draining = False
-        # Whether there was no room for all that is due: then an attempt that ends makes some.
+        # True if due runs exceeded the free slots: the next attempt to end makes room.
         self._more = False
         self._attempts: dict[str, Attempt] = {}
-        # Marks that came between the commit of a claim and its news reaching this loop.
+        # Cancel marks that arrived between the commit of a claim and its result on this loop.
         self._early: dict[str, CancelAction] = {}
         self._unsubscribe: list[Callable[[], None]] = []
 
     async def run(self) -> None:
-        """Claims and executes until ``drain``."""
+        """Claim and execute runs until ``drain``."""
         self._loop = asyncio.get_running_loop()
         self._unsubscribe = [self._wakeup.on_queue(self.wake), self._wakeup.on_cancel(self.cancel)]
         try:
@@ -49,13 +49,13 @@ class Worker:
                 unsubscribe()
 
     def wake(self) -> None:
-        """There may be something to claim. From any thread."""
+        """Check for claimable runs. From any thread."""
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: this worker has ended
                 self._loop.call_soon_threadsafe(self._changed.set)
 
     def cancel(self, run_id: str, action: CancelAction) -> None:
-        """A run got a cancel mark; a hint, and harmless when repeated. From any thread."""
+        """Cancel a run that got a cancel mark. A hint that may be repeated. From any thread."""
         attempt = self._attempts.get(run_id)
         if attempt is None:
             self._early[run_id] = action
@@ -77,7 +77,7 @@ class Worker:
         ]
 
     def abandon(self, attempt: Attempt) -> None:
-        """Stops counting an attempt that has been cut off; its code may still run, but can write nothing."""
+        """Stop counting an attempt that was ended from outside. Its code may still run, but can write nothing."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._forget, attempt)
 
@@ -85,12 +85,13 @@ class Worker:
         return list(self._attempts.values())
 
     def stop_claiming(self) -> None:
-        """From any thread."""
+        """Stop claiming. From any thread."""
         self._draining = True
         self.wake()
 
     async def drain(self, seconds: float) -> None:
-        """After ``stop_claiming``: waits ``seconds`` for what runs, then hands the rest back to the queue."""
+        """After ``stop_claiming``: wait up to ``seconds`` for running attempts, then hand the rest back to the
+        queue."""
         if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=seconds)
         for attempt in self.active():
@@ -102,7 +103,7 @@ class Worker:
         return [attempt.task for attempt in self._attempts.values() if attempt.task is not None]
 
     async def _claim(self) -> float:
-        """Takes what is due, as far as there is room. Returns for how long there is nothing to do."""
+        """Claim due runs, up to the free slots. Returns the number of seconds until the next claim."""
         poll = self._resources.settings.poll_seconds
         room = self._resources.settings.concurrency - len(self._attempts)
         if room <= 0:
@@ -110,7 +111,7 @@ class Worker:
             return poll
         try:
             claimed = await self._resources.queue.claim(self.worker_id, room, self._resources.limits)
-        except Exception as error:  # the database cannot be written now: nothing is lost, try again
+        except Exception as error:  # the database cannot be written now; nothing is lost, so retry
             logger.error("claiming failed", error=repr(error))
             return poll
         self._more = len(claimed.claims) >= room
@@ -150,7 +151,7 @@ class Worker:
 
 
 async def hand_back(resources: Resources, attempts: list[Attempt]) -> None:
-    """Hands back runs whose own code does not let go, from outside their loop."""
+    """Hand back the runs of code that does not yield, from outside its loop."""
     for attempt in attempts:
         with suppress(LeaseLost):
             await resources.queue.release(attempt.lease)

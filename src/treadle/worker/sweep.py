@@ -1,4 +1,4 @@
-"""Frees the room of what has expired, each kind at an interval of its own."""
+"""Remove expired data, each kind at its own interval."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import structlog
 logger = structlog.get_logger("treadle.sweep")
 
 _MOST = 100
-"""A sweep that came to this many goes on soon: there is more."""
+"""A sweep that removed this many continues soon, since there is more."""
 _PAUSE_SECONDS = 0.02
-"""So that other writes come in between."""
+"""Pause between batches, for other writes."""
 
 
 class Sweep(NamedTuple):
-    """``work`` removes up to 100 things (or all there are) and returns how many that were."""
+    """``work`` removes up to 100 items (or all) and returns the number removed."""
 
     name: str
     seconds: float
@@ -25,7 +25,8 @@ class Sweep(NamedTuple):
 
 
 class Sweeper:
-    """``start`` on a running loop; what expired while no server ran is swept then. ``stop`` may be called again."""
+    """``start`` it on a running loop; it first sweeps what expired while no server ran. ``stop`` may be called
+    again."""
 
     def __init__(self, sweeps: Sequence[Sweep]) -> None:
         self._sweeps = sweeps
@@ -46,7 +47,7 @@ async def _repeat(sweep: Sweep) -> None:
     while True:
         try:
             more = await sweep.work() >= _MOST
-        except Exception as error:  # the database cannot be written now: nothing is lost, the next turn does it
+        except Exception as error:  # the database cannot be written now; the next interval retries
             logger.error("sweeping failed", chore=sweep.name, error=repr(error))
             more = False
         await asyncio.sleep(_PAUSE_SECONDS if more else sweep.seconds)
