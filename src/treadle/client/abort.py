@@ -1,4 +1,4 @@
-"""AbortSignal: stops a reading from any thread or task."""
+"""AbortSignal: stop a call from any thread or task."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 
 class AbortSignal:
-    """Given to a call, stops it with StreamAborted once ``abort()`` was called; the blocked read ends at once.
+    """Pass it to a call; ``abort()`` stops the call with StreamAborted, and ends a blocked read at once.
 
-    One signal may serve many calls, sync and async. It cannot be taken back. Whether the run stops is
-    ``on_disconnect``'s business.
+    One signal may be passed to many calls, sync and async. It cannot be reset. ``on_disconnect`` decides whether the
+    run stops too.
     """
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        # Reentrant: abort() may be called by a signal handler that interrupts subscribe() in the same thread.
+        # Reentrant: a signal handler may call abort() while it interrupts subscribe() in the same thread.
         self._lock = threading.RLock()
         self._listeners: dict[object, Callable[[], None]] = {}
 
@@ -24,7 +24,7 @@ class AbortSignal:
         return self._event.is_set()
 
     def abort(self) -> None:
-        """Stops every call that has this signal. From any thread; the second time does nothing."""
+        """Stop every call that has this signal. May be called from any thread, and more than once."""
         with self._lock:
             self._event.set()
             listeners = list(self._listeners.values())
@@ -33,11 +33,12 @@ class AbortSignal:
             listener()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Blocks this thread until the abort, up to ``timeout`` seconds. Returns ``aborted``."""
+        """Block this thread until the abort, up to ``timeout`` seconds. Returns ``aborted``."""
         return self._event.wait(timeout)
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Calls ``listener`` once, in the aborting thread (at once if it was aborted). Returns the unsubscribe."""
+        """Call ``listener`` once, in the aborting thread, or at once if already aborted. Returns the unsubscribe
+        function."""
         token = object()
         with self._lock:
             aborted = self.aborted

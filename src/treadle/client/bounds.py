@@ -1,6 +1,6 @@
-"""What one call may wait for: its signal and its deadline, for asyncio and for threads.
+"""The bounds of one call, its signal and its deadline, for asyncio and for threads.
 
-Both classes are used alike: every step that may block runs inside ``with bounds:``, which raises StreamAborted after
+Both classes are used alike. Every step that may block runs inside ``with bounds:``, which raises StreamAborted after
 the signal and DeadlineReached after the deadline. They are the only part of the client written twice by hand.
 """
 
@@ -32,7 +32,7 @@ def _verdict(signal: AbortSignal | None) -> Exception:
 
 
 class AsyncBounds:
-    """Bounds of a call in an asyncio task: a step that must stop is cancelled."""
+    """Bounds of a call in an asyncio task. A step that must stop is cancelled."""
 
     fresh = False
 
@@ -90,10 +90,10 @@ class AsyncBounds:
 
 
 class Bounds:
-    """Bounds of a call in a thread: the socket under a step that must stop is shut down.
+    """Bounds of a call in a thread. The socket of a step that must stop is shut down.
 
-    The socket is learnt from httpcore's trace when it connects, so a call with bounds needs a connection of its own
-    (``fresh``). A transport that tells no socket is stopped at its next bytes.
+    The socket comes from httpcore's trace of the connect, so a call with bounds needs its own connection (``fresh``).
+    With a transport that reports no socket, the call stops at the next bytes that arrive.
     """
 
     def __init__(self, signal: AbortSignal | None = None, seconds: float | None = None) -> None:
@@ -157,14 +157,14 @@ class Bounds:
         self._cut()
 
     def _cut(self) -> None:
-        # socket.socket.shutdown, not the TLS socket's own: that one would drop the TLS state the reader is using.
+        # Use socket.socket.shutdown: that of the TLS socket would drop the TLS state that the reader is using.
         with self._lock, contextlib.suppress(OSError):
             if self._socket is not None:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 async def async_drain(chunks: AsyncIterator[bytes]) -> None:
-    """Reads what follows the last event, so that the connection can be used again; gives up soon."""
+    """Read the rest of the body, so that the connection can be reused. Gives up soon."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
             async for _ in chunks:
@@ -172,4 +172,4 @@ async def async_drain(chunks: AsyncIterator[bytes]) -> None:
 
 
 def drain(chunks: Iterator[bytes]) -> None:
-    """Nothing: a blocking read cannot give up soon, and the connection is closed instead."""
+    """Do nothing: a blocking read cannot give up soon, so the connection is closed instead."""

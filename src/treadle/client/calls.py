@@ -1,4 +1,4 @@
-"""The half of the client that does no I/O: calls are built here, and answers read. Pure."""
+"""The part of the client without I/O: building calls and reading responses. Pure."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _FINAL = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One HTTP call. ``path`` is below the server's address, or a whole URL on it.
+    """One HTTP call. ``path`` is relative to the server's URL, or a whole URL on that server.
 
-    ``repeatable``: making it twice does what making it once does. ``gone_is_done``: a 404 after an answer that was
-    lost means that an earlier try did what was asked. ``run`` is the run concerned, if it is known.
+    ``repeatable``: repeating the call has no further effect. ``gone_is_done``: after a lost response, a 404 means that
+    an earlier try succeeded. ``run`` is the run concerned, if known.
     """
 
     method: str
@@ -56,11 +56,8 @@ class Call:
         return self.run.run_id if self.run else None
 
 
-# --- building --------------------------------------------------------------------------------------------------------
-
-
 def address(url: str) -> httpx.URL:
-    """The server's address without a trailing slash. Raises ConfigError if it is not an http(s) URL."""
+    """The server's URL without a trailing slash. Raises ConfigError if it is not an http(s) URL."""
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
@@ -71,12 +68,12 @@ def address(url: str) -> httpx.URL:
 
 
 def segment(value: str) -> str:
-    """One path segment. Dots too are encoded, so that no id is taken for a step in the path."""
+    """One path segment. Dots are encoded too, so that no id is treated as a relative path."""
     return quote(value, safe="").replace(".", "%2E")
 
 
 def path(*parts: str | tuple[str]) -> str:
-    """``path("threads", (thread_id,), "runs")``: names as they are, ids (in a tuple) encoded."""
+    """``path("threads", (thread_id,), "runs")``: names are used as they are, ids (in a tuple) are encoded."""
     return "".join(f"/{part if isinstance(part, str) else segment(*part)}" for part in parts)
 
 
@@ -85,7 +82,7 @@ def run_path(thread_id: str | None, *parts: str | tuple[str]) -> str:
 
 
 def encode(body: Any) -> bytes:
-    """JSON of a request. What has ``model_dump`` (pydantic models, langchain messages) is dumped."""
+    """Encode a request body as JSON. Objects with ``model_dump`` (pydantic models, langchain messages) are dumped."""
     return msgspec.json.encode(body, enc_hook=_dump)
 
 
@@ -107,7 +104,7 @@ def call(
     repeatable: bool = True,
     gone_is_done: bool = False,
 ) -> Call:
-    """A call with the options of its caller merged in; theirs win. Parameters that are None are left out."""
+    """A call merged with the caller's options, which take precedence. Parameters that are None are omitted."""
     given = options or {}
     _check_names(given, CallOptions)
     sent = {**(headers or {}), **_lower(given.get("headers"))}
@@ -132,7 +129,7 @@ def run_call(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> Call:
-    """The call that creates a run: ``suffix`` is nothing, ``stream`` or ``wait``."""
+    """The call that creates a run: ``suffix`` is empty, ``stream`` or ``wait``."""
     where = run_path(thread_id, "runs", *([suffix] if suffix else []))
     body = run_body(assistant_id, options, RunOptions)
     return call("POST", where, call_options(options), body=body, headers={**_key(), **(headers or {})})
@@ -148,7 +145,7 @@ def retry_call(thread_id: str, run_id: str, options: CallOptions) -> Call:
 
 
 def filter_call(suffix: str, filters: RunFilters, **order: Any) -> Call:
-    """The call that searches or counts runs of all threads."""
+    """The call that searches or counts the runs of all threads."""
     _check_names(filters, RunFilters)
     given = {name: value for name, value in filters.items() if name not in CallOptions.__annotations__}
     bounds = {name: instant(name, filters.get(name)) for name in ("created_after", "created_before")}
@@ -156,7 +153,7 @@ def filter_call(suffix: str, filters: RunFilters, **order: Any) -> Call:
 
 
 def run_body(assistant_id: str, options: RunFields, table: type) -> JSON:
-    """The JSON body of a run's creation, with nothing in it that is None."""
+    """The JSON body that creates a run, without fields that are None."""
     _check_names(options, table)
     given = cast("JSON", options)
     if given.get("checkpoint_during") is not None:
@@ -174,7 +171,7 @@ def call_options(options: RunOptions | RunFilters) -> CallOptions:
 
 
 def instant(name: str, value: datetime | str | None) -> str | None:
-    """ISO 8601 of a bound. A datetime must have a time zone; a string goes as it is."""
+    """An instant in ISO 8601. A datetime must have a time zone; a string is passed unchanged."""
     if not isinstance(value, datetime):
         return value
     if value.tzinfo is None:
@@ -191,7 +188,7 @@ def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def present(fields: Mapping[str, Any]) -> JSON:
-    """The fields without those that are None."""
+    """The fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -207,11 +204,8 @@ def _fields(table: Any) -> Iterable[str]:
     return table.__required_keys__ | table.__optional_keys__
 
 
-# --- resuming --------------------------------------------------------------------------------------------------------
-
-
 def created(response: httpx.Response) -> RunCreated | None:
-    """The run that ``Content-Location`` names."""
+    """The run named by ``Content-Location``."""
     found = _CREATED_AT.search(response.headers.get("content-location", ""))
     if found is None:
         return None
@@ -220,7 +214,7 @@ def created(response: httpx.Response) -> RunCreated | None:
 
 
 def on_server(base: httpx.URL, location: str) -> str | None:
-    """Where a ``Location`` header points, if that is on the same server; None if it is not."""
+    """The target of a ``Location`` header if it is on the same server, else None."""
     try:
         target = base.join(location)
     except httpx.InvalidURL:
@@ -229,14 +223,14 @@ def on_server(base: httpx.URL, location: str) -> str | None:
         return None
     below = base.raw_path.decode().rstrip("/")
     outside = bool(below) and not location.startswith(("http:", "https:", f"{below}/"))
-    # A server behind a proxy that strips a prefix announces its own paths, without the prefix.
+    # Behind a proxy that strips a prefix, the server announces its own paths without the prefix.
     return f"{base}/{location.lstrip('/')}" if outside else str(target)
 
 
 def resumed(first: Call, response: httpx.Response, base: httpx.URL, suffix: str) -> Call | None:
-    """The call that goes on where ``first`` was cut: GET of the location that its response announced.
+    """The call that continues ``first`` after a cut: a GET of the location that its response announced.
 
-    None if it may not be followed. Calls that only read are made again as they were.
+    None if there is no such location. Calls that only read are repeated unchanged.
     """
     if first.method == "GET":
         return first
@@ -256,11 +250,8 @@ def after(resume: Call, event_id: str) -> Call:
     return replace(resume, headers={**resume.headers, "last-event-id": event_id})
 
 
-# --- reading answers -------------------------------------------------------------------------------------------------
-
-
 def decoded(content: bytes, kind: type[T]) -> T:
-    """A result of the server as the type that the method promises."""
+    """Decode the server's response to the type that the method returns."""
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError as error:
@@ -268,7 +259,8 @@ def decoded(content: bytes, kind: type[T]) -> T:
 
 
 def api_error(status: int, content: bytes, made: Call) -> APIError:
-    """The error of an answer: its text is ``message``, then ``detail``, then ``error``; the rest becomes data."""
+    """The error of a response. Its text is ``message``, ``detail`` or ``error``, in this order; other fields become
+    data."""
     body = _json_object(content)
     detail = next((body[name] for name in ("message", "detail", "error") if body.get(name)), None)
     text = (
@@ -282,7 +274,7 @@ def api_error(status: int, content: bytes, made: Call) -> APIError:
 
 
 def status_failure(response: httpx.Response, content: bytes, made: Call) -> Exception:
-    """What an answer that is no 2xx means: TryAgain if a later try may cure it, else the error."""
+    """The exception for a response that is not 2xx: TryAgain if a retry may succeed, else the error."""
     error = api_error(response.status_code, content, made)
     allowed = RETRIED_STATUSES if made.repeatable else REFUSED_STATUSES
     if response.status_code not in allowed:
@@ -292,19 +284,20 @@ def status_failure(response: httpx.Response, content: bytes, made: Call) -> Exce
 
 
 def may_try_again(error: httpx.RequestError, made: Call) -> tuple[bool, bool]:
-    """``(again, lost)`` of a connection that failed: whether to try again, whether the server may have acted."""
+    """``(again, lost)`` for a failed connection: whether to retry, and whether the server may have processed the
+    call."""
     unsent = isinstance(error, _NOT_SENT)
     return (unsent or made.repeatable) and not isinstance(error, _FINAL), not unsent
 
 
 def envelope_error(body: Any, run: RunCreated | None, made: Call) -> Exception | None:
-    """What a final answer ``{"__error__": {…}}`` stands for; None if it is an answer."""
+    """The exception for a final response ``{"__error__": {…}}``; None if it is a result."""
     found = cast("JSON", body).get("__error__") if isinstance(body, dict) else None
     return wire_error(cast("JSON", found), run, made) if isinstance(found, dict) else None
 
 
 def wire_error(error: Mapping[str, Any], run: RunCreated | None, made: Call) -> APIError | RunFailed:
-    """``{"error", "message"}`` as an exception; one named HTTPException is the answer to the call, not the run's."""
+    """The exception for ``{"error", "message"}``. One named HTTPException is an error of the call, not of the run."""
     name, message = str(error.get("error") or "Error"), str(error.get("message") or "")
     refused = _NOT_FOUND.fullmatch(message) if name == "HTTPException" else None
     run_id = run.run_id if run else made.run_id

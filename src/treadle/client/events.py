@@ -1,4 +1,4 @@
-"""The typed events of a stream: one class per mode, made for ``match``, and their decoder.
+"""The typed events of a stream, one class per mode, for use with ``match``; and their decoder.
 
 match event:
     case ValuesEvent(data=state): ...
@@ -30,10 +30,10 @@ EndStatus = Literal["success", "error", "timeout", "interrupted", "rolled_back"]
 
 
 class BaseEvent(Struct, Generic[D], frozen=True):
-    """What every event has.
+    """The fields of every event.
 
-    ``event`` is the name on the wire without the namespace, ``id`` what join_stream takes as last_event_id (None on
-    control events), ``tags`` the run's, ``namespace`` the sub-graph path, empty at the root.
+    ``event`` is the name on the wire without the namespace. ``id`` can be passed to join_stream as last_event_id; it is
+    None for control events. ``tags`` are the run's. ``namespace`` is the path of the subgraph, empty at the root.
     """
 
     data: D
@@ -44,25 +44,27 @@ class BaseEvent(Struct, Generic[D], frozen=True):
 
     @property
     def timestamp(self) -> datetime | None:
-        """When the server recorded it (UTC, milliseconds), read from the id; None without one."""
+        """The time when the server recorded it (UTC, milliseconds), from the id; None without one."""
         parsed = parse_event_id(self.id) if self.id else None
         return datetime.fromtimestamp(parsed[0] / 1000, UTC) if parsed else None
 
 
 class ValuesEvent(BaseEvent[S], Generic[S], frozen=True):
-    """``values``: the whole state after a step. ``interrupts`` lists what it waits for; untyped data has them too."""
+    """``values``: the whole state after a step. ``interrupts`` lists the open interrupts; untyped data includes them
+    too."""
 
     interrupts: list[JSON] = []
 
 
 class UpdatesEvent(BaseEvent[dict[str, U]], Generic[U], frozen=True):
-    """``updates``: what each node wrote, ``{node: update}``. ``interrupts`` as in ValuesEvent."""
+    """``updates``: the update of each node, ``{node: update}``. ``interrupts`` as in ValuesEvent."""
 
     interrupts: list[JSON] = []
 
 
 class MessagesEvent(BaseEvent[list[JSON]], frozen=True):
-    """``messages``: ``[message]``, accumulated so far (event ``messages/partial``) or whole (``messages/complete``)."""
+    """``messages``: ``[message]``, accumulated so far (event ``messages/partial``) or complete
+    (``messages/complete``)."""
 
     @property
     def complete(self) -> bool:
@@ -74,7 +76,7 @@ class MessagesMetadataEvent(BaseEvent[dict[str, JSON]], frozen=True):
 
 
 class MessagesTupleEvent(BaseEvent[tuple[JSON, JSON]], frozen=True):
-    """``messages-tuple``: ``(chunk, metadata)``, the chunk a delta."""
+    """``messages-tuple``: ``(chunk, metadata)``; the chunk is a delta."""
 
 
 class ExecutionData(TypedDict, total=False):
@@ -111,7 +113,7 @@ class CheckpointsEvent(BaseEvent[JSON], frozen=True):
 
 
 class CustomEvent(BaseEvent[C], Generic[C], frozen=True):
-    """``custom``: what a node wrote to the stream writer."""
+    """``custom``: the data that a node passed to the stream writer."""
 
 
 class RunInfo(TypedDict):
@@ -121,7 +123,7 @@ class RunInfo(TypedDict):
 
 
 class MetadataEvent(BaseEvent[RunInfo], frozen=True):
-    """``metadata``: the first event, and one more for each further attempt after a crash."""
+    """``metadata``: the first event of each attempt."""
 
 
 class ErrorData(TypedDict):
@@ -134,7 +136,7 @@ class ErrorEvent(BaseEvent[ErrorData], frozen=True):
 
     @property
     def error(self) -> str:
-        """The name of the exception's class."""
+        """The name of the exception class."""
         return self.data["error"]
 
     @property
@@ -166,11 +168,11 @@ class GapData(TypedDict):
 
 
 class GapEvent(BaseEvent[GapData], frozen=True):
-    """``gap``: events before ``first_seq`` are gone from the log; what follows is not the whole."""
+    """``gap``: events before ``first_seq`` have been deleted from the log, so the stream is incomplete."""
 
 
 class UnknownEvent(BaseEvent[Any], frozen=True):
-    """An event this client has no class for; ``event`` names it."""
+    """An event without a class in this client; ``event`` is its name."""
 
 
 StreamEvent: TypeAlias = (
@@ -213,7 +215,7 @@ _INTERRUPT = "__interrupt__"
 
 
 class EventDecoder(Generic[S, U, C]):
-    """Frames of one stream to events. Learns the run's tags from its metadata event. Pure."""
+    """Decodes the frames of one stream to events. Takes the run's tags from its metadata event. Pure."""
 
     def __init__(self, state_type: Any = None, update_type: Any = None, custom_type: Any = None) -> None:
         self._state: Shape[S] = shape(state_type, partial=True)
@@ -224,7 +226,7 @@ class EventDecoder(Generic[S, U, C]):
         self.tags: tuple[str, ...] = ()
 
     def decode(self, frame: Frame) -> StreamEvent[S, U, C]:
-        """The event of a frame. Raises DecodeError, which names the event, if its data is not what it must be."""
+        """Decode a frame. Raises DecodeError, which names the event, if its data is invalid."""
         name, *namespace = frame.event.split("|")
         kind = CLASSES.get(name, UnknownEvent)
         try:

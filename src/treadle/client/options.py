@@ -1,4 +1,4 @@
-"""What the calls take beside their ids: one table of fields, for stream, create, wait and batch items."""
+"""The options of calls: one table of fields for stream, create, wait and batch items."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from .abort import AbortSignal
 
 
 class RunCreated(Struct, frozen=True):
-    """What is known of a run as soon as the response's headers are there. A stateless run may tell no thread yet."""
+    """The run, as far as it is known from the response headers. ``thread_id`` may be None for a stateless run."""
 
     run_id: str
     thread_id: str | None = None
 
 
 class CallOptions(TypedDict, total=False):
-    """Taken by every call. ``headers`` are sent beside the client's own, ``params`` added to the query."""
+    """Accepted by every call. ``headers`` are added to the client's own, ``params`` to the query."""
 
     headers: Mapping[str, str] | None
     params: Mapping[str, Any] | None
 
 
 class RunFields(TypedDict, total=False):
-    """The fields of a run. None is the same as leaving it out.
+    """The fields of a run. None means the same as omitting the field.
 
     - ``input``: any JSON; pydantic models and langchain messages are dumped. ``command``: resume, update, goto.
     - ``config``: tags, recursion_limit, configurable, metadata. ``context``: the graph's static context.
-    - ``stream_mode``: one or several; default ``values``. ``stream_subgraphs``: events of sub-graphs too.
-    - ``stream_resumable``: False lets the event log be dropped once the run is over.
+    - ``stream_mode``: one or several; default ``values``. ``stream_subgraphs``: include events of subgraphs.
+    - ``stream_resumable``: False lets the server drop the event log once the run has ended.
     - ``interrupt_before``, ``interrupt_after``: node names, or ``"*"``.
-    - ``checkpoint``, ``checkpoint_id``: where to fork from.
-    - ``multitask_strategy``: what to do when the thread is busy; default ``enqueue``.
-    - ``on_disconnect``: what becomes of the run when its reader leaves; default ``continue``.
-    - ``on_completion``: what becomes of a stateless run's thread; default ``delete``.
-    - ``if_not_exists``: ``create`` makes a missing thread; default ``reject``.
-    - ``after_seconds``: start no earlier than in so many seconds.
+    - ``checkpoint``, ``checkpoint_id``: the checkpoint to fork from.
+    - ``multitask_strategy``: what to do if the thread is busy; default ``enqueue``.
+    - ``on_disconnect``: whether the run continues without its reader; default ``continue``.
+    - ``on_completion``: whether a stateless run's thread is kept; default ``delete``.
+    - ``if_not_exists``: ``create`` creates a missing thread; default ``reject``.
+    - ``after_seconds``: delay of the start in seconds.
     - ``durability``: when checkpoints are written; default ``async``. ``checkpoint_during`` is its deprecated form.
-    - ``webhook``: called when the run is over.
-    - ``strict_resume``: fail on an answer to an interrupt that is not waiting.
+    - ``webhook``: a URL that is called once the run has ended.
+    - ``strict_resume``: fail if the resume value answers an interrupt that is not open.
     """
 
     input: Any
@@ -70,13 +70,13 @@ class RunFields(TypedDict, total=False):
     strict_resume: bool | None
     langsmith_tracing: Mapping[str, Any] | None
     kwargs: Mapping[str, Any] | None
-    """Extra request fields, merged last."""
+    """Additional request fields, merged last."""
 
 
 class RunOptions(RunFields, CallOptions, total=False):
-    """Taken by stream, create and wait: the run's fields, the call's options, and these two.
+    """Accepted by stream, create and wait: the run's fields, the call's options, and two more.
 
-    ``on_run_created`` is called with a RunCreated once the run is known, ``signal`` stops the call.
+    ``on_run_created`` is called with a RunCreated once the run is known. ``signal`` stops the call.
     """
 
     on_run_created: Callable[[RunCreated], object] | None
@@ -84,10 +84,10 @@ class RunOptions(RunFields, CallOptions, total=False):
 
 
 class RunFilters(CallOptions, total=False):
-    """Taken by search and count of runs. None is the same as leaving it out.
+    """Accepted by search and count of runs. None means the same as omitting the field.
 
-    - ``status``: one or several. ``ids``: only these runs. ``assistant_id``: or the name of a graph. ``thread_id``.
-    - ``metadata``, ``thread_metadata``: what the run's, and its thread's, must contain. ``tags``: it must have all.
+    - ``status``: one or several. ``ids``: only these runs. ``assistant_id``: an id or a graph. ``thread_id``.
+    - ``metadata``, ``thread_metadata``: contained in the run's, and in its thread's. ``tags``: all of them.
     - ``created_after``, ``created_before``: exclusive; a datetime must have a time zone.
     """
 

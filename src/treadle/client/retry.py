@@ -1,4 +1,4 @@
-"""When to try again: the budget, the backoff, and what the server asks for in Retry-After. Pure."""
+"""Retries: the budget, the backoff, and the server's Retry-After. Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from treadle.errors import TreadleError
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 REFUSED_STATUSES = frozenset({429, 503})
-"""Statuses that say the request was not taken up, so that even a call that must not be made twice may be repeated."""
+"""Statuses of requests that were not processed, so that even calls that are not idempotent can be retried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """How often and how patiently a call is tried again.
+    """How often and how long a call is retried.
 
-    ``tries`` counts tries in a row without progress; 0 turns retries off. The nth waits half to all of
-    ``first_seconds * 2**(n-1)``, at most ``max_seconds``, and at least what the server asks for in Retry-After. Being
-    asked for more than ``max_retry_after_seconds`` ends the call with the server's error.
+    ``tries`` counts successive tries without progress; 0 disables retries. The nth retry waits a random time between
+    half of ``first_seconds * 2**(n-1)`` and all of it, at most ``max_seconds``, and at least the server's Retry-After.
+    A Retry-After above ``max_retry_after_seconds`` ends the call with the server's error.
     """
 
     tries: int = 10
@@ -36,15 +36,15 @@ class Retry:
                 raise ValueError(f"Retry.{name} must be 0 or more, not {getattr(self, name)}")
 
     def delay(self, failures: int) -> float:
-        """Seconds to wait after ``failures`` failures in a row (from 1)."""
+        """Seconds to wait after ``failures`` successive failures (from 1)."""
         ceiling = min(self.max_seconds, self.first_seconds * 2.0 ** min(failures - 1, 60))
         return ceiling * (0.5 + self.random() / 2)
 
 
 class TryAgain(Exception):
-    """A try failed in a way that a later one may cure. ``error`` is what the caller gets if none does.
+    """A try failed, but a retry may succeed. ``error`` is raised if none does.
 
-    ``after`` is the server's Retry-After in seconds, ``lost`` whether the server may have done what was asked.
+    ``after`` is the server's Retry-After in seconds. ``lost`` means that the server may have processed the call.
     """
 
     def __init__(self, error: TreadleError, *, after: float | None = None, lost: bool = True) -> None:
@@ -55,7 +55,7 @@ class TryAgain(Exception):
 
 
 class Tries:
-    """The tries that one call has left. Progress gives them all back."""
+    """The remaining tries of one call. Progress restores all of them."""
 
     def __init__(self, retry: Retry) -> None:
         self._retry = retry
@@ -66,7 +66,7 @@ class Tries:
         self._failures = 0
 
     def pause(self, failure: TryAgain) -> float:
-        """Seconds until the next try; raises the failure's error when there is none left."""
+        """Seconds until the next try. Raises the failure's error if no try is left."""
         self._failures += 1
         self.lost = self.lost or failure.lost
         after = failure.after or 0.0
@@ -76,7 +76,7 @@ class Tries:
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds of a Retry-After header: a number, or a date after ``now``. None if it says nothing usable."""
+    """The seconds of a Retry-After header: a number, or a date after ``now``. None if it is invalid."""
     if value is None:
         return None
     if value.strip().isdecimal():

@@ -1,4 +1,4 @@
-"""Decoding JSON into the caller's own types: TypedDict, dataclass, msgspec Struct, pydantic model, and their unions."""
+"""Decode JSON into the caller's types: TypedDict, dataclass, msgspec Struct, pydantic model, and their unions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from treadle.errors import DecodeError
 
 T = TypeVar("T")
 Shape = Callable[[bytes], T]
-"""Takes the bytes of one JSON value, returns it decoded and checked; raises DecodeError."""
+"""Decodes and validates the bytes of one JSON value. Raises DecodeError."""
 
 
 def shape(kind: Any, *, partial: bool = False) -> Shape[Any]:
-    """The decoder into ``kind``, anything when it is None. A type nothing can decode into is a TypeError here.
+    """The decoder for ``kind``; None accepts anything. Raises TypeError for a type that cannot be decoded.
 
-    ``partial`` lets a TypedDict lack keys, as a graph's state does until a node has written them; keys that are there
-    are checked.
+    ``partial`` makes the keys of a TypedDict optional, since a graph's state lacks those that no node has written yet.
+    Keys that are present are validated.
     """
     if kind is None:
         return msgspec.json.decode
@@ -52,7 +52,7 @@ def _checked(decode: Callable[[bytes], Any], kind: Any) -> Shape[Any]:
 
 
 def _validate(kind: type[Any], value: Any) -> Any:
-    """msgspec's hook for types it does not know: pydantic models are recognised by their method, not imported."""
+    """msgspec's hook for unknown types: pydantic models are recognised by their method, without importing pydantic."""
     validate = getattr(kind, "model_validate", None)
     if validate is None:
         raise TypeError(f"{kind.__name__} is not a TypedDict, a dataclass, a msgspec Struct or a pydantic model")
@@ -60,7 +60,7 @@ def _validate(kind: type[Any], value: Any) -> Any:
 
 
 def _by_pydantic(kind: Any, unsupported: TypeError) -> Callable[[bytes], Any]:
-    """pydantic, if it is there, knows types that msgspec does not (several models in one union)."""
+    """Use pydantic, if installed, for types that msgspec does not support (several models in one union)."""
     try:
         from pydantic import TypeAdapter
         from pydantic.errors import PydanticUserError
@@ -74,7 +74,7 @@ def _by_pydantic(kind: Any, unsupported: TypeError) -> Callable[[bytes], Any]:
 
 def _partial(kind: Any) -> Any:
     hints = typing_extensions.get_type_hints(kind, include_extras=True)
-    # typing_extensions' TypedDict, which pydantic accepts on every Python.
+    # Use the TypedDict of typing_extensions, which pydantic accepts on every Python version.
     make: Any = typing_extensions.TypedDict
     return make(kind.__name__, {name: _bare(hint) for name, hint in hints.items()}, total=False)
 

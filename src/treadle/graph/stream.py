@@ -93,9 +93,7 @@ async def stream(
                     watch.see(mode, data, parts)
                 if parts:
                     yield parts
-        except (
-            ParentCommand
-        ) as handed:  # the graph is a node of a graph on another server; RemoteGraph handles the command there
+        except ParentCommand as handed:  # the graph is a node of a remote graph, whose RemoteGraph handles the command
             yield [("command", "", encoder.encode(_for_the_parent(handed.args[0])))]
             raise
     if watch.settled:

@@ -1,4 +1,4 @@
-"""The async client: the address, the connections, and the calls in three groups."""
+"""The async client: the server's URL, the connections, and three groups of calls."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .transport import AsyncTransport
 
 
 class AsyncClient:
-    """A client of one server. Close it with ``aclose()`` or use it as ``async with``.
+    """A client of one server. Close it with ``aclose()``, or use it in ``async with``.
 
-    - ``url``: the server's address, ``http://127.0.0.1:8123``.
+    - ``url``: the server's URL, such as ``http://127.0.0.1:2024``.
     - ``api_key``: sent as ``x-api-key``. ``headers``: sent with every call.
-    - ``timeout``: seconds (or an httpx.Timeout) for ordinary calls; streams and waiting calls may take any time, but
-      not be silent for ``liveness_seconds``: then they count as dropped and are resumed.
-    - ``retry``: how often and how patiently calls are tried again.
+    - ``timeout``: seconds (or an httpx.Timeout) for ordinary calls. Streams and waiting calls have no limit, but if one
+      is silent for ``liveness_seconds``, its connection counts as dropped and is resumed.
+    - ``retry``: how often and how long calls are retried.
     - ``transport``: an httpx transport, to reach a server in the same process.
     - ``sleep``: replaces the wait between tries.
     """
@@ -57,7 +57,7 @@ class AsyncClient:
         self.assistants = AsyncAssistantsClient(self._transport)
 
     async def server(self, **options: Unpack[CallOptions]) -> ServerState:
-        """What the server is doing: its queue, workers, database, webhooks, crons and settings."""
+        """The state of the server: its queue, workers, database, webhooks, crons and settings."""
         return decoded((await self._transport.send(call("GET", "/server", options))).content, ServerState)
 
     async def __aenter__(self) -> AsyncClient:
@@ -69,5 +69,5 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         await self._transport.aclose()

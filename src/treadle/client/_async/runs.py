@@ -1,4 +1,4 @@
-"""client.runs: runs assistants in the context of threads, streams what they do, manages the life of each run."""
+"""client.runs: create runs, stream their events, and manage them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .transport import AsyncTransport, OnCreated
 
 
 class AsyncRunsClient:
-    """The calls of ``client.runs``. RunOptions lists what stream, create and wait take."""
+    """The calls of ``client.runs``. RunOptions lists the options of stream, create and wait."""
 
     def __init__(self, transport: AsyncTransport) -> None:
         self._transport = transport
@@ -52,10 +52,11 @@ class AsyncRunsClient:
         custom_type: type[C] | UnionType | None = None,
         **options: Unpack[RunOptions],
     ) -> AsyncEventStream[S, U, C]:
-        """Creates a run, on a fresh temporary thread if ``thread_id`` is None, and yields its events as they happen.
+        """Create a run and yield its events as they happen. If ``thread_id`` is None, it runs on a new temporary
+        thread.
 
-        ``state_type``, ``update_type`` (one node's update) and ``custom_type`` decode and check the data of values,
-        updates and custom events. A run that fails yields an ErrorEvent, then its EndEvent; nothing is raised for it.
+        ``state_type``, ``update_type`` (one node's update) and ``custom_type`` decode and validate the data of values,
+        updates and custom events. A run that fails yields an ErrorEvent and its EndEvent; it raises nothing.
         """
         made = run_call("stream", thread_id, assistant_id, options, headers=EVENTS_HEADER)
         return AsyncEventStream(
@@ -67,7 +68,7 @@ class AsyncRunsClient:
         )
 
     async def create(self, thread_id: str | None, assistant_id: str, **options: Unpack[RunOptions]) -> Run:
-        """Starts a run in the background, on a fresh temporary thread if ``thread_id`` is None."""
+        """Create a run in the background, on a new temporary thread if ``thread_id`` is None."""
         made = run_call("", thread_id, assistant_id, options)
         response = await self._transport.send(made, AsyncBounds(options.get("signal")))
         run = decoded(response.content, Run)
@@ -76,7 +77,7 @@ class AsyncRunsClient:
         return run
 
     async def create_batch(self, payloads: Iterable[BatchItem], **options: Unpack[CallOptions]) -> builtins.list[Run]:
-        """Starts stateless runs in parallel; all or none are accepted. The runs come in the order of ``payloads``."""
+        """Create stateless runs in parallel; either all or none. Returns them in the order of ``payloads``."""
         response = await self._transport.send(batch_call(payloads, options))
         return decoded(response.content, builtins.list[Run])
 
@@ -90,10 +91,11 @@ class AsyncRunsClient:
         state_type: type[S] | UnionType | None = None,
         **options: Unpack[RunOptions],
     ) -> S:
-        """Creates a run, blocks until it is over and returns the final state.
+        """Create a run, wait until it ends, and return the final state.
 
-        A run that fails raises RunFailed, or returns ``{"__error__": {"error", "message"}}`` without ``raise_error``.
-        Past ``timeout`` seconds RunTimeoutError is raised; the run goes on unless ``on_disconnect="cancel"``.
+        If the run fails, raises RunFailed, or returns ``{"__error__": {"error", "message"}}`` with
+        ``raise_error=False``. After ``timeout`` seconds, raises RunTimeoutError; the run continues unless
+        ``on_disconnect="cancel"``.
         """
         made = run_call("wait", thread_id, assistant_id, options)
         bounds = AsyncBounds(options.get("signal"), timeout)
@@ -110,7 +112,7 @@ class AsyncRunsClient:
         signal: AbortSignal | None = None,
         **options: Unpack[CallOptions],
     ) -> S:
-        """Blocks until the run is over and returns the final state, as wait does."""
+        """Wait until the run ends, and return the final state as ``wait`` does."""
         made = _run_call("GET", thread_id, run_id, "join", options)
         return await self._final(made, AsyncBounds(signal, timeout), state_type, raise_error)
 
@@ -129,9 +131,9 @@ class AsyncRunsClient:
         signal: AbortSignal | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncEventStream[S, U, C]:
-        """Joins a live or finished run: from the start, or strictly after ``last_event_id``.
+        """Join an active or finished run, from the start or after ``last_event_id``.
 
-        ``stream_mode`` and ``stream_subgraphs=False`` leave events out; a run has only the modes it was made with.
+        ``stream_mode`` and ``stream_subgraphs=False`` filter events; a run only has the modes it was created with.
         """
         params = {
             "stream_mode": [stream_mode] if isinstance(stream_mode, str) else stream_mode,
@@ -191,9 +193,9 @@ class AsyncRunsClient:
         select: Sequence[str] | None = None,
         **options: Unpack[CallOptions],
     ) -> builtins.list[Run] | builtins.list[JSON]:
-        """The runs of a thread, newest first; the bounds of the creation time are exclusive.
+        """List the runs of a thread, newest first. The bounds of the creation time are exclusive.
 
-        ``metadata`` is matched by containment. With ``select`` only those columns come, as plain dicts.
+        Matches runs whose metadata contains ``metadata``. With ``select``, returns plain dicts of those columns.
         """
         params = {
             "limit": limit,
@@ -241,10 +243,11 @@ class AsyncRunsClient:
         select: Sequence[str] | None = None,
         **filters: Unpack[RunFilters],
     ) -> Page[FoundRun] | Page[JSON]:
-        """A page of the runs of all threads, newest first; RunFilters lists what they may be searched by.
+        """Search the runs of all threads, newest first, and return a page. RunFilters lists the filters.
 
-        The page's ``next`` is the ``after`` of the next one, None on the last; a page of runs that are searched by
-        metadata or tags may be short. With ``select`` only those columns come, as plain dicts; ``kwargs`` come only so.
+        Pass the page's ``next`` as ``after`` to get the next page; it is None on the last one. With filters by metadata
+        or tags, a page may be short without being the last. With ``select``, returns plain dicts of those columns;
+        ``kwargs`` is only available this way.
         """
         order = {"sort_by": sort_by, "sort_order": sort_order, "limit": limit, "after": after, "select": select or None}
         response = await self._transport.send(filter_call("search", filters, **order))
@@ -254,13 +257,13 @@ class AsyncRunsClient:
         return Page(decoded(response.content, builtins.list[FoundRun]), following)
 
     async def count(self, **filters: Unpack[RunFilters]) -> int:
-        """How many runs ``search`` finds in all."""
+        """Count the runs that ``search`` finds."""
         return decoded((await self._transport.send(filter_call("count", filters))).content, int)
 
     async def retry(self, thread_id: str, run_id: str, **options: Unpack[CallOptions]) -> Run:
-        """Asks again what a run that did not succeed was asked, from where it came to; returns the new run.
+        """Retry a failed run from its last checkpoint, and return the new run.
 
-        ConflictError if there is nothing to try again: the run is active, succeeded, or is not its thread's last.
+        Raises ConflictError if the run is active, succeeded, or is not the last of its thread.
         """
         response = await self._transport.send(retry_call(thread_id, run_id, options))
         return decoded(response.content, Run)
@@ -278,9 +281,10 @@ class AsyncRunsClient:
         action: CancelAction = "interrupt",
         **options: Unpack[CallOptions],
     ) -> None:
-        """Cancels a run. ``interrupt`` keeps what was checkpointed, ``rollback`` removes the run and its checkpoints.
+        """Cancel a run. ``interrupt`` keeps its checkpoints, ``rollback`` removes the run and its checkpoints.
 
-        Returns when the mark is set, or with ``wait`` when the run is over. NotFoundError if it was over before.
+        Returns once the cancellation is recorded, or with ``wait`` once the run has ended. Raises NotFoundError if it
+        had ended before.
         """
         params = {"wait": int(wait), "action": action}
         made = _run_call("POST", thread_id, run_id, "cancel", options, params=params)
@@ -295,13 +299,13 @@ class AsyncRunsClient:
         action: CancelAction = "interrupt",
         **options: Unpack[CallOptions],
     ) -> None:
-        """Cancels the named runs of a thread, or every run in a status."""
+        """Cancel the named runs of a thread, or all runs in a status."""
         body = present({"thread_id": thread_id, "run_ids": run_ids, "status": status})
         made = call("POST", "/runs/cancel", options, body=body, params={"action": action})
         await self._transport.send(replace(made, gone_is_done=True))
 
     async def delete(self, thread_id: str, run_id: str, **options: Unpack[CallOptions]) -> None:
-        """Removes a run for good."""
+        """Delete a run."""
         made = _run_call("DELETE", thread_id, run_id, "", options)
         await self._transport.send(replace(made, gone_is_done=True))
 
@@ -334,7 +338,7 @@ def _run_call(
     params: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Call:
-    """A call about a run that exists."""
+    """A call for an existing run."""
     where = run_path(thread_id, "runs", (run_id,), *([suffix] if suffix else []))
     made = call(method, where, options, params=params, headers=headers)
     return replace(made, run=RunCreated(run_id, thread_id))

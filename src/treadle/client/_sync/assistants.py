@@ -1,5 +1,5 @@
 # Generated from _async/assistants.py by scripts/unasync.py: change that file, not this one.
-"""client.assistants: graphs with a configuration, ready to run."""
+"""client.assistants: graphs with a configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SortBy = Literal["assistant_id", "graph_id", "name", "created_at", "updated_at"]
 
 
 class AssistantsClient:
-    """The calls of ``client.assistants``. ``get_graph`` and ``get_schemas`` also take a graph's name as the id."""
+    """The calls of ``client.assistants``. ``get_graph`` and ``get_schemas`` also accept a graph's name as the id."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -36,8 +36,9 @@ class AssistantsClient:
         description: str | None = None,
         **options: Unpack[CallOptions],
     ) -> Assistant:
-        """A new assistant. ConflictError if ``assistant_id`` is taken, unless ``if_exists`` is ``do_nothing``."""
-        # An id made here makes the call repeatable: an assistant that has it can only be an earlier try's.
+        """Create an assistant. Raises ConflictError if ``assistant_id`` exists, unless ``if_exists`` is
+        ``do_nothing``."""
+        # An id chosen here makes the call repeatable: an existing assistant with it comes from an earlier try.
         chosen = {"assistant_id": assistant_id, "if_exists": if_exists}
         ours = {"assistant_id": str(uuid.uuid4()), "if_exists": "do_nothing"}
         fields = {"graph_id": graph_id, "config": config, "context": context, "metadata": metadata}
@@ -63,7 +64,7 @@ class AssistantsClient:
         description: str | None = None,
         **options: Unpack[CallOptions],
     ) -> Assistant:
-        """A new version. ``metadata`` is merged, ``config`` and ``context`` replace what was there."""
+        """Create a new version. ``metadata`` is merged; ``config`` and ``context`` are replaced."""
         fields = {"graph_id": graph_id, "config": config, "context": context, "metadata": metadata}
         body = present({**fields, "name": name, "description": description})
         made = call("PATCH", path("assistants", (assistant_id,)), options, body=body, repeatable=False)
@@ -117,7 +118,8 @@ class AssistantsClient:
         select: Sequence[str] | None = None,
         **options: Unpack[CallOptions],
     ) -> builtins.list[Assistant] | builtins.list[JSON]:
-        """Assistants whose metadata contains what is given. With ``select``, plain dicts of those columns."""
+        """Search assistants whose metadata contains ``metadata``. With ``select``, return plain dicts of those
+        columns."""
         filters = {"metadata": metadata, "graph_id": graph_id, "name": name, "select": select}
         paging = {"limit": limit, "offset": offset, "sort_by": sort_by, "sort_order": sort_order}
         made = call("POST", "/assistants/search", options, body=present({**filters, **paging}))
@@ -139,11 +141,11 @@ class AssistantsClient:
     def get_graph(
         self, assistant_id: str, *, xray: int | bool = False, **options: Unpack[CallOptions]
     ) -> dict[str, builtins.list[JSON]]:
-        """``{"nodes": […], "edges": […]}``; ``xray`` opens sub-graphs, to a depth if it is a number."""
+        """``{"nodes": […], "edges": […]}``. ``xray`` expands subgraphs, to a depth if it is a number."""
         made = call("GET", path("assistants", (assistant_id,), "graph"), options, params={"xray": xray})
         return decoded((self._transport.send(made)).content, dict[str, builtins.list[JSON]])
 
     def get_schemas(self, assistant_id: str, **options: Unpack[CallOptions]) -> JSON:
-        """JSON schemas: input, output, state, config and context."""
+        """The JSON schemas of input, output, state, config and context."""
         made = call("GET", path("assistants", (assistant_id,), "schemas"), options)
         return decoded((self._transport.send(made)).content, JSON)

@@ -1,5 +1,5 @@
 # Generated from _async/client.py by scripts/unasync.py: change that file, not this one.
-"""The sync client: the address, the connections, and the calls in three groups."""
+"""The sync client: the server's URL, the connections, and three groups of calls."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .transport import Transport
 
 
 class Client:
-    """A client of one server. Close it with ``close()`` or use it as ``with``.
+    """A client of one server. Close it with ``close()``, or use it in ``with``.
 
-    - ``url``: the server's address, ``http://127.0.0.1:8123``.
+    - ``url``: the server's URL, such as ``http://127.0.0.1:2024``.
     - ``api_key``: sent as ``x-api-key``. ``headers``: sent with every call.
-    - ``timeout``: seconds (or an httpx.Timeout) for ordinary calls; streams and waiting calls may take any time, but
-      not be silent for ``liveness_seconds``: then they count as dropped and are resumed.
-    - ``retry``: how often and how patiently calls are tried again.
+    - ``timeout``: seconds (or an httpx.Timeout) for ordinary calls. Streams and waiting calls have no limit, but if one
+      is silent for ``liveness_seconds``, its connection counts as dropped and is resumed.
+    - ``retry``: how often and how long calls are retried.
     - ``transport``: an httpx transport, to reach a server in the same process.
     - ``sleep``: replaces the wait between tries.
     """
@@ -58,7 +58,7 @@ class Client:
         self.assistants = AssistantsClient(self._transport)
 
     def server(self, **options: Unpack[CallOptions]) -> ServerState:
-        """What the server is doing: its queue, workers, database, webhooks, crons and settings."""
+        """The state of the server: its queue, workers, database, webhooks, crons and settings."""
         return decoded((self._transport.send(call("GET", "/server", options))).content, ServerState)
 
     def __enter__(self) -> Client:
@@ -70,5 +70,5 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._transport.close()

@@ -1,5 +1,5 @@
 # Generated from _async/stream.py by scripts/unasync.py: change that file, not this one.
-"""The events of one run as they happen, over as many connections as it takes."""
+"""Stream the events of one run over as many connections as necessary."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from treadle.sse import Decoder, Frame, event_id, parse_event_id
 from .transport import OnCreated, Transport, next_chunk
 
 PROGRESS_HEARTBEATS = 2
-"""A connection that lived this long counts as progress even without an event: heartbeats come at an interval."""
+"""Heartbeats after which a connection counts as progress, even without an event."""
 
 
 class EventStream(Generic[S, U, C]):
-    """Iterates over the events of a run, up to its EndEvent; nothing is sent before the first is asked for.
+    """Iterates over the events of a run, up to its EndEvent. Sends nothing before the first event is requested.
 
-    A dropped connection is resumed after the last event, without loss or repeat. Leaving the loop, ``close()`` and
-    leaving ``with`` close the connection at once. ``run_id`` and ``thread_id`` are
-    None until they are known; ``last_event_id`` is the id of the last event that was handed out.
+    A dropped connection is resumed after the last event, without loss or repetition. Leaving the loop
+    or ``with``, ``close()`` and cancelling the task close the connection at once. ``run_id`` and ``thread_id``
+    are None until they are known; ``last_event_id`` is the id of the last event that was returned.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class EventStream(Generic[S, U, C]):
         self.close()
 
     def close(self) -> None:
-        """Ends the iteration and closes the connection. What the run does then is ``on_disconnect``'s business."""
+        """End the iteration and close the connection. ``on_disconnect`` decides whether the run continues."""
         self._over = True
         self._frames.clear()
         self._bounds.close()
@@ -99,7 +99,7 @@ class EventStream(Generic[S, U, C]):
         return self._events.decode(frame)
 
     def _fill(self) -> bool:
-        """Reads until there is a frame to hand out; False at the end."""
+        """Read until a frame is available. False at the end."""
         try:
             while not (self._frames or self._over):
                 try:
@@ -157,7 +157,8 @@ class EventStream(Generic[S, U, C]):
                 self._over = True
 
     def _is_new(self, frame: Frame) -> bool:
-        """False for an event that came before; moves the cursor. Sequence numbers of a run only grow."""
+        """Return False for an event that was seen before, and advance the cursor. Sequence numbers of a run only
+        increase."""
         if frame.id is None:
             return True
         parsed = parse_event_id(frame.id)
@@ -167,7 +168,7 @@ class EventStream(Generic[S, U, C]):
         return True
 
     def _check_refusal(self, frame: Frame) -> None:
-        """Raises an error event that is not the run's but the answer to the call: no such run, not allowed."""
+        """Raise an error event that is a response to the call (no such run, not allowed) rather than the run's own."""
         error = msgspec.json.decode(frame.data, type=dict[str, object])
         refusal = wire_error(error, self._run(), self._resume or self._call)
         if isinstance(refusal, APIError):
@@ -175,10 +176,10 @@ class EventStream(Generic[S, U, C]):
 
     def _dropped(self, failure: TryAgain) -> None:
         self._hang_up()
-        if self._stranded:  # the server named no place on itself to go on from
+        if self._stranded:  # the server announced no location to resume from
             raise failure.error
         if 0 < self._seq == self._given:
-            # Nothing came after the caller's id: it may be that of the end. That event comes again, to be looked at.
+            # Nothing followed the caller's id, which may be that of the end event. Read that event again to check.
             self._cursor = event_id(0, self._seq - 1)
         self._transport.pause(self._tries, failure, self._bounds)
 

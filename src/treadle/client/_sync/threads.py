@@ -1,5 +1,5 @@
 # Generated from _async/threads.py by scripts/unasync.py: change that file, not this one.
-"""client.threads: the conversations that runs happen in, their state and its history."""
+"""client.threads: conversations, with their state and its history."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class ThreadsClient:
         if_exists: Literal["raise", "do_nothing"] | None = None,
         **options: Unpack[CallOptions],
     ) -> Thread:
-        """A new thread. ConflictError if ``thread_id`` is taken, unless ``if_exists`` is ``do_nothing``."""
+        """Create a thread. Raises ConflictError if ``thread_id`` exists, unless ``if_exists`` is ``do_nothing``."""
         marked = {**(metadata or {}), **present({"graph_id": graph_id})}
-        # An id made here makes the call repeatable: a thread that has it can only be an earlier try's.
+        # An id chosen here makes the call repeatable: an existing thread with it comes from an earlier try.
         chosen = {"thread_id": thread_id, "if_exists": if_exists}
         ours = {"thread_id": str(uuid.uuid4()), "if_exists": "do_nothing"}
         body = present({"metadata": marked or None, **(chosen if thread_id else ours)})
@@ -47,12 +47,12 @@ class ThreadsClient:
         return decoded(response.content, Thread)
 
     def update(self, thread_id: str, *, metadata: Mapping[str, Any], **options: Unpack[CallOptions]) -> Thread:
-        """Merges ``metadata`` at the top level."""
+        """Merge ``metadata`` at the top level."""
         made = call("PATCH", path("threads", (thread_id,)), options, body={"metadata": metadata})
         return decoded((self._transport.send(made)).content, Thread)
 
     def delete(self, thread_id: str, **options: Unpack[CallOptions]) -> None:
-        """Removes the thread with its runs and its history."""
+        """Delete the thread with its runs and its history."""
         self._transport.send(call("DELETE", path("threads", (thread_id,)), options, gone_is_done=True))
 
     @overload
@@ -101,7 +101,8 @@ class ThreadsClient:
         select: Sequence[str] | None = None,
         **options: Unpack[CallOptions],
     ) -> builtins.list[Thread] | builtins.list[JSON]:
-        """Threads whose metadata and values contain what is given. With ``select``, plain dicts of those columns."""
+        """Search threads whose metadata and values contain the given ones. With ``select``, return plain dicts of those
+        columns."""
         filters = {"metadata": metadata, "values": values, "ids": ids, "status": status, "select": select}
         paging = {"limit": limit, "offset": offset, "sort_by": sort_by, "sort_order": sort_order}
         made = call("POST", "/threads/search", options, body=present({**filters, **paging}))
@@ -121,7 +122,7 @@ class ThreadsClient:
         return decoded(response.content, int)
 
     def copy(self, thread_id: str, **options: Unpack[CallOptions]) -> Thread:
-        """A new thread with the history of this one, without its runs."""
+        """Create a thread with the history of this one, without its runs."""
         made = call("POST", path("threads", (thread_id,), "copy"), options, repeatable=False)
         return decoded((self._transport.send(made)).content, Thread)
 
@@ -134,7 +135,7 @@ class ThreadsClient:
         subgraphs: bool = False,
         **options: Unpack[CallOptions],
     ) -> ThreadState:
-        """The latest state, or that of a checkpoint. ``subgraphs`` fills the states of tasks that are sub-graphs."""
+        """The latest state, or that of a checkpoint. ``subgraphs`` includes the states of tasks that are subgraphs."""
         where = path("threads", (thread_id,), "state")
         if checkpoint:
             body = {"checkpoint": checkpoint, "subgraphs": subgraphs}
@@ -154,7 +155,7 @@ class ThreadsClient:
         checkpoint_id: str | None = None,
         **options: Unpack[CallOptions],
     ) -> JSON:
-        """Writes ``values`` as if ``as_node`` had returned them. Returns checkpoint, configurable, checkpoint_id."""
+        """Write ``values`` as if ``as_node`` had returned them. Returns checkpoint, configurable, checkpoint_id."""
         where = present({"as_node": as_node, "checkpoint": checkpoint, "checkpoint_id": checkpoint_id})
         body = {"values": values, **where}
         made = call("POST", path("threads", (thread_id,), "state"), options, body=body, repeatable=False)
@@ -170,7 +171,7 @@ class ThreadsClient:
         checkpoint: Mapping[str, Any] | None = None,
         **options: Unpack[CallOptions],
     ) -> builtins.list[ThreadState]:
-        """States, newest first; ``before`` is a checkpoint id or ``{"configurable": {"checkpoint_id": …}}``."""
+        """List states, newest first. ``before`` is a checkpoint id or ``{"configurable": {"checkpoint_id": …}}``."""
         body = present({"limit": limit, "before": before, "metadata": metadata, "checkpoint": checkpoint})
         made = call("POST", path("threads", (thread_id,), "history"), options, body=body)
         return decoded((self._transport.send(made)).content, builtins.list[ThreadState])

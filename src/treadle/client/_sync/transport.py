@@ -1,5 +1,5 @@
 # Generated from _async/transport.py by scripts/unasync.py: change that file, not this one.
-"""One HTTP client: retries, the bounds of a call, answers that may be cut."""
+"""The HTTP transport: retries, bounds, and responses that may be cut."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from treadle.errors import ConnectionFailed, NotFoundError, RunTimeoutError, Tre
 
 OnCreated = Callable[[RunCreated], object]
 PROGRESS_BYTES = 2
-"""Two keep-alives show that a connection lasted: they come at an interval."""
+"""Two keep-alive bytes show that a connection lasted, since they are sent at an interval."""
 
 
 class Transport:
@@ -46,7 +46,7 @@ class Transport:
         self._fresh: httpx.Client | None = None
 
     def send(self, call: Call, bounds: Bounds | None = None, *, patient: bool = False) -> httpx.Response:
-        """The whole answer, a 2xx. ``patient``: the server may hold it back for long."""
+        """Return the complete 2xx response. ``patient``: the server may delay it for long."""
         bounds = bounds or Bounds()
         tries = Tries(self.retry)
         try:
@@ -63,7 +63,8 @@ class Transport:
             bounds.close()
 
     def final(self, call: Call, bounds: Bounds, on_created: OnCreated | None = None) -> Any:
-        """The JSON that a run ends with. An answer that is cut is asked for again where the server said it would be."""
+        """Return the JSON result of a run. A response that is cut is requested again at the location that the server
+        announced."""
         run: RunCreated | None = call.run
         tries = Tries(self.retry)
         try:
@@ -89,7 +90,7 @@ class Transport:
             bounds.close()
 
     def open(self, call: Call, bounds: Bounds, *, patient: bool = True) -> httpx.Response:
-        """One try: a 2xx with its body still to be read. Raises TryAgain where a later try may do better."""
+        """Try once: a 2xx response whose body is still unread. Raises TryAgain if a retry may succeed."""
         http = self._on_its_own() if bounds.fresh else self._http
         request = http.build_request(
             call.method,
@@ -145,7 +146,7 @@ class Transport:
             response.close()
 
     def _on_its_own(self) -> httpx.Client:
-        """The client for calls that need a connection of their own, so that it can be cut under them."""
+        """The client for calls that need their own connection, so that it can be cut without affecting others."""
         if self._fresh is None:
             self._fresh = self._client(keepalive=0)
         return self._fresh
@@ -155,21 +156,21 @@ class Transport:
             headers=self._headers,
             timeout=self._timeout,
             transport=self._custom,
-            # Idle connections go before the server closes them (uvicorn: after 5 s), which could hit a new request.
+            # Close idle connections before the server does (uvicorn: after 5 s), which could hit a new request.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=keepalive, keepalive_expiry=4.0),
-            # A proxy from the environment is for other machines, whatever no_proxy says.
+            # Proxies from the environment are for other machines, even if no_proxy does not list loopback addresses.
             trust_env=not _is_loopback(self.base.host),
         )
 
 
 def next_chunk(chunks: Iterator[bytes], bounds: Bounds) -> bytes | None:
-    """The next bytes of a body, None at its end."""
+    """The next bytes of a body, or None at its end."""
     with bounds:
         return next(chunks, None)
 
 
 def failed(error: httpx.RequestError, call: Call) -> Exception:
-    """A connection's failure: TryAgain, or what the caller gets."""
+    """The exception for a failed connection: TryAgain, or the caller's error."""
     text = f"{call}: {type(error).__name__}{f': {error}' if str(error) else ''}"
     result = ConnectionFailed(text, request=str(call), run_id=call.run_id)
     again, lost = may_try_again(error, call)
