@@ -1,4 +1,4 @@
-"""Opening a backend: one place picks the coherent set of parts."""
+"""Open the backend that the database URL selects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _POLL_SECONDS = 30.0
 
 
 class DataDirInUse(ConfigError):
-    """Another server has this data directory open; one SQLite file has one server."""
+    """Another server has this data directory open. A SQLite file belongs to one server at a time."""
 
 
 def open_backend(
@@ -33,19 +33,20 @@ def open_backend(
     ttl: TTLConfig | None,
     serves: bool,
 ) -> Backend:
-    """The parts that ``database_url`` picks; the SQLite file in ``data`` if it is empty."""
+    """Open PostgreSQL if ``database_url`` is set, otherwise the SQLite file in ``data``."""
     if not database_url:
         return open_sqlite(data / "treadle.sqlite3", clock=clock or SystemClock(), index=index, ttl=ttl)
-    # Loaded where it is used: an embedded server starts sooner without a driver.
+    # Imported on use, so that an embedded server starts without loading a driver.
     from treadle.backends.open_cluster import open_postgres
 
     return open_postgres(database_url, redis_url=redis_url, clock=clock, index=index, ttl=ttl, serves=serves)
 
 
 def open_sqlite(path: Path, *, clock: Clock, index: IndexConfig | None = None, ttl: TTLConfig | None = None) -> Backend:
-    """The embedded shape: everything in one SQLite file, held by this process alone. Raises DataDirInUse.
+    """Open an embedded backend: one SQLite file, used by this process alone. Raises DataDirInUse.
 
-    ``index`` and ``ttl`` are the store's, as langgraph.json gives them."""
+    ``index`` and ``ttl`` are the store's settings from langgraph.json.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = _lock(path)
     engine = SqliteEngine(path, clock=clock)
@@ -59,7 +60,7 @@ def open_sqlite(path: Path, *, clock: Clock, index: IndexConfig | None = None, t
 
 
 def _lock(path: Path) -> int:
-    """Takes the lock that the kernel gives back when this process ends, however it ends."""
+    """Take a kernel lock, which is released when this process ends in any way."""
     lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

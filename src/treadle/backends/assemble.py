@@ -1,4 +1,4 @@
-"""The parts of a backend over an engine and a hub: the same ones for either database."""
+"""Assemble the parts of a backend over an engine and a hub, in the same way for both databases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from treadle.ports.queue import Lease
 
 
 class SqlCheckpoints:
-    """ports.Checkpoints."""
+    """Implements ports.backend.Checkpoints."""
 
     def __init__(self, engine: Engine, store: SqlStore) -> None:
         self._engine = engine

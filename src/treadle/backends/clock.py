@@ -1,4 +1,4 @@
-"""The real clock. Everything else is handed one."""
+"""The system's clock. All other code receives a clock."""
 
 from __future__ import annotations
 

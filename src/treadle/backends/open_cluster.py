@@ -1,4 +1,4 @@
-"""The cluster shape: PostgreSQL is the truth; hints go by Redis where there is one, else by PostgreSQL."""
+"""Open a backend on PostgreSQL, with hints through Redis if configured, otherwise through PostgreSQL itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from treadle.ports.backend import Backend
 from treadle.ports.clock import Clock
 
 _POLL_SECONDS = 2.0
-"""How late a reader notices what no hint told it of."""
+"""The longest delay of a reader after a lost hint."""
 
 
 def open_postgres(
@@ -28,9 +28,11 @@ def open_postgres(
     ttl: TTLConfig | None = None,
     serves: bool = True,
 ) -> Backend:
-    """One process's part of a cluster; ``serves`` if it has readers. Without ``clock`` time is the database's.
+    """Open this process's part of a cluster. ``serves`` is true if it has readers. Without ``clock``, use the
+    database's time.
 
-    Raises SchemaMismatch, and psycopg.OperationalError if the database cannot be reached."""
+    Raises SchemaMismatch, and psycopg.OperationalError if the database cannot be reached.
+    """
     require_current(url)
     hub = ClusterHub(_relay(url, redis_url, readers=serves))
     engine = PostgresEngine(url, clock=clock, name=f"treadle {socket.gethostname()[:20]} {os.getpid()}")

@@ -1,4 +1,4 @@
-"""Long lists of messages as LangGraph's serialiser writes them, each message only once while it stays as it is."""
+"""Serialise long lists of messages like LangGraph's serialiser, but each unchanged message only once."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from treadle.message_cache import MessageCache, is_conversation
 
 
 class _Otherwise(Exception):
-    """A message that is not written as MessagePack."""
+    """A message that LangGraph does not serialise as MessagePack."""
 
 
 class MessageSerializer:
-    """Belongs to one saver, so to one run."""
+    """Belongs to one saver, and thus to one run."""
 
     def __init__(self, serde: SerializerProtocol) -> None:
         self._serde = serde
-        # What others make of a list is not known to be what they make of its elements.
+        # Other serialisers may not write a list as the sequence of its elements.
         self._known = type(serde) is JsonPlusSerializer
         self._packed = MessageCache(self._pack)
-        self._lock = threading.Lock()  # sub-graphs that are not asynchronous save on threads of their own
+        self._lock = threading.Lock()  # subgraphs that are not async save on their own threads
 
     def dumps(self, value: Any) -> tuple[str, bytes] | None:
-        """``dumps_typed(value)``, to the byte; None for what is no long list of messages."""
+        """The same bytes as ``dumps_typed(value)``, or None if ``value`` is not a long list of messages."""
         if not self._known or not is_conversation(value):
             return None
         try:
@@ -45,7 +45,7 @@ class MessageSerializer:
 
 
 def _array(length: int) -> bytes:
-    """The head of an array in MessagePack."""
+    """The header of a MessagePack array."""
     if length < 16:
         return bytes([0x90 | length])
     return b"\xdc" + length.to_bytes(2, "big") if length < 2**16 else b"\xdd" + length.to_bytes(4, "big")

@@ -1,6 +1,6 @@
-"""The rows of checkpoints: how they are packed, read, copied and removed. Plain functions over a connection.
+"""The rows of checkpoints: packing, reading, copying and removing them. Plain functions over a connection.
 
-Nothing here knows a serialiser: values are ``(type, bytes)`` pairs, as ``dumps_typed`` gives them.
+This module is independent of the serialiser: values are ``(type, bytes)`` pairs, as returned by ``dumps_typed``.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _encode = Encoder().encode
 
 
 class PutRow(Struct, frozen=True):
-    """A checkpoint on its way to its tables. ``fresh`` values belong to versions that are new, ``known`` ones are
-    written only if their version is not there yet."""
+    """A checkpoint to store. ``fresh`` values belong to new versions. ``known`` values are written only if their
+    version is missing."""
 
     thread_id: str
     checkpoint_ns: str
@@ -49,7 +49,7 @@ class PutRow(Struct, frozen=True):
 
 
 class WritesRow(Struct, frozen=True):
-    """What one task wrote in one call."""
+    """The writes of one task in one call."""
 
     thread_id: str
     checkpoint_ns: str
@@ -61,7 +61,7 @@ class WritesRow(Struct, frozen=True):
 
 
 class Stored(Struct):
-    """One checkpoint as its tables hold it; ``calls`` are its rows of writes."""
+    """A stored checkpoint; ``calls`` are its rows of writes."""
 
     thread_id: str
     checkpoint_ns: str
@@ -84,10 +84,9 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-# --- writing ----------------------------------------------------------------------------------------------------------
-
-# Only the run that made a checkpoint may put it again (with durability "exit" a resumed run puts the one it loaded, as
-# its own parent): taking it over would let a rollback of the later run remove the earlier one's history.
+# Only the run that created a checkpoint may overwrite it. With durability "exit", a resumed run saves the checkpoint it
+# loaded, as its own parent. If it took that row over, a rollback of the later run would remove the earlier run's
+# history.
 _PUT = """
 INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, run_id, metadata, refs, type,
     checkpoint, small)
@@ -120,7 +119,7 @@ def put(conn: Connection, row: PutRow) -> None:
 
 
 def _put_blobs(conn: Connection, row: PutRow, blobs: Mapping[str, Typed], resolution: str) -> None:
-    # One statement for many rows: on the writer thread each statement costs a wait for the interpreter's lock.
+    # One statement for many rows, because each statement on the writer thread costs a wait for the GIL.
     for page in batched(blobs.items(), _PAGE):
         sql = _PUT_BLOBS.format(rows=", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(page)), resolution=resolution)
         rows = (
@@ -136,14 +135,12 @@ def put_writes(conn: Connection, row: WritesRow) -> None:
 
 
 def dump_metadata(metadata: Mapping[str, Any]) -> str:
-    """JSON text. What JSON cannot say (users may put anything there) becomes its string."""
+    """JSON text. Values without a JSON type, which users may store here, become their string."""
     try:
         return orjson.dumps(metadata, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:  # integers beyond 64 bits, lone surrogates
         return json.dumps(metadata, default=str)
 
-
-# --- reading ----------------------------------------------------------------------------------------------------------
 
 _LATEST = """
 SELECT position FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? ORDER BY checkpoint_id DESC LIMIT 1
@@ -151,8 +148,8 @@ SELECT position FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? ORDER
 _BY_ID = "SELECT position FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?"
 _BY_POSITION = "SELECT CAST(value AS BIGINT) FROM json_each(?)"
 
-# One statement, so one snapshot: the checkpoints at the given positions, their larger values and their writes.
-# CROSS JOIN pins the order of the loops: each step is one index look-up.
+# One statement, so one snapshot: the checkpoints at the given positions, their large values and their writes. CROSS
+# JOIN fixes the order of the loops, so that each step is one index lookup.
 _READ = """
 WITH head (position) AS MATERIALIZED ({head})
 SELECT 0, c.position, c.thread_id, c.checkpoint_ns, c.checkpoint_id, c.parent_checkpoint_id, c.metadata, c.refs, c.type,
@@ -173,9 +170,9 @@ _READ_BY_POSITION = _READ.format(head=_BY_POSITION)
 
 
 def read(conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None = None) -> Stored | None:
-    """The checkpoint with that id, or the latest (the greatest id) of the namespace."""
+    """The checkpoint with this id, or the latest (the greatest id) of the namespace."""
     key = (thread_id, checkpoint_ns)
-    # Most runs begin on a thread that has nothing yet, and the whole statement costs several times this one.
+    # Most runs start on an empty thread, and the whole statement costs several times this one.
     if checkpoint_id is None and conn.execute(_LATEST, key).fetchone() is None:
         return None
     whole = (_READ_LATEST, key) if checkpoint_id is None else (_READ_BY_ID, (*key, checkpoint_id))
@@ -183,7 +180,7 @@ def read(conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: st
 
 
 def read_page(conn: Connection, positions: Sequence[int]) -> list[Stored]:
-    """The checkpoints at these positions that are still there, in the order given."""
+    """The checkpoints at these positions that still exist, in the given order."""
     found = _assemble(conn.execute(_READ_BY_POSITION, (json.dumps(positions),)).fetchall())
     return [found[position] for position in positions if position in found]
 
@@ -220,12 +217,12 @@ def _stored(row: Sequence[Any]) -> Stored:
 def load_metadata(text: str) -> dict[str, Any]:
     try:
         return orjson.loads(text)
-    except orjson.JSONDecodeError:  # what the json module wrote in dump_metadata
+    except orjson.JSONDecodeError:  # written by the json module in dump_metadata
         return json.loads(text)
 
 
 def merge_writes(calls: Iterable[tuple[int, str, str, bytes]]) -> list[tuple[str, Write]]:
-    """The writes that count among ``(position, task_id, task_path, packed writes)``, in writes_sort_key order."""
+    """The effective writes among ``(position, task_id, task_path, packed writes)``, in writes_sort_key order."""
     kept: dict[tuple[str, int], tuple[str, Write]] = {}
     for _, task_id, task_path, packed in sorted(calls, key=lambda call: call[0]):
         taken = set(kept)
@@ -246,7 +243,7 @@ def positions(
     before: str | None,
     limit: int | None,
 ) -> list[int]:
-    """Where the checkpoints that match are, newest id first."""
+    """The positions of the matching checkpoints, newest id first."""
     conditions = {
         "thread_id = ?": thread_id,
         "checkpoint_ns = ?": checkpoint_ns,
@@ -259,8 +256,6 @@ def positions(
     most = _NO_LIMIT if limit is None else max(limit, 0)
     return [position for (position,) in conn.execute(sql, (*given.values(), most))]
 
-
-# --- the chain of parents ---------------------------------------------------------------------------------------------
 
 # The checkpoint, then its parents, nearest first.
 _CHAIN = """
@@ -290,8 +285,8 @@ class _Ancestor(Struct):
 
 
 class Ancestry(Struct):
-    """What the ancestors of a checkpoint hold of some channels: the writes since the nearest stored value, oldest
-    first, and that value where there is one."""
+    """The values of some channels in a checkpoint's ancestors: the nearest stored value, if any, and the writes since
+    then, oldest first."""
 
     writes: dict[str, list[tuple[str, Write]]]
     seeds: dict[str, Typed]
@@ -300,12 +295,12 @@ class Ancestry(Struct):
 def ancestry(
     conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None, channels: Sequence[str]
 ) -> Ancestry:
-    """Follows the parents of the checkpoint (None: the latest) until each channel has its value. Needs a snapshot."""
+    """Follow the parents of the checkpoint (None: the latest) until each channel has a value. Requires a snapshot."""
     key = (thread_id, checkpoint_ns)
     if checkpoint_id is None:
         checkpoint_id = _latest_id(conn, *key)
     remaining, seeds = set(channels), dict[str, Typed]()
-    line: list[tuple[str, frozenset[str]]] = []  # (checkpoint, the channels still wanted of it)
+    line: list[tuple[str, frozenset[str]]] = []  # (checkpoint, the channels that are still missing)
     for ancestor in _ancestors(conn, *key, checkpoint_id):
         line.append((ancestor.checkpoint_id, frozenset(remaining)))
         for channel in remaining & ancestor.small.keys():
@@ -332,10 +327,10 @@ def _latest_id(conn: Connection, thread_id: str, checkpoint_ns: str) -> str | No
 def _ancestors(
     conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str | None
 ) -> Generator[_Ancestor, None, None]:
-    """The parent, its parent, … A chain that loops ends where it repeats."""
+    """The parent, its parent, and so on. A cyclic chain ends at the repetition."""
     seen: set[int] = set()
     while True:
-        # Each page begins where the one before ended.
+        # Each page starts where the previous one ended.
         page = conn.execute(_CHAIN, (thread_id, checkpoint_ns, checkpoint_id)).fetchall()
         for position, ancestor, refs, small in page[1:]:
             if position in seen:
@@ -358,9 +353,7 @@ def _calls(
     return calls
 
 
-# --- removing and copying ---------------------------------------------------------------------------------------------
-
-# A unary plus keeps SQLite from walking the whole thread where the index of the run is the short way.
+# A unary plus keeps SQLite from scanning the whole thread instead of using the index of the run.
 _FIRST_OF_RUN = "SELECT min(position) FROM checkpoints WHERE run_id = ? AND +thread_id = ?"
 _DELETE_WRITES_ON_RUN = """
 DELETE FROM checkpoint_writes WHERE position IN (
@@ -370,7 +363,7 @@ DELETE FROM checkpoint_writes WHERE position IN (
 """
 _DELETE_WRITES_BY_RUN = "DELETE FROM checkpoint_writes WHERE run_id = ? AND +thread_id = ?"
 _DELETE_RUN = "DELETE FROM checkpoints WHERE run_id = ? AND +thread_id = ?"
-# Only checkpoints that came after the first of a run can hold its values.
+# Only checkpoints after the first of a run can refer to its values.
 _DELETE_BLOBS_OF_RUN = """
 DELETE FROM checkpoint_blobs WHERE thread_id = :thread AND run_id = :run
 AND (checkpoint_ns, channel, version) NOT IN (
@@ -389,8 +382,8 @@ SELECT thread_id FROM checkpoints WHERE run_id = :run UNION SELECT thread_id FRO
 
 
 def delete_runs_checkpoints(conn: Connection, thread_id: str, run_id: str) -> None:
-    """Removes what the run added to the thread, in every namespace: its checkpoints with all writes on them, its writes
-    on checkpoints of other runs, and the values that no remaining checkpoint holds."""
+    """Remove everything that the run added to the thread, in every namespace: its checkpoints with all their writes,
+    its writes on checkpoints of other runs, and the values that no remaining checkpoint uses."""
     (first,) = conn.execute(_FIRST_OF_RUN, (run_id, thread_id)).fetchone()
     for sql in (_DELETE_WRITES_ON_RUN, _DELETE_WRITES_BY_RUN, _DELETE_RUN):
         conn.execute(sql, (run_id, thread_id))
@@ -398,14 +391,14 @@ def delete_runs_checkpoints(conn: Connection, thread_id: str, run_id: str) -> No
 
 
 def delete_runs(conn: Connection, run_ids: Iterable[str]) -> None:
-    """``delete_runs_checkpoints`` on every thread that the runs wrote to."""
+    """``delete_runs_checkpoints`` for every thread that the runs wrote to."""
     for run_id in run_ids:
         for (thread_id,) in conn.execute(_THREADS_OF_RUN, {"run": run_id}).fetchall():
             delete_runs_checkpoints(conn, thread_id, run_id)
 
 
 def delete_loose_writes(conn: Connection, thread_id: str, run_id: str) -> None:
-    """Removes the run's writes, and nothing else."""
+    """Remove the run's writes, and nothing else."""
     conn.execute(_DELETE_WRITES_BY_RUN, (run_id, thread_id))
 
 
@@ -415,7 +408,7 @@ def delete_thread_checkpoints(conn: Connection, thread_id: str) -> None:
 
 
 def has_checkpoints(conn: Connection, thread_id: str, run_id: str) -> bool:
-    """Whether the run has come to a checkpoint on the thread; updates that were made on its behalf do not count."""
+    """Whether the run has written a checkpoint on the thread. Updates made on its behalf do not count."""
     sql = (
         "SELECT 1 FROM checkpoints WHERE run_id = ? AND +thread_id = ?"
         " AND coalesce(json_extract(metadata, '$.source'), '') <> 'update' LIMIT 1"
@@ -450,8 +443,10 @@ ON CONFLICT DO NOTHING
 
 
 def copy_thread_checkpoints(conn: Connection, source: str, target: str) -> None:
-    """Gives ``target`` the whole history of ``source``. It belongs to no run there: removing a run of the source leaves
-    the copy as it is. Checkpoints that the target has already stay."""
+    """Copy the whole history of ``source`` to ``target``, except checkpoints that already exist there.
+
+    The copies belong to no run, so removing a run of the source does not affect them.
+    """
     if source == target:
         return
     for sql in (_COPY_WRITES, _COPY_BLOBS, _COPY_CHECKPOINTS):
@@ -474,10 +469,10 @@ DELETE FROM checkpoint_writes WHERE thread_id = :thread AND (checkpoint_ns, chec
 
 
 def keep_latest(conn: Connection, thread_id: str) -> None:
-    """Keeps of each namespace the latest checkpoint, and the ancestors that its delta channels are rebuilt from."""
+    """Keep the latest checkpoint of each namespace, and the ancestors from which its delta channels are rebuilt."""
     kept: list[int] = []
     for checkpoint_ns, checkpoint_id, position, metadata, refs, small in conn.execute(_HEADS, (thread_id,)).fetchall():
-        # LangGraph counts here the steps of each delta channel since its value was last stored, and of no other.
+        # For each delta channel, LangGraph counts here the steps since its value was last stored.
         counted = set[str](load_metadata(metadata).get("counters_since_delta_snapshot") or ())
         wanted = counted - _stored_channels(refs, small)
         kept += [position, *_needed(conn, thread_id, checkpoint_ns, checkpoint_id, wanted)]
@@ -489,7 +484,7 @@ def keep_latest(conn: Connection, thread_id: str) -> None:
 def _needed(
     conn: Connection, thread_id: str, checkpoint_ns: str, checkpoint_id: str, wanted: set[str]
 ) -> Iterator[int]:
-    """Where the ancestors are, down to the one by which each wanted channel has had a stored value."""
+    """The positions of the ancestors, down to the one at which each wanted channel has a stored value."""
     ancestors = _ancestors(conn, thread_id, checkpoint_ns, checkpoint_id)
     while wanted and (ancestor := next(ancestors, None)):
         yield ancestor.position

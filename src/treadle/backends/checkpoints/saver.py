@@ -1,4 +1,4 @@
-"""LangGraph's checkpointer over the SQLite engine: group commit, writes fenced by a lease, values stored once."""
+"""LangGraph's checkpointer on treadle's engine: group commit, writes fenced by a lease, each value stored once."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ __all__ = [
 
 T = TypeVar("T")
 
-_SMALL = 512  # bytes up to which a value is kept in the checkpoint's own row
-_LARGEST = 1_000_000_000  # bytes that SQLite takes in one value
+_SMALL = 512  # bytes up to which a value is stored in the checkpoint's own row
+_LARGEST = 1_000_000_000  # SQLite's limit of bytes per value
 _PAGE = 32
 _NAMESPACES_KNOWN = 256
 
 
 class _Address(NamedTuple):
-    """Where a config points. ``checkpoint_id`` None is the latest."""
+    """The checkpoint that a config names. ``checkpoint_id`` None means the latest."""
 
     thread_id: str
     checkpoint_ns: str
@@ -66,20 +66,20 @@ class _Address(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """How one version of a channel was stored; ``small`` is None when it went to checkpoint_blobs."""
+    """The storage of one version of a channel; ``small`` is None if it is in checkpoint_blobs."""
 
     version: Any
     small: Typed | None
 
 
 class SqlCheckpointer(RunSaver):
-    """Checkpoints in the engine's file.
+    """Checkpoints in the engine's database.
 
-    With a ``lease`` every write raises LeaseLost unless that attempt still holds its run, and is marked with the run;
-    without, the run is the ``run_id`` of the config or metadata, if there is one.
+    With a ``lease``, every write raises LeaseLost unless the attempt still owns its run, and is marked with the run.
+    Without one, the run is the ``run_id`` of the config or metadata, if any.
 
-    ``eager`` savers do not wait for the disk: puts are queued in order and return at once, reads see them, and
-    ``settled`` (or the next call) raises what went wrong. Values are serialised before a put returns.
+    ``eager`` savers do not wait for the commit: puts are queued in order and return at once, reads include them, and
+    ``settled`` (or the next call) raises their errors. Values are serialised before a put returns.
     """
 
     def __init__(
@@ -94,19 +94,19 @@ class SqlCheckpointer(RunSaver):
         self._engine = engine
         self._lease = lease
         self._eager = eager
-        # Shared by the shallow clones that LangGraph makes of a saver (with_allowlist).
+        # Shared by the shallow copies that LangGraph makes of a saver (with_allowlist).
         self._buffer = WriteBuffer(engine, lease)
-        # What the last checkpoint of each namespace holds. Kept only under a lease: without, others may write to or
-        # delete from the thread meanwhile.
+        # The values of the last checkpoint of each namespace. Kept only under a lease, because otherwise others could
+        # write to or delete from the thread in the meantime.
         self._known: dict[tuple[str, str], dict[str, _Known]] = {}
         self._messages = MessageSerializer(self.serde)
 
     async def settled(self) -> None:
-        """Returns once every write made so far is durable. Raises the first error of those that were not awaited."""
+        """Wait until all writes so far are durable. Raises the first error of those that were not awaited."""
         await self._buffer.settled()
 
     def get_next_version(self, current: str | None, channel: None) -> str:
-        """A number that grows and a random part that keeps the versions of forks apart. Compares as text."""
+        """An increasing number, and a random part that distinguishes the versions of forks. Ordered as text."""
         number, _, _ = str(current or "0").partition(".")
         return f"{int(number) + 1:0{max(len(number), 10)}d}.{random.getrandbits(48):012x}"
 
@@ -168,7 +168,7 @@ class SqlCheckpointer(RunSaver):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
-        """Newest first. ``filter`` is matched by equality of each key of the metadata; ``before`` is exclusive."""
+        """Newest first. ``filter`` matches metadata by equality of each key; ``before`` is exclusive."""
         self._buffer.settle()
         remaining = limit
         found = self._engine.snapshot(lambda conn: _find(conn, config, before, None if filter else limit))
@@ -187,7 +187,7 @@ class SqlCheckpointer(RunSaver):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
-        """``list``, read off the loop."""
+        """``list``, with reads off the loop."""
         await self._buffer.settled()
         remaining = limit
         found = await self._engine.read(lambda conn: _find(conn, config, before, None if filter else limit))
@@ -243,7 +243,7 @@ class SqlCheckpointer(RunSaver):
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         await self._aremove(_pruning(thread_ids, strategy))
 
-    # inside: writes on their way
+    # inside: queued writes
 
     def _save(self, key: tuple[str, str], work: Callable[[Connection], None]) -> None:
         if self._eager:
@@ -259,7 +259,7 @@ class SqlCheckpointer(RunSaver):
 
     @property
     def _key(self) -> str | None:
-        """A run's writes wait for a database that cannot take them; others fail."""
+        """Writes of a run wait for a database that is unavailable; others fail."""
         return self._lease and self._lease.thread_id
 
     def _commit(self, work: Callable[[Connection], None]) -> None:
@@ -307,7 +307,8 @@ class SqlCheckpointer(RunSaver):
     def _pack_values(
         self, address: _Address, checkpoint: Checkpoint, values: Mapping[str, Any], new: ChannelVersions
     ) -> tuple[dict[str, _Known], dict[str, Typed], dict[str, Typed]]:
-        """Where each value goes, the large ones that ``put`` declares new, and the large ones nothing is known of."""
+        """The storage of each value, the large values that ``put`` declares new, and the large values of unknown
+        storage."""
         known, stored = self._known.get(address.namespace, {}), dict[str, _Known]()
         fresh, late = dict[str, Typed](), dict[str, Typed]()
         for channel, version in checkpoint["channel_versions"].items():
@@ -315,7 +316,7 @@ class SqlCheckpointer(RunSaver):
                 stored[channel] = before
             elif channel in values:
                 typed = _fitting(channel, self._typed(values[channel]))
-                small = len(typed[1]) <= _SMALL or "\0" in channel  # SQLite's JSON ends a string at NUL
+                small = len(typed[1]) <= _SMALL or "\0" in channel  # SQLite's JSON functions end a string at NUL
                 stored[channel] = _Known(version, typed if small else None)
                 if not small:
                     (fresh if channel in new else late)[channel] = typed
@@ -392,7 +393,7 @@ class SqlCheckpointer(RunSaver):
     def _page(
         self, conn: Connection, positions: Sequence[int], filter: dict[str, Any] | None, limit: int | None
     ) -> Sequence[CheckpointTuple]:
-        """Those of the checkpoints that match ``filter``, at most ``limit``."""
+        """The checkpoints that match ``filter``, at most ``limit``."""
         found: list[CheckpointTuple] = []
         for stored in rows.read_page(conn, positions):
             if limit is not None and len(found) >= limit:

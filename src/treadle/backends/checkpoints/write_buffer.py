@@ -1,4 +1,4 @@
-"""Write jobs of one saver on their way to the engine, in order, all of them fenced by one lease."""
+"""The write jobs of one saver, passed to the engine in order and fenced by one lease."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ Work = Callable[[Connection], T]
 
 
 class WriteBuffer:
-    """Hands write jobs to the engine. ``post`` does not wait: what is posted while an earlier post still waits for the
-    writer joins its job, so a busy writer gets fewer and larger jobs.
+    """Passes write jobs to the engine.
 
-    A job that fails stops the buffer: nothing posted after it is written, and its error is raised by every later call.
+    ``post`` does not wait. Jobs posted while an earlier one still waits for the writer are merged into it, so a busy
+    writer gets fewer, larger jobs. A job that fails stops the buffer: later jobs are not written, and every later call
+    raises its error.
     """
 
     def __init__(self, engine: Engine, lease: Lease | None) -> None:
@@ -30,12 +31,14 @@ class WriteBuffer:
         self._waiting: list[Work[None]] = []
         self._last: Future[None] | None = None
         self._unsettled: dict[Hashable, Future[None]] = {}
-        # Of the last job that failed: it may be run again, so callers do not hear of it, but nothing goes before it.
+        # The error of a failed job. The job may run again, so callers are not told yet, but no later job may overtake
+        # it.
         self._failed: BaseException | None = None
         self._error: BaseException | None = None
 
     def fenced(self, work: Work[T]) -> Work[T]:
-        """``work``, but LeaseLost if the lease is not the run's current attempt by then."""
+        """``work`` with a check that the lease is the run's current attempt at that time. Raises LeaseLost
+        otherwise."""
         lease = self._lease
         if lease is None:
             return work
@@ -47,7 +50,7 @@ class WriteBuffer:
         return guarded
 
     def post(self, key: Hashable, work: Work[None]) -> None:
-        """Queues ``work`` and returns. ``key`` names what it changes, for ``pending``."""
+        """Queue ``work`` and return. ``key`` names the data that it changes, for ``pending``."""
         with self._lock:
             self._check()
             self._waiting.append(work)
@@ -55,19 +58,19 @@ class WriteBuffer:
                 self._last = self._engine.submit(_Drain(self), key=self._lease and self._lease.thread_id)
             last = self._unsettled[key] = cast("Future[None]", self._last)
         if started:
-            # Outside the lock: a future that is done already calls back at once.
+            # Outside the lock: a future that is already done calls back at once.
             last.add_done_callback(self._settle)
 
     def pending(self, key: Hashable | None = None) -> Future[None] | None:
-        """The future of the last posted job (of those that change ``key``), or None if there is nothing to wait for."""
+        """The future of the last posted job (of those that change ``key``), or None if nothing is pending."""
         with self._lock:
             self._check()
             return self._last if key is None else self._unsettled.get(key)
 
     async def settled(self, key: Hashable | None = None) -> None:
-        """Returns once all that was posted (for ``key``) is durable; raises the first error."""
+        """Wait until all posted jobs (for ``key``) are durable. Raises the first error."""
         if future := self.pending(key):
-            # Shielded: a waiter that is cancelled must not cancel the future that others wait for.
+            # Shielded: cancelling one waiter must not cancel the future of the others.
             await asyncio.shield(asyncio.wrap_future(future))
             self._check()
 
@@ -82,7 +85,7 @@ class WriteBuffer:
             raise self._error
 
     def take(self) -> list[Work[None]]:
-        """Ends the joining of the job that is about to run. Raises if one before it has failed."""
+        """Close the job that is about to run to further merging. Raises if an earlier job has failed."""
         with self._lock:
             batch, self._waiting = self._waiting, []
             if (error := self._error or self._failed) is not None:
@@ -111,7 +114,7 @@ class WriteBuffer:
 
 
 class _Drain:
-    """The job of a write buffer. What it has taken it keeps: it may have to be run again."""
+    """The job of a write buffer. It keeps the work that it has taken, because it may have to run again."""
 
     def __init__(self, buffer: WriteBuffer) -> None:
         self._buffer = buffer
@@ -120,13 +123,13 @@ class _Drain:
 
     def __call__(self, conn: Connection) -> None:
         if self._failed is not None:
-            self._buffer.forgive(self._failed)  # what it did was undone, and it is run again
+            self._buffer.forgive(self._failed)  # its changes were rolled back, and it runs again
         if self._batch is None:
             self._batch = self._buffer.take()
         try:
             self._buffer.write(conn, self._batch)
         except BaseException as error:
-            # At once, and not when its future is resolved: the next job may be in the same group.
+            # Set at once, before its future is resolved, because the next job may be in the same group.
             self._failed = error
             self._buffer.fail(error)
             raise

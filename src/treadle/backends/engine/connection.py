@@ -1,4 +1,4 @@
-"""TODO."""
+"""The connection through which the SQL functions speak to either database, and the check of a lease."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ class Connection(Protocol):
 
     ``indexes_metadata`` is true if an index finds threads by the contents of their metadata.
 
-    In a transaction that writes, ``lock_*`` keeps every other transaction from changing the thread (with its runs,
-    their events and its checkpoints) or the assistant until it ends. In one that only reads they do nothing."""
+    In a transaction that writes, ``lock_*`` keeps other transactions from changing the thread (with its runs, their
+    events and its checkpoints) or the assistant until it ends. In a transaction that only reads, they do nothing.
+    """
 
     indexes_metadata: bool
 
@@ -47,12 +48,12 @@ class Connection(Protocol):
 Work = Callable[[Connection], T]
 
 
-# A run that has a worker is running. Said so, no index of running runs tempts a planner away from the one row.
+# A run with a worker is running. In this form, no index of running runs distracts the planner from the primary key.
 _HOLD = "SELECT 1 FROM runs WHERE run_id = ? AND attempt = ? AND worker_id IS NOT NULL"
 
 
 def require_lease(conn: Connection, lease: Lease) -> None:
-    """Raises LeaseLost unless ``lease`` is the current attempt of a running run. The fence of every write of a run."""
+    """Raise LeaseLost unless ``lease`` is the current attempt of a running run. The fence of every write of a run."""
     conn.lock_thread(lease.thread_id)
     if conn.execute(_HOLD, (lease.run_id, lease.attempt)).fetchone() is None:
         raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")

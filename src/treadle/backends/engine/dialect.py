@@ -1,8 +1,8 @@
-"""How a statement that SQLite takes becomes one for PostgreSQL. Pure.
+"""Translate SQLite's SQL to PostgreSQL's. Pure.
 
-What only PostgreSQL is to read stands in a comment, ``/*pg: FOR UPDATE */``. What only SQLite's planner needs goes: the
-``CROSS`` of a join that has a condition, ``INDEXED BY`` an index, and a unary plus. The functions that SQLite has and
-PostgreSQL lacks are made by the first migration.
+SQL for PostgreSQL only is in a comment, ``/*pg: FOR UPDATE */``. Hints for SQLite's planner are removed: ``CROSS``
+before a join with a condition, ``INDEXED BY``, and a unary plus. The first migration defines SQLite's functions that
+PostgreSQL lacks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)")
 
 
 class Statement(NamedTuple):
-    """``names`` are the parameters in order where they have names; ``writes`` whether it changes rows."""
+    """``names`` are the named parameters in order, if any. ``writes`` is whether it changes rows."""
 
     text: bytes
     names: Sequence[str] | None

@@ -1,6 +1,6 @@
-"""What the verbs need of a database: the connection they speak through, the engine that commits, the fence of a lease.
+"""The port of a database engine: jobs that read or write through a connection, and futures of their results.
 
-Statements are written once. They are SQL that SQLite takes as it stands; ``dialect`` says how PostgreSQL comes to it.
+Statements are written once, in SQLite's dialect; engine/dialect.py translates them for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ T = TypeVar("T")
 
 
 class Engine(Protocol):
-    """Runs jobs: plain functions over a connection, each in a transaction of its own or as if it were.
+    """Runs jobs: plain functions over a connection, each as if in its own transaction.
 
-    A job may be run again when what it did was undone (a connection that broke, a race that was lost), so it changes
-    nothing but the database. ``commits`` and ``jobs`` count what was written."""
+    A job may run again after a rollback (a broken connection, a lost race), so it must change nothing but the database.
+    ``commits`` and ``jobs`` count writes.
+    """
 
     kind: Literal["sqlite", "postgres"]
 
@@ -34,12 +35,14 @@ class Engine(Protocol):
     @property
     def jobs(self) -> int: ...
     def close(self) -> None:
-        """Idempotent. Jobs given before are committed; later ones are refused."""
+        """Commit the queued jobs and refuse later ones. Idempotent."""
         ...
 
     def submit(self, work: Work[T], *, key: str | None = None) -> Future[T]:
-        """Queues a write job from any thread. The future resolves once the job is durable. Jobs with the same ``key``
-        are run in the order they were given."""
+        """Queue a write job from any thread. The future resolves once the job is durable.
+
+        Jobs with the same ``key`` run in the order of submission.
+        """
         ...
 
     def enqueue(self, work: Work[T], *, key: str | None = None) -> asyncio.Future[T]:
@@ -47,47 +50,47 @@ class Engine(Protocol):
         ...
 
     async def write(self, work: Work[T], *, key: str | None = None) -> T:
-        """Runs a write job and returns its result once it is durable."""
+        """Run a write job and return its result once it is durable."""
         ...
 
     def after_commit(self, callback: Callable[[], None]) -> None:
-        """For a running job: calls back on the writer's thread after the commit, or never if the job does not
+        """In a running job: call back on the writer's thread after the commit. Never called if the job does not
         commit."""
         ...
 
     async def read(self, work: Work[T]) -> T:
-        """Runs ``work`` on one snapshot, off the loop."""
+        """Run ``work`` on one snapshot, off the loop."""
         ...
 
     def lookup(self, work: Work[T]) -> Awaitable[T]:
-        """``read`` for one or two look-ups by key, wherever that is cheapest."""
+        """``read`` for one or two lookups by key, on the cheapest connection."""
         ...
 
     def snapshot(self, work: Work[T]) -> T:
-        """``read`` on the calling thread, which waits."""
+        """``read`` on the calling thread, which blocks."""
         ...
 
     def steady_seconds(self) -> float:
-        """For how long the database has been within reach without a break."""
+        """For how many seconds the database has been reachable without interruption."""
         ...
 
     def sizes(self, conn: Connection) -> dict[str, int]:
-        """Bytes on the disk, by what takes them."""
+        """Bytes on disk, by file or relation."""
         ...
 
     def rows(self, conn: Connection, table: str) -> int:
-        """How many rows a table has, or about how many where that takes long to count."""
+        """The number of rows of a table; an estimate if counting is slow."""
         ...
 
     def version(self, conn: Connection) -> str: ...
 
 
 class EngineClosed(TreadleError):
-    """A job was given to an engine that has been closed."""
+    """A job was submitted to an engine that has been closed."""
 
 
 class Job(Generic[T]):
-    """A piece of work on its way to the writer; ``deliver`` takes its outcome to whoever waits."""
+    """A queued job; ``deliver`` passes its outcome to the waiter."""
 
     __slots__ = ("error", "future", "key", "loop", "result", "work")
 
@@ -106,10 +109,10 @@ class Job(Generic[T]):
         self.error: BaseException | None = None
 
     def deliver(self) -> None:
-        """Once, however often it is called."""
+        """Deliver the outcome. Repeated calls have no effect."""
         if self.future.done() and not self.future.cancelled():
             return
-        # A waiter may have been cancelled meanwhile; a concurrent Future refuses that in set_running_or_notify_cancel.
+        # The waiter may have been cancelled; for a concurrent Future, set_running_or_notify_cancel reports that.
         if isinstance(self.future, Future) and not self.future.set_running_or_notify_cancel():
             return
         if self.future.done():
@@ -121,7 +124,7 @@ class Job(Generic[T]):
 
 
 def deliver(group: Iterable[Job[Any]]) -> None:
-    """Resolves the futures of a group, waking each event loop once."""
+    """Resolve the futures of a group, waking each event loop once."""
     by_loop: defaultdict[asyncio.AbstractEventLoop, list[Job[Any]]] = defaultdict(list)
     for job in group:
         if job.loop is None:
@@ -129,7 +132,7 @@ def deliver(group: Iterable[Job[Any]]) -> None:
         else:
             by_loop[job.loop].append(job)
     for loop, jobs in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # that loop has been closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so nothing waits there
             loop.call_soon_threadsafe(_deliver_all, jobs)
 
 
@@ -139,7 +142,7 @@ def _deliver_all(jobs: list[Job[Any]]) -> None:
 
 
 class Submitting:
-    """The queueing half of an engine: each way in is ``_put`` with a future of its kind."""
+    """The queueing half of an engine. Each entry point calls ``_put`` with its kind of future."""
 
     def submit(self, work: Work[T], *, key: str | None = None) -> Future[T]:
         future: Future[T] = Future()

@@ -1,11 +1,11 @@
-"""The PostgreSQL engine: jobs in groups on one connection, safe among many processes and over broken connections.
+"""The PostgreSQL engine: groups of jobs on one connection, safe with many processes and broken connections.
 
-A group is one transaction. What goes wrong with one job undoes the group, and then its jobs run one by one. A job that
-has to wait for somebody's lock leaves the group and waits on a thread beside it, with the later jobs of its key behind
-it, so a process that was stopped in the middle of a transaction holds up nothing but what it holds.
+A group is one transaction. If one of its jobs fails, the group is rolled back and its jobs run one by one. A job that
+meets another transaction's lock leaves the group and waits on a separate thread, together with the later jobs of its
+key. A process that was stopped in the middle of a transaction thus delays only the jobs that need its locks.
 
-A connection that breaks is made anew and what was under way is run again. When it broke while a commit was on its way,
-the database is asked what became of that transaction: a job is never done twice, and never lost.
+A broken connection is reopened, and the interrupted jobs run again. If it broke during a commit, the database is asked
+for the outcome of that transaction, so a job is never done twice and never lost.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _READERS = 4
 _ASIDE = 4
 _TRIES = 5
 _PATIENCE_SECONDS = 15.0
-"""How long a job that belongs to no run waits for a database that cannot be reached; those of runs wait on."""
+"""How long a job outside of runs waits for an unreachable database. Jobs of runs wait without a limit."""
 _CLOSE_SECONDS = 10.0
 _LOCKED = errors.LockNotAvailable
 _RACED = (
@@ -52,7 +52,7 @@ _RACED = (
 _SETTINGS = {
     "statement_timeout": "20s",
     "idle_in_transaction_session_timeout": "5s",
-    # Every statement goes by an index; statistics of a young database must not talk a planner out of it.
+    # Always use indexes: statistics of a young database must not persuade the planner otherwise.
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "jit": "off",
@@ -60,13 +60,16 @@ _SETTINGS = {
 _SNAPSHOT = b"ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _ESTIMATE = "SELECT CAST(reltuples AS BIGINT) FROM pg_class WHERE oid = to_regclass(?)"
 _LARGE = 100_000
-"""Rows from which on the database's estimate is good enough: counting them takes it seconds."""
+"""Number of rows above which the planner's estimate is used, because counting takes seconds."""
 _NOW = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
 
 class DatabaseClock:
-    """Time by the database's clock, which all processes share; between two looks it goes on by this machine's
-    monotonic clock, so that nobody who sets the time of a machine shortens a lease."""
+    """The database's time, which all processes share.
+
+    Between two queries it advances by this machine's monotonic clock, so that setting the system's time does not
+    shorten a lease.
+    """
 
     def __init__(self) -> None:
         self._offset: int | None = None
@@ -83,18 +86,18 @@ class DatabaseClock:
         before = time.monotonic_ns()
         (now,) = conn.execute(_NOW).fetchone()
         after = time.monotonic_ns()
-        # A slow answer says little: the first one is taken as it is, a later one if it came soon.
+        # A slow response is inaccurate: always use the first one, later ones only if they were fast.
         if self._offset is None or after - before < 100_000_000:
             self._offset = now - (before + after) // 2000
             self.synced_at = time.monotonic()
 
 
 class _Undone(psycopg.InternalError):
-    """A job of the group raised after it had changed something: the group is undone, to be run one by one."""
+    """A job of the group failed after it had written: the group is rolled back, to run job by job."""
 
 
 class _Session:
-    """A connection that is made anew when it is broken."""
+    """A connection that is reopened when it breaks."""
 
     def __init__(self, url: str, name: str, *, lock_ms: int, writes: bool) -> None:
         self._url = url
@@ -104,7 +107,7 @@ class _Session:
         self._connection: PostgresConnection | None = None
 
     def connection(self) -> PostgresConnection:
-        """Raises psycopg.OperationalError if the database cannot be reached now."""
+        """The open connection. Raises psycopg.OperationalError if the database cannot be reached."""
         if self._connection is None or self._connection.broken:
             self.close()
             self._connection = PostgresConnection(
@@ -113,7 +116,7 @@ class _Session:
         return self._connection
 
     def is_lost_by(self, error: psycopg.OperationalError) -> bool:
-        """Whether the connection is gone, and not only a statement refused."""
+        """Whether the error means that the connection is gone, rather than that a statement failed."""
         return self._connection is None or self._connection.broken or (error.sqlstate or "").startswith(("08", "57P"))
 
     def close(self) -> None:
@@ -123,7 +126,7 @@ class _Session:
 
 
 class PostgresEngine(Submitting):
-    """engine.Engine. ``start`` connects; the schema has to be there (``migrate``)."""
+    """Implements engine.jobs.Engine. ``start`` connects; the schema must exist (``migrate``)."""
 
     kind: Literal["sqlite", "postgres"] = "postgres"
 
@@ -152,7 +155,7 @@ class PostgresEngine(Submitting):
         return self._clock
 
     def start(self) -> None:
-        """Raises psycopg.OperationalError if the database cannot be reached."""
+        """Connect. Raises psycopg.OperationalError if the database cannot be reached."""
         if self._shared_clock is not None:
             self._shared_clock.sync(self._session("reader", lock_ms=0, writes=False).connection())
         self._thread.start()
@@ -177,7 +180,7 @@ class PostgresEngine(Submitting):
         self._local.told.append(callback)
 
     def _session(self, role: str, *, lock_ms: int, writes: bool) -> _Session:
-        """This thread's own."""
+        """The session of the current thread."""
         session: _Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = _Session(self._url, f"{self._name} {role}", lock_ms=lock_ms, writes=writes)
@@ -253,7 +256,7 @@ class PostgresEngine(Submitting):
                 self._commit(session, group)
 
     def _unparked(self, group: Sequence[Job[Any]]) -> list[Job[Any]]:
-        """The jobs of the group that may run now; the others wait behind one of their key."""
+        """The jobs of the group that may run now. The others wait behind an earlier job of their key."""
         if not self._parked:
             return list(group)
         free: list[Job[Any]] = []
@@ -267,7 +270,7 @@ class PostgresEngine(Submitting):
         try:
             self._attempt(session, group)
         except psycopg.Error:
-            # Something is wrong with one of them, and in a pipeline nothing tells with which: one by one.
+            # One job failed, and a pipeline does not report which: run them one by one.
             for job in group:
                 self._alone(session, job)
             return
@@ -284,7 +287,8 @@ class PostgresEngine(Submitting):
         self._done([job])
 
     def _park(self, job: Job[Any]) -> None:
-        """Somebody holds what the job needs: it waits beside the others, and so does what comes after it."""
+        """Another transaction holds a lock that the job needs. Move it, and later jobs of its key, to another
+        thread."""
         key = job.key or f"job {id(job)}"
         with self._lock:
             waiting = self._parked.setdefault(key, deque())
@@ -310,14 +314,14 @@ class PostgresEngine(Submitting):
                 self._parked[key].popleft()
 
     def _persist(self, session: _Session, job: Job[Any]) -> None:
-        """Runs one job until it is done or has failed for good. Raises if a lock could not be had."""
+        """Run one job until it succeeds or fails for good. Raises if a lock was not available."""
         for tries in range(_TRIES):
             try:
                 self._attempt(session, [job])
             except _LOCKED:
                 raise
             except _RACED as error:
-                # Another process was first; now that its work can be seen, the job may come to something else.
+                # Another process was first. With its changes visible, the job may have a different result.
                 if tries == _TRIES - 1:
                     job.error = _mapped(error)
             except psycopg.Error as error:
@@ -327,8 +331,10 @@ class PostgresEngine(Submitting):
                 return
 
     def _attempt(self, session: _Session, group: list[Job[Any]]) -> None:
-        """One transaction for the group, over as many connections as it takes. Raises what the database says against
-        one of its statements; then nothing of it is kept."""
+        """Run the group in one transaction, over as many connections as necessary.
+
+        Raises the database's error of a statement; then nothing is committed.
+        """
         began = time.monotonic()
         while True:
             xid: str | None = None
@@ -351,7 +357,7 @@ class PostgresEngine(Submitting):
                     return
 
     def _outcome(self, session: _Session, xid: str, group: list[Job[Any]]) -> bool:
-        """Whether a transaction whose commit was not answered is over: done, or never to be known."""
+        """Whether the outcome of an unacknowledged commit is settled, as done or as unknowable."""
         try:
             return self._is_committed(session, xid)
         except DatabaseUnavailable as unknown:
@@ -371,14 +377,14 @@ class PostgresEngine(Submitting):
                 job.result = job.work(conn)
             except psycopg.Error:
                 raise
-            except BaseException as error:  # it belongs to whoever gave the job
+            except BaseException as error:  # the error belongs to the submitter of the job
                 job.error = error
                 del self._local.told[mark:]
                 if conn.sent > sent:
                     self._take_back(conn, group)
 
     def _take_back(self, conn: PostgresConnection, group: list[Job[Any]]) -> None:
-        """Undoes a job that raised after it had changed something."""
+        """Roll back a job that failed after it had written."""
         if len(group) > 1:
             raise _Undone
         conn.rollback()
@@ -392,7 +398,7 @@ class PostgresEngine(Submitting):
             session.close()
 
     def _is_committed(self, session: _Session, xid: str) -> bool:
-        """What became of a transaction whose commit was sent and not answered. Asks until it is known."""
+        """Ask for the outcome of a transaction whose commit was not acknowledged, until it is known."""
         pause = 0.05
         while not self._ended.is_set():
             try:
@@ -411,7 +417,8 @@ class PostgresEngine(Submitting):
         raise DatabaseUnavailable("the server stopped before the database said what became of a commit")
 
     def _wait(self, group: list[Job[Any]], began: float) -> bool:
-        """A pause before the next connection. Jobs of no run give up after a while; False if none is left."""
+        """Pause before the next connection attempt. Jobs outside of runs give up after a while; False if none is
+        left."""
         if self._closed or time.monotonic() - began > _PATIENCE_SECONDS:
             for job in group:
                 if self._closed or job.key is None:
@@ -446,7 +453,7 @@ def _look(session: _Session, work: Work[T], snapshot: bool) -> T:
 
 
 def _mapped(error: psycopg.Error) -> Exception:
-    """What callers know of."""
+    """The treadle error for a driver's error."""
     if isinstance(error, psycopg.DataError):
         return UnprocessableError(f"a text holds what the database cannot store: {error}")
     if isinstance(error, psycopg.OperationalError):

@@ -1,7 +1,7 @@
-"""A connection to PostgreSQL as the verbs speak to it (engine.Connection), straight over libpq's pipeline.
+"""A PostgreSQL connection for the SQL functions (engine.connection.Connection), directly over libpq's pipeline.
 
-A statement is prepared once, sent when it is executed and not waited for until somebody looks at a result: so a
-transaction costs about as many round trips as it has questions, and a statement a few microseconds on this side.
+A statement is prepared once, sent when it is executed, and awaited when its result is read. A transaction costs about
+one round trip per result that is needed, and a few microseconds per statement in this process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SELECT 1 FROM threads WHERE thread_id = (SELECT thread_id FROM runs WHERE run_id
 _LOCK_ASSISTANT = "SELECT 1 FROM assistants WHERE assistant_id = ? /*pg: FOR NO KEY UPDATE */"
 
 _ANSWER_SECONDS = 25.0
-"""More than a statement may take (statement_timeout): who says nothing for so long is not there any more."""
+"""Longer than statement_timeout: a server that is silent for this long is gone."""
 
 _INT8, _TEXT, _BYTEA, _FLOAT8 = 20, 25, 17, 701
 _pack_int = struct.Struct("!q").pack
@@ -54,7 +54,7 @@ def _encode(value: Any) -> tuple[int, bytes | None]:
 
 
 class PostgresCursor:
-    """The rows of one statement; looked at, they are waited for."""
+    """The rows of one statement. Reading them waits for the result."""
 
     __slots__ = ("_connection", "_next", "_rows", "result")
 
@@ -92,7 +92,7 @@ class PostgresCursor:
 
 
 class _Preparing:
-    """Stands in the queue of answers for a statement that is being prepared."""
+    """A placeholder in the queue of results, for a statement that is being prepared."""
 
     __slots__ = ("key",)
 
@@ -101,11 +101,12 @@ class _Preparing:
 
 
 class PostgresConnection:
-    """One session, used by one thread. ``writes`` false: for reading, where nothing is locked.
+    """One session, used by one thread. With ``writes`` false it only reads, and locks nothing.
 
-    A transaction begins with ``begin`` and ends with ``commit`` or ``rollback``. ``xid`` is its number if it may have
-    changed something, None if not; it is known before the commit is sent. ``sent`` counts its statements that change or
-    lock something."""
+    A transaction starts with ``begin`` and ends with ``commit`` or ``rollback``. ``xid`` is its number if it may have
+    changed something, otherwise None; it is known before the commit is sent. ``sent`` counts its statements that change
+    or lock rows.
+    """
 
     indexes_metadata = True
 
@@ -175,7 +176,7 @@ class PostgresConnection:
     def _changes(self) -> None:
         self.sent += 1
         if self._xid is None:
-            # Asked for with the first thing that changes anything, so that the answer costs no round trip of its own.
+            # Requested together with the first change, so that it costs no extra round trip.
             self._xid = self.execute(_XID)
 
     def _send(self, text: bytes, parameters: Sequence[Any] = ()) -> PostgresCursor:
@@ -213,19 +214,19 @@ class PostgresConnection:
         return row[0] if row else None
 
     def commit(self) -> None:
-        """Returns when it is durable. Raises the first error of the statements that nobody waited for."""
+        """Commit, and return once it is durable. Raises the first error of the statements that were not awaited."""
         self._send(b"COMMIT")
         self.sync()
 
     def rollback(self) -> None:
-        """After an error, whatever it was."""
+        """Roll back after any error."""
         with suppress(psycopg.Error):
             self.sync()
         self._send(b"ROLLBACK")
         self.sync()
 
     def sync(self) -> None:
-        """Returns when all that was sent has been answered. Raises the first error among it."""
+        """Wait for all results. Raises the first error among them."""
         self._pgconn.pipeline_sync()
         self._answers.append(None)
         error: psycopg.Error | None = None
@@ -239,13 +240,13 @@ class PostgresConnection:
         if error is not None:
             raise error
 
-    # answers
+    # results
 
     def answer(self, cursor: PostgresCursor) -> pq.abc.PGresult:
-        """Waits for it. Raises what the database says against this statement or one before it."""
+        """Wait for the cursor's result. Raises the database's error of this statement or an earlier one."""
         if cursor.result is None:
-            # Not a mere flush: after that the session is not counted as idle however long nothing comes, and a process
-            # that was stopped in the middle of a transaction would keep its locks.
+            # A sync rather than a flush. After a flush, the session never counts as idle, and a process that was
+            # stopped in the middle of a transaction would keep its locks.
             self._pgconn.pipeline_sync()
             self._answers.append(None)
             while cursor.result is None and self._answers:
@@ -259,7 +260,7 @@ class PostgresConnection:
         return self._rows_of.load_rows(0, result.ntuples, tuple)
 
     def _take(self) -> None:
-        """Takes in the next answer."""
+        """Process the next result."""
         awaited = self._answers.popleft()
         result = self._receive()
         if awaited is None:

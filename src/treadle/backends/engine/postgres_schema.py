@@ -1,8 +1,7 @@
-"""The schema of a PostgreSQL database: its version, and the migrations that bring it forward.
+"""The schema of a PostgreSQL database: its version, and the migrations that upgrade it.
 
-Each migration is one transaction. One says from which version on processes can work with what it leaves
-(``-- compatible-from: N`` on its first line), so that processes of the release before go on while a database is
-brought forward under them.
+Each migration is one transaction. Its first line names the oldest version that can work with the result (``--
+compatible-from: N``), so that processes of the previous release continue while the database is upgraded.
 """
 
 from __future__ import annotations
@@ -27,18 +26,19 @@ _COMPATIBLE = re.compile(r"-- compatible-from: (\d+)")
 
 
 class SchemaMismatch(ConfigError):
-    """The database's schema is not one that this treadle works with."""
+    """The database's schema does not work with this release."""
 
 
 class Schema(NamedTuple):
-    """Version 0 is a database without one. Processes that know ``compatible_from`` or a later version may use it."""
+    """Version 0 is a database without a schema. Releases that know ``compatible_from`` or a later version can
+    use it."""
 
     version: int
     compatible_from: int
 
 
 def newest_version() -> int:
-    """The newest version that this treadle knows."""
+    """The newest version that this release knows."""
     return len(_scripts())
 
 
@@ -48,9 +48,10 @@ def schema_version(url: str) -> int:
 
 
 def migrate(url: str, *, upto: int | None = None) -> tuple[int, int]:
-    """Brings the database to the newest schema (or to ``upto``); ``(before, after)``. Safe to run by many at once.
+    """Migrate to the newest schema (or to ``upto``). Returns ``(before, after)``. Safe to run concurrently.
 
-    A database that is ahead of this treadle is left as it is. Raises SchemaMismatch if it cannot be used."""
+    A newer database is left unchanged. Raises SchemaMismatch if this release cannot use it.
+    """
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         before = _schema(conn)
@@ -71,7 +72,7 @@ def require_compatible(schema: Schema) -> None:
 
 
 def require_current(url: str) -> None:
-    """Raises SchemaMismatch if the database has to be migrated first, or is too new."""
+    """Raise SchemaMismatch if the database must be migrated first, or is too new."""
     with psycopg.connect(url, autocommit=True) as conn:
         schema = _schema(conn)
     require_compatible(schema)
@@ -83,7 +84,7 @@ def require_current(url: str) -> None:
 
 
 def namespace(url: str) -> str:
-    """A name for the tables that ``url`` leads to, which no others have."""
+    """A name for the tables that ``url`` leads to, which no other tables have."""
     with psycopg.connect(url, autocommit=True) as conn:
         found = conn.execute(
             "SELECT concat_ws('.', current_database(), current_schema(), 'treadle_schema'::regclass::oid)"

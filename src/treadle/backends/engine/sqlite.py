@@ -1,11 +1,11 @@
-"""The SQLite engine: one writer thread that commits jobs in groups, and a read connection for every reading thread.
+"""The SQLite engine: one writer thread that commits jobs in groups, and one read connection per reading thread.
 
-A job is a plain function over the connection. The writer takes whatever jobs are waiting, runs them inside one
-transaction, commits once, tells (``tell``) and only then resolves the futures: so a single fsync serves every run of
-the moment, and nothing is told that is not durable. Jobs run in the order they were given. When one raises that has
-changed something, all are undone and run again, each in a savepoint of its own.
+A job is a plain function over the connection. The writer takes all waiting jobs, runs them in one transaction, commits,
+runs the ``after_commit`` callbacks, and only then resolves the futures. One fsync thus serves all runs, and readers are
+never notified of an event that is not durable. Jobs run in order. If a job fails after it has written, the group is
+rolled back and runs again with a savepoint around each job.
 
-While the disk takes no writes, jobs with a key (those of runs) wait for it; the others fail with DatabaseUnavailable.
+While the disk cannot be written, jobs with a key (those of runs) wait; the others fail with DatabaseUnavailable.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ T = TypeVar("T")
 _GROUP = 256
 _READERS = 4
 _PAUSE_SECONDS = 0.2
-"""Between two tries to write what waits for a disk that takes no writes."""
+"""Pause between attempts to write while the disk cannot be written."""
 _DISK = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
@@ -40,11 +40,11 @@ _DISK = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_BUSY,
 }
-"""What may pass without anybody changing the statement; the low byte of SQLite's extended codes."""
+"""Errors that may pass without a change of the statement; the low byte of SQLite's extended codes."""
 
 
 class SqliteConnection(sqlite3.Connection):
-    """Of the one writer, whose transactions are serial: whatever it touches is locked."""
+    """The only writer's connection. Its transactions are serial, so everything it touches is locked."""
 
     indexes_metadata = False
 
@@ -54,9 +54,10 @@ class SqliteConnection(sqlite3.Connection):
 
 
 class SqliteEngine(Submitting):
-    """Opens (and migrates) the file at once; ``start`` starts the writer, ``close`` commits what is queued and ends.
+    """Opens and migrates the file at once. ``start`` starts the writer; ``close`` commits the queued jobs.
 
-    ``commits`` and ``jobs`` count what the writer has done."""
+    ``commits`` and ``jobs`` count the writer's work.
+    """
 
     kind: Literal["sqlite", "postgres"] = "sqlite"
 
@@ -86,7 +87,7 @@ class SqliteEngine(Submitting):
             self._thread.start()
 
     def close(self) -> None:
-        """Idempotent. Jobs given before are committed; later ones are refused."""
+        """Commit the queued jobs and refuse later ones. Idempotent."""
         with self._lock:
             if self._closed:
                 return
@@ -104,7 +105,7 @@ class SqliteEngine(Submitting):
     # reading
 
     def reader(self) -> SqliteConnection:
-        """This thread's own read connection; outside ``read`` each statement sees what is committed."""
+        """This thread's read connection. Outside ``read``, each statement sees the latest commit."""
         connection: SqliteConnection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect()
@@ -118,7 +119,7 @@ class SqliteEngine(Submitting):
         return work(self.reader())
 
     def lookup(self, work: Work[T]) -> Awaitable[T]:
-        # A statement by an index is cheaper here than the hop to another thread.
+        # A lookup by index is cheaper here than a switch to another thread.
         return self._here(work)
 
     def snapshot(self, work: Work[T]) -> T:
@@ -178,7 +179,8 @@ class SqliteEngine(Submitting):
         _refuse(held, EngineClosed("the database was closed before its disk took writes again"))
 
     def _gather(self, held: list[Job[Any]]) -> tuple[list[Job[Any]], bool]:
-        """What is to be written next: what is still held, and what waits. The second value: no more will come."""
+        """The jobs to write next: those held back, and the waiting ones. The second value is True if no more
+        will come."""
         group = list(held)
         try:
             job = self._jobs.get(timeout=_PAUSE_SECONDS if held else None)
@@ -192,7 +194,7 @@ class SqliteEngine(Submitting):
         return group, True
 
     def _commit(self, group: list[Job[Any]]) -> list[Job[Any]]:
-        """Returns the jobs that wait for the disk: those of runs, when it took nothing."""
+        """Commit a group. Returns the jobs that wait for the disk: those of runs, if it could not be written."""
         conn, held = self._writer, list[Job[Any]]()
         self._told.clear()
         try:
@@ -206,7 +208,7 @@ class SqliteEngine(Submitting):
             conn.execute("COMMIT")
             self.commits += 1
             self.jobs += len(group)
-        except BaseException as error:  # the whole group failed, and each waiter hears it, or waits on
+        except BaseException as error:  # The batch failed: fail its waiters, or keep the jobs that wait for the disk.
             with contextlib.suppress(sqlite3.Error):
                 conn.execute("ROLLBACK")
             self._told.clear()
@@ -217,12 +219,12 @@ class SqliteEngine(Submitting):
         return held
 
     def _run(self, job: Job[Any]) -> bool:
-        """Runs one job. False if it raised and left changes behind. Raises only if the whole transaction is lost."""
+        """Run one job. False if it failed after it had written. Raises only if the whole transaction is lost."""
         changes, mark = self._writer.total_changes, len(self._told)
         job.error = None
         try:
             job.result = job.work(self._writer)
-        except BaseException as error:  # it belongs to whoever gave the job
+        except BaseException as error:  # the error belongs to the submitter of the job
             if not self._writer.in_transaction or _is_of_disk(error):
                 raise
             job.error = error
@@ -231,7 +233,7 @@ class SqliteEngine(Submitting):
         return True
 
     def _run_apart(self, job: Job[Any]) -> None:
-        """``_run``, and what it left behind is undone."""
+        """``_run`` in a savepoint, which undoes the writes of a failed job."""
         self._writer.execute("SAVEPOINT job")
         if not self._run(job):
             self._writer.execute("ROLLBACK TO job")
@@ -244,7 +246,7 @@ def _is_of_disk(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def _disk_told() -> Generator[None]:
-    """Raises DatabaseUnavailable for what may pass."""
+    """Raise DatabaseUnavailable for errors that may pass."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -254,7 +256,7 @@ def _disk_told() -> Generator[None]:
 
 
 def _sorted_out(group: list[Job[Any]], error: BaseException) -> tuple[list[Job[Any]], list[Job[Any]]]:
-    """Of a group that came to nothing: the jobs that have failed, and those that are to be run again."""
+    """Split a failed group into the jobs that have failed and those to run again."""
     if not _is_of_disk(error):
         _fail(group, error)
         return group, []
@@ -274,7 +276,7 @@ def _refuse(jobs: list[Job[Any]], error: BaseException) -> None:
 
 
 def migrate(conn: SqliteConnection) -> None:
-    """Brings the file to the newest schema; each migration is one transaction and is recorded in user_version."""
+    """Migrate the file to the newest schema. Each migration is one transaction, recorded in user_version."""
     (version,) = conn.execute("PRAGMA user_version").fetchone()
     scripts = sorted(
         (item for item in resources.files("treadle.backends.migrations").iterdir() if item.name.endswith(".sql")),
@@ -287,7 +289,7 @@ def migrate(conn: SqliteConnection) -> None:
 
 
 def _json_contains(document: str | None, part: str) -> bool:
-    """Containment as PostgreSQL's ``@>`` has it. What SQLite lacks."""
+    """Containment like PostgreSQL's ``@>``, which SQLite lacks."""
     import msgspec
 
     return document is not None and contains(msgspec.json.decode(document), msgspec.json.decode(part))
@@ -301,7 +303,7 @@ def _json_permits(metadata: str | None, filters_json: str) -> bool:
 
 
 def contains(document: Any, part: Any) -> bool:
-    """Whether every key and element of ``part`` is found in ``document``, at every depth."""
+    """Whether ``document`` contains every key and element of ``part``, at every depth."""
     if isinstance(part, dict):
         return isinstance(document, dict) and all(
             key in document and contains(document[key], value) for key, value in part.items()

@@ -1,8 +1,8 @@
-"""Wakes the readers of one event loop in groups, with rests between them that grow with what a group costs.
+"""Wake the readers of one event loop in groups, with pauses in between that grow with the cost of a group.
 
-A run that hundreds follow would else have to fight for the interpreter with the loop that serves them. So that loop
-works for such a crowd only part of the time; what is committed meanwhile reaches each of them together, which costs
-less. A few readers are woken at once.
+Hundreds of readers of one run would otherwise compete for the GIL with the run itself. With the pauses, the serving
+loop works for them only part of the time. Events committed during a pause reach each reader together, which costs less.
+A few readers are woken at once.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from time import thread_time
 from typing import Protocol
 
 UNBATCHED_READERS = 8
-"""So many readers of one run are no crowd: they are woken at once, whatever goes on."""
+"""Up to this many readers of one run are always woken at once."""
 
 _AIM_SECONDS = 0.0015
-"""What a group is to cost: for as long others wait for the interpreter."""
+"""Target duration of a group, during which other threads wait for the GIL."""
 _REST = 2.0
-"""The rest after a group, in terms of what it took."""
+"""Length of the pause after a group, relative to the group's duration."""
 _LONGEST_REST_SECONDS = 0.01
 _SMALLEST, _LARGEST = 8, 128
 
@@ -31,17 +31,18 @@ class Wakeable(Protocol):
 
 
 class Fanout:
-    """Of one event loop. Only ``wake`` may be called from elsewhere."""
+    """The fanout of one event loop. Only ``wake`` may be called from other threads."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.busy = False
-        """Whether a group is being served or rested after: who belongs to a crowd should take a ``turn``."""
+        """True while a group is being served or a pause lasts. A reader in a large group should then call
+        ``enqueue``."""
         self._pending: deque[Wakeable] = deque()
         self._group = 32
 
     def wake(self, readers: Collection[Wakeable]) -> None:
-        """From any thread. Raises RuntimeError when the loop is closed."""
+        """Wake readers, from any thread. Raises RuntimeError if the loop is closed."""
         self.loop.call_soon_threadsafe(self._wake, readers)
 
     def _wake(self, readers: Collection[Wakeable]) -> None:
@@ -52,7 +53,7 @@ class Fanout:
             self._queue(readers)
 
     def enqueue(self, reader: Wakeable) -> bool:
-        """Has ``reader`` woken after those that are waiting already. On the loop; True, as it is to wait then."""
+        """Wake ``reader`` after those already waiting. Call it on the loop. Always True: the reader has to wait."""
         self._queue((reader,))
         return True
 
@@ -63,10 +64,10 @@ class Fanout:
             self._serve()
 
     def _serve(self) -> None:
-        began = thread_time()  # not counting the time that others had
+        began = thread_time()  # excludes the time of other threads
         for _ in range(min(self._group, len(self._pending))):
             self._pending.popleft().wake()
-        # Those who were woken work in the next turn of the loop; at its end it writes what they have sent.
+        # The woken readers run in the next iteration of the loop, and their output is written at its end.
         self.loop.call_soon(self.loop.call_soon, self._served, began)
 
     def _served(self, began: float) -> None:

@@ -1,6 +1,6 @@
-"""What the processes of a cluster tell each other: small values, and how many of them become few.
+"""The hints that processes of a cluster exchange, and how many hints are combined into few.
 
-None of it is truth. A process that hears nothing finds the same in the database when it next looks.
+A hint is never the truth. A process that misses it finds the same in the database at its next poll.
 """
 
 from __future__ import annotations
@@ -36,29 +36,31 @@ class RunRemoved(Struct, frozen=True, array_like=True, tag=4):
 
 
 class ThreadTrimmed(Struct, frozen=True, array_like=True, tag=5):
-    """Events of the thread have been removed, or the ``whole`` thread."""
+    """Events of the thread have been removed, or with ``whole`` the thread itself."""
 
     thread_id: str
     whole: bool
 
 
 class RunAt(Struct, frozen=True, array_like=True, tag=6):
-    """The log of the run reaches to ``last``."""
+    """The log of the run extends to seq ``last``."""
 
     run_id: str
     last: int
 
 
 class ThreadAt(Struct, frozen=True, array_like=True, tag=7):
-    """The log of the thread reaches to ``last``."""
+    """The log of the thread extends to ``last``."""
 
     thread_id: str
     last: int
 
 
 class Appended(Struct, frozen=True, array_like=True, tag=8):
-    """``count`` events, as the log keeps them, numbered from ``first`` in the run and from ``thread_first`` in the
-    thread. Without a run or a thread its id is empty."""
+    """``count`` events in stored form, numbered from ``first`` in the run and from ``thread_first`` in the thread.
+
+    Without a run or a thread its id is empty.
+    """
 
     run_id: str
     first: int
@@ -69,11 +71,11 @@ class Appended(Struct, frozen=True, array_like=True, tag=8):
 
 
 class HintsDropped(Struct, frozen=True, array_like=True, tag=9):
-    """There was more to tell than could be told: anything may have happened."""
+    """More hints than could be sent were dropped: anything may have happened."""
 
 
 class PrimaryLost(Struct, frozen=True, array_like=True, tag=10):
-    """The sender cannot hear what is sent by the first relay (relay.FallbackRelay)."""
+    """The sender does not receive from the primary relay (relay.FallbackRelay)."""
 
 
 Hint: TypeAlias = (
@@ -93,17 +95,17 @@ _LOG_HINTS = (RunRemoved, ThreadTrimmed, RunAt, ThreadAt, Appended)
 
 
 def concerns_logs(hint: Hint) -> bool:
-    """Whether only a process with readers has a use for it."""
+    """Whether only processes with readers need it."""
     return isinstance(hint, _LOG_HINTS)
 
 
 def size(hint: Hint) -> int:
-    """About how many bytes it takes, and rather more."""
+    """An upper bound of its size in bytes."""
     return 192 + len(hint.blob) if isinstance(hint, Appended) else 192
 
 
 def without_events(hints: Iterable[Hint]) -> list[Hint]:
-    """The same, saying only that there are events."""
+    """The same hints with announcements instead of events."""
     return [bare for hint in hints for bare in (_bare(hint) if isinstance(hint, Appended) else (hint,))]
 
 
@@ -115,7 +117,7 @@ def _bare(appended: Appended) -> Iterable[Hint]:
 
 
 def coalesce(hints: Iterable[Hint]) -> list[Hint]:
-    """Each thing said once, where it was said last; of how far a log reaches only the last word."""
+    """Remove repetitions, keeping the last of each. Of the announcements of one log, only the last remains."""
     newest: dict[object, Hint] = {}
     for hint in hints:
         key = _subject(hint)
@@ -133,8 +135,11 @@ def _subject(hint: Hint) -> object:
 
 
 def messages(hints: Sequence[Hint], most: int, size: Callable[[Hint], int] = size) -> list[list[Hint]]:
-    """The hints in order, in as few messages of at most ``most`` bytes as that takes. Events too large for any are
-    only told of; what is too large even so becomes ``HintsDropped``."""
+    """The hints in order, in as few messages of at most ``most`` bytes as possible.
+
+    Events too large for a message are announced instead of carried. A hint that is still too large becomes
+    ``HintsDropped``.
+    """
     made: list[list[Hint]] = []
     room = 0
     for hint in hints:
@@ -152,8 +157,11 @@ def _small(hint: Hint, most: int, size: Callable[[Hint], int]) -> list[Hint]:
 
 
 class HintBuffer:
-    """Hints on their way to the thread that sends them. ``put`` never waits for that thread: when it does not keep up,
-    events are only told of, and in the end only that something was missed. So the memory is bounded."""
+    """The hints waiting for the sending thread.
+
+    ``put`` never waits for that thread. If it falls behind, events are replaced by announcements, and finally all hints
+    by one ``HintsDropped``, so memory is bounded.
+    """
 
     def __init__(self, *, most: int = 20_000, most_bytes: int = 16 * 1024 * 1024) -> None:
         self._most = most
@@ -173,13 +181,13 @@ class HintBuffer:
             self._changed.notify()
 
     def put_back(self, hints: Iterable[Hint]) -> None:
-        """What could not be sent comes first again, without its events: it is late by now."""
+        """Put unsent hints back in front, without their events, which are late by now."""
         with self._changed:
             self._hints = [*without_events(hints), *self._hints]
             self._shrink()
 
     def take(self) -> list[Hint]:
-        """All that is there, once there is something; nothing only when closed and empty."""
+        """Wait for hints and return all of them. Empty only when the buffer is closed and drained."""
         with self._changed:
             while not self._hints and not self._closed:
                 self._changed.wait()

@@ -1,7 +1,7 @@
-"""Wake-ups within one process, and the live tails (tail.py) of the runs and threads that have readers.
+"""Notifications within one process, and the live tails (tail.py) of runs and threads that have readers.
 
-Publishing happens on the writer thread, reading on any number of event loops. What other processes committed comes by a
-relay (relay.py), on its thread, and may be lost, repeated, late or out of order.
+The writer thread publishes; readers run on any number of event loops. Commits of other processes arrive through a relay
+(relay.py), on its thread, and may be lost, repeated, late or out of order.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from treadle.ports.log import Chunk
 
 _TAIL_EVENTS = 4096
 _TAIL_BYTES = 16 * 1024 * 1024
-"""What a tail keeps in memory for the readers of one run, at most; a reader further behind reads the log."""
+"""Maximum memory of the tail of one run. A reader that is further behind reads the log."""
 
 _HELD = 1024
 _HELD_EVENTS = 64
-"""Of how many new runs the tail is held for a reader to come, and for how many events."""
+"""Number of new runs whose tail is kept for a first reader, and of events kept for it."""
 
 
 class Counts:
-    """What has been committed since the start. Only the writer thread changes it."""
+    """Counts of commits since the start. Only the writer thread changes them."""
 
     def __init__(self) -> None:
         self.claims = 0
@@ -37,7 +37,7 @@ class Counts:
 
 
 class Hub:
-    """Who wants to hear of what. Implements ports.Wakeup, and the publishing side of the tails."""
+    """The subscriptions of this process. Implements ports.queue.Wakeup, and publishes to the tails."""
 
     def __init__(self, *, tail_events: int = _TAIL_EVENTS, tail_bytes: int = _TAIL_BYTES) -> None:
         self._tail_events = tail_events
@@ -80,16 +80,19 @@ class Hub:
         self.counts.claims += 1
 
     def ended(self, status: str) -> None:
-        """A run has come to its end, or has been rolled back."""
+        """A run has ended or has been rolled back."""
         self.counts.ended[status] += 1
 
     def expired(self) -> None:
-        """A run was kept as long as it was to be, and has been removed."""
+        """A run has been removed by retention."""
         self.counts.expired += 1
 
     def created(self, run_id: str) -> None:
-        """A run is there, its log empty. Mostly a reader follows at once: its tail is held for that one, who then need
-        not read the log. Whatever the run says must be published here from now on."""
+        """A run was created, with an empty log.
+
+        Its first reader usually follows at once, so its tail is kept for that reader, who then need not read the log.
+        All events of the run must be published here from now on.
+        """
         with self._lock:
             oldest = next(iter(self._held)) if len(self._held) >= _HELD else None
         if oldest is not None:
@@ -106,7 +109,7 @@ class Hub:
             tail.leave()
 
     def published(self, run_id: str, chunk: Chunk) -> None:
-        """The chunk is in the log now."""
+        """Publish a chunk that is now in the log."""
         self.counts.events += len(chunk.events)
         self._push(run_id, chunk)
 
@@ -117,29 +120,31 @@ class Hub:
                 self._let_go(run_id)
 
     def gone(self, run_id: str) -> None:
-        """The run has been removed; its readers end."""
+        """The run has been removed, which ends its readers."""
         if tail := self._tails.get(run_id):
             tail.finish()
             self._let_go(run_id)
 
     def published_in_thread(self, thread_id: str, chunk: Chunk) -> None:
-        """The chunk, numbered in the thread, is in the log now."""
+        """Publish a chunk, numbered in the thread, that is now in the log."""
         if tail := self._threads.get(thread_id):
             tail.push(chunk)
 
     def appended(self, run_id: str, thread_id: str, chunk: Chunk, thread_first: int, blob: bytes = b"") -> None:
-        """The chunk of a run is in the log now, its first event as the thread's ``thread_first``. ``blob`` is the
-        chunk as the log keeps it, if that is at hand."""
+        """Publish a chunk of a run that is now in the log; its first event is number ``thread_first`` of the thread.
+
+        ``blob`` is the chunk in stored form, if available.
+        """
         self.published(run_id, chunk)
         self.published_in_thread(thread_id, Chunk(thread_first, chunk.events))
 
     def thread_cut(self, thread_id: str, *, whole: bool = False) -> None:
-        """Events of the thread have been removed: those of a run, or all with the thread itself."""
+        """Events of the thread have been removed: those of one run, or all of them with the thread."""
         if tail := self._threads.get(thread_id):
             tail.clear(new_generation=whole)
 
     def resync(self) -> None:
-        """What was published elsewhere may have been lost: every reader goes on from the log."""
+        """Make every reader continue from the log, because hints of other processes may have been lost."""
         for tails in (self._tails, self._threads):
             with self._lock:
                 open_now = list(tails.values())
@@ -156,7 +161,7 @@ class Hub:
         return ThreadFollower(tail, self._fanout(), thread_id, after, read_log, poll_seconds)
 
     def _fanout(self) -> Fanout:
-        """That of the running loop."""
+        """The fanout of the running loop."""
         loop = asyncio.get_running_loop()
         with self._lock:
             fanout = self._fanouts.get(loop)

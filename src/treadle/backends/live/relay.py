@@ -1,7 +1,7 @@
-"""The hub of one process among many: what it publishes reaches the others' hubs too.
+"""The hub of one process in a cluster: it publishes to the hubs of the other processes too.
 
-A relay carries hints; losing any costs latency only. While its subscription is live, what others publish arrives here,
-or its absence is noticed as a gap or by the poll; whenever it was not live, readers go to the log.
+A relay carries hints, and losing one only costs latency. While its subscription is live, hints arrive, and a lost one
+is noticed as a gap or by polling. Whenever the subscription was interrupted, readers go back to the log.
 """
 
 from __future__ import annotations
@@ -30,34 +30,36 @@ from treadle.model import CancelAction
 from treadle.ports.log import Chunk
 
 _UNHELD = 4096
-"""Of how many runs it is remembered that their first events went by before anybody wanted them."""
+"""Number of runs whose first events are remembered to have passed without a tail."""
 
 _DEAF_SECONDS = 10.0
 
 
 class Subscriber(Protocol):
-    """Whoever a relay works for. Called on the relay's threads."""
+    """The receiver of a relay's messages. Called on the relay's threads."""
 
     def on_hints(self, hints: Sequence[Hint]) -> None:
-        """Another process said this."""
+        """Another process sent these hints."""
         ...
 
     def on_subscribed(self) -> None:
-        """What was said up to now may have been lost; from now on the subscription is live."""
+        """The subscription is live from now on. Earlier hints may have been lost."""
         ...
 
     def on_disconnected(self, was_live: bool) -> None:
-        """The subscription has ended (``was_live``), or could not be made again."""
+        """The subscription has ended (``was_live``), or could not be restored."""
         ...
 
     def on_unsent(self, hints: Sequence[Hint]) -> bool:
-        """These could not be sent. Whether they are taken care of; if not, the relay tries again."""
+        """These hints could not be sent. Return True if they were sent in another way; otherwise the relay retries."""
         ...
 
 
 class Relay(Protocol):
-    """The way to the other processes. ``start`` and ``close`` are idempotent; ``close`` sends what waits, in bounded
-    time."""
+    """The connection to the other processes. ``start`` and ``close`` are idempotent.
+
+    ``close`` sends the waiting hints, within a bounded time.
+    """
 
     @property
     def listening(self) -> bool:
@@ -66,28 +68,28 @@ class Relay(Protocol):
 
     @property
     def can_send(self) -> bool:
-        """Whether what is sent goes out, as far as it is known."""
+        """Whether sending is believed to work."""
         ...
 
     @property
     def carries_events(self) -> bool:
-        """Whether it has a use for ``Appended`` with its events."""
+        """Whether it can carry the events of ``Appended``."""
         ...
 
     def start(self, subscriber: Subscriber) -> None: ...
     def close(self) -> None: ...
 
     def await_listening(self, seconds: float) -> bool:
-        """Waits for the subscription; whether it is live."""
+        """Wait for the subscription. Returns whether it is live."""
         ...
 
     def send(self, hints: Iterable[Hint]) -> None:
-        """Never blocks and never raises: what cannot be sent is lost in the end."""
+        """Send hints. Never blocks and never raises; hints that cannot be sent are eventually dropped."""
         ...
 
 
 class ClusterHub(Hub):
-    """A hub whose hints reach the other processes, and that hears theirs. Counts only what this process did."""
+    """A hub that exchanges hints with the other processes. Counts only the commits of this process."""
 
     def __init__(self, relay: Relay, **tail: Any) -> None:
         super().__init__(**tail)
@@ -101,7 +103,7 @@ class ClusterHub(Hub):
     def close(self) -> None:
         self._relay.close()
 
-    # what this process publishes
+    # publishing to other processes
 
     def delivery_due(self) -> None:
         super().delivery_due()
@@ -116,7 +118,8 @@ class ClusterHub(Hub):
         self._relay.send((Cancel(run_id, action),))
 
     def created(self, run_id: str) -> None:
-        """Holds the tail only if nothing can have been missed: another process may have begun the run already."""
+        """Keep the tail only if nothing can have been missed, since another process may already have started the
+        run."""
         super().created(run_id)
         if not self._relay.listening or run_id in self._unheld:
             self._unhold(run_id)
@@ -149,7 +152,7 @@ class ClusterHub(Hub):
             blob = chunks.encode(chunk.events)
         self._relay.send((Appended(run_id, first, thread_id, thread_first, len(chunk.events), blob),))
 
-    # what the others publish (Subscriber)
+    # hints from other processes (Subscriber)
 
     def on_hints(self, hints: Sequence[Hint]) -> None:
         for hint in hints:
@@ -192,7 +195,7 @@ class ClusterHub(Hub):
     def _receive_run_at(self, run_id: str, last: int) -> None:
         if self._wanted(run_id, True) and (tail := self._tails.get(run_id)):
             tail.announce(last)
-            if run_id in self._held:  # nothing to hold: its reader has to read the log
+            if run_id in self._held:  # do not keep the tail: its reader has to read the log
                 self._let_go(run_id)
 
     def on_subscribed(self) -> None:
@@ -201,16 +204,19 @@ class ClusterHub(Hub):
         super().delivery_due()
 
     def on_disconnected(self, was_live: bool) -> None:
-        """Readers look again once the relay is back: the log may be as far away as the relay now."""
+        """Readers wait for the relay to return, because the database may be unreachable for the same reason."""
 
     def on_unsent(self, hints: Sequence[Hint]) -> bool:
         return False
 
-    # runs whose beginning went by
+    # runs whose first events have passed
 
     def _wanted(self, run_id: str, begins: bool) -> bool:
-        """Whether the run has a tail. If it begins without one, that is noted before it is looked for again, as
-        ``created`` looks at the note after it has made the tail: one of the two sees the other."""
+        """Whether the run has a tail.
+
+        If a run begins without one, note that before checking again. ``created`` checks the note after creating the
+        tail, so one of the two threads always sees the other.
+        """
         if run_id not in self._tails and begins:
             self._note_unheld(run_id)
         return run_id in self._tails
@@ -228,9 +234,11 @@ class ClusterHub(Hub):
 
 
 class FallbackRelay:
-    """The ``primary`` carries all; while it cannot, the ``secondary`` does, to which all listen all the time.
+    """Sends through the ``primary`` relay, or the ``secondary`` while that fails. Every process always listens to both.
 
-    A process that cannot hear the primary says so by the secondary; for some seconds the others then use both."""
+    A process that does not receive from the primary says so on the secondary; for some seconds, the others then use
+    both.
+    """
 
     def __init__(self, primary: Relay, secondary: Relay, *, time: Callable[[], float] = time.monotonic) -> None:
         self._primary = primary
@@ -274,7 +282,7 @@ class FallbackRelay:
 
 
 class _PrimarySubscriber:
-    """Hears the primary, and sends by the secondary what that one could not."""
+    """Receives from the primary, and sends through the secondary what the primary could not send."""
 
     def __init__(self, subscriber: Subscriber, secondary: Relay) -> None:
         self._subscriber = subscriber

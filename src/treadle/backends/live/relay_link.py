@@ -1,5 +1,5 @@
-"""What every relay over a server does: a thread that sends, a thread that listens, each with a connection of its own
-that is made again whenever it is lost."""
+"""The common part of relays over a server: a sending and a listening thread, each with its own reconnecting
+connection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from treadle.backends.live.relay import Subscriber
 logger = structlog.get_logger("treadle.relay")
 
 ANSWER_SECONDS = 3.0
-"""How long a server may take to answer before the connection counts as lost."""
+"""Time a server may take to respond before its connection counts as lost."""
 
 _TICK_SECONDS = 0.2
 _PING_SECONDS = 1.5
@@ -31,35 +31,35 @@ _STEADY_SECONDS = 1.0
 
 
 class ConnectionLost(Exception):
-    """The server did not answer, or not in time."""
+    """The server did not respond, or not in time."""
 
 
 class Publisher(Protocol):
-    """A connection that sends. Its methods raise whatever its driver raises."""
+    """A connection that sends. Its methods raise the errors of its driver."""
 
     def publish(self, hints: Sequence[Hint]) -> None:
-        """Returns when the server has them."""
+        """Send hints, and return when the server has them."""
         ...
 
     def close(self) -> None: ...
 
 
 class Subscription(Protocol):
-    """A connection whose subscription is live."""
+    """A connection with a live subscription."""
 
     def poll(self, seconds: float) -> Sequence[bytes] | None:
-        """The messages that came, waiting up to ``seconds`` for the first; None if the server gave no sign of life."""
+        """Wait up to ``seconds`` for messages. Returns None if the server gave no sign of life."""
         ...
 
     def ping(self) -> None:
-        """Asks for a sign of life, without waiting for it."""
+        """Request a sign of life, without waiting for it."""
         ...
 
     def close(self) -> None: ...
 
 
 class ServerRelay(ABC):
-    """A relay over one server (relay.Relay). The codec is the subclass's: messages begin with ``name``."""
+    """A relay over one server (relay.Relay). The subclass defines the encoding; messages start with ``name``."""
 
     carries_events: ClassVar[bool]
     server: ClassVar[str]
@@ -105,7 +105,7 @@ class ServerRelay(ABC):
     def send(self, hints: Iterable[Hint]) -> None:
         self._waiting.put(hints)
 
-    # speaking
+    # sending
 
     def _speak(self, subscriber: Subscriber) -> None:
         attempts = _Attempts(f"{self.server} speaks", self._stopping)
@@ -115,7 +115,7 @@ class ServerRelay(ABC):
                     self.can_send = True
                     attempts.succeeded()
                     self._publish_all(publisher)
-            except Exception as error:  # any driver's, at any step: the thread must outlive it
+            except Exception as error:  # any driver error, at any step: the thread must survive it
                 self.can_send = False
                 self._divert(subscriber)
                 attempts.failed(error)
@@ -176,12 +176,14 @@ class ServerRelay(ABC):
     def _supervised(self, work: Any, *arguments: Any) -> None:
         try:
             work(*arguments)
-        except Exception as error:  # a subscription's own, or a message of a newer release's: the next may do
+        except (
+            Exception
+        ) as error:  # one subscription or message failed (perhaps of a newer release); go on with the next
             logger.warning("a hint was not taken", relay=self.server, error=repr(error))
 
 
 class _Attempts:
-    """Tells of the first failure after a success, and waits longer from one to the next."""
+    """Logs the first failure after a success, and increases the delay between attempts."""
 
     def __init__(self, what: str, stopping: threading.Event) -> None:
         self._what = what
@@ -205,6 +207,6 @@ class _Attempts:
 
 
 def delay(failures: int) -> float:
-    """Seconds to wait before the next attempt, at most."""
+    """The maximum number of seconds before the next attempt."""
     first, most = _BACKOFF_SECONDS
     return min(most, first * 2 ** min(failures, 10))

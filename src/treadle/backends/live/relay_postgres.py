@@ -1,7 +1,7 @@
-"""Hints by PostgreSQL's LISTEN and NOTIFY: no more than its payloads hold, so events are told of and not carried.
+"""Hints through PostgreSQL's LISTEN and NOTIFY. Its payloads are small, so events are announced instead of carried.
 
-A notification is a small transaction of its own, after the commit it tells of: NOTIFY holds a lock of the whole server
-to the end of its transaction, and this one has nothing to write to disk.
+Notifications are sent in their own transaction, after the commit. NOTIFY holds a server-wide lock until the end of its
+transaction, and this one has nothing to write to disk.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class PostgresRelay(ServerRelay):
-    """``url`` must lead to a server or to a pool that keeps sessions. ``readers``: whether to hear of events."""
+    """``url`` must lead to a server, or to a pool that keeps sessions. ``readers``: whether to subscribe to events."""
 
     server = "postgres"
     carries_events = False
@@ -60,7 +60,7 @@ class PostgresRelay(ServerRelay):
 
 
 def channel(namespace: str, kind: str) -> str:
-    """A channel's name; of a long one its digest, as PostgreSQL takes 63 bytes."""
+    """A channel's name; long names are replaced by a digest, because PostgreSQL allows 63 bytes."""
     name = f"treadle:{namespace}:{kind}"
     if len(name.encode()) <= _CHANNEL_BYTES:
         return name
@@ -68,13 +68,13 @@ def channel(namespace: str, kind: str) -> str:
 
 
 def payloads(hints: Sequence[Hint], name: bytes) -> list[bytes]:
-    """The hints as JSON, after the name of who says them."""
+    """The hints as JSON, after the sender's name."""
     groups = messages(hints, _PAYLOAD_BYTES - len(name), lambda hint: len(_encode(hint)) + 1)
     return [name + _encode(group) for group in groups]
 
 
 class _Connection:
-    """A connection that nothing waits for without a bound: a server that is stopped, or cut off, would never answer."""
+    """A connection whose waits are all bounded, because a stopped or disconnected server would never respond."""
 
     def __init__(self, url: str) -> None:
         self._conn = psycopg.connect(url, **_CONNECT)
@@ -91,7 +91,7 @@ class _Connection:
             self._take_in(0.01)
 
     def _take_in(self, seconds: float) -> bool:
-        """Reads what the server has sent, waiting up to ``seconds`` for it; whether there was anything."""
+        """Read the data that the server has sent, waiting up to ``seconds``. Returns whether there was any."""
         if not self._readable.poll(seconds * 1000):
             return False
         self._pgconn.consume_input()

@@ -1,7 +1,7 @@
-"""Hints by Redis' pub/sub, with the events themselves: a reader in another process need not read the log.
+"""Hints through Redis pub/sub, including the events, so that readers in other processes need not read the log.
 
-All of redis-py is in this module: connections are used without its pools' and clients' own retries, which would hide
-that a subscription was interrupted.
+All use of redis-py is in this module. Connections are used without the retries of its pools and clients, which would
+hide an interrupted subscription.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class RedisRelay(ServerRelay):
-    """``readers``: whether to hear of events."""
+    """``readers``: whether to subscribe to events."""
 
     server = "redis"
     carries_events = True

@@ -1,4 +1,4 @@
-"""What several readers of one tail read from the log: hundreds that join at once, or fall behind, read it once."""
+"""Share log reads between the readers of one tail: hundreds of readers that join or fall behind read the log once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 from treadle.ports.log import Chunk
 
 _KEPT = 2
-"""Reads that are kept for readers to come: a page may have some MiB."""
+"""Number of finished reads that are kept. A page may have some MiB."""
 
 
 class TailState(NamedTuple):
-    """What a tail knew as a reading began: how far the log is said to reach, and how often the tail was cleared."""
+    """The state of a tail when a read began: the announced end of the log, and how often the tail was cleared."""
 
     reach: int
     cleared: int
@@ -23,7 +23,7 @@ INITIAL = TailState(0, 0)
 
 
 class LogRead(NamedTuple):
-    """A reading of the log: whether more may come, and what was known as it began."""
+    """The result of a log read: whether more may follow, and the tail's state when it began."""
 
     chunks: Sequence[Chunk]
     active: bool
@@ -31,21 +31,21 @@ class LogRead(NamedTuple):
 
 
 class SharedReads:
-    """Readings by cursor: those under way, and the last that found something. What was found may be found again."""
+    """Reads by cursor: those in progress, and the last ones that returned chunks, which later readers can reuse."""
 
     def __init__(self) -> None:
         self._under_way: dict[tuple[int, asyncio.AbstractEventLoop], asyncio.Task[LogRead]] = {}
         self._found: dict[int, LogRead] = {}
 
     async def read(self, cursor: int, read: Callable[[], Awaitable[LogRead]]) -> LogRead:
-        """What is after ``cursor``: by ``read``, unless another reader has read it or is about to."""
+        """The chunks after ``cursor``: from ``read``, unless another reader has read them or is reading them."""
         if (found := self._found.get(cursor)) is not None:
             return found
         key = (cursor, asyncio.get_running_loop())
         task = self._under_way.get(key)
         if task is None:
             task = self._under_way[key] = asyncio.ensure_future(self._read(key, read))
-        # Shielded: a reader that leaves must not take the reading from the others.
+        # Shielded: a reader that leaves must not cancel the read for the others.
         return await asyncio.shield(task)
 
     async def _read(
@@ -62,5 +62,5 @@ class SharedReads:
         return page
 
     def drop(self) -> None:
-        """All readers have what was found."""
+        """Forget finished reads, once all readers have them."""
         self._found.clear()

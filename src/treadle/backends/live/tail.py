@@ -1,8 +1,8 @@
 """The live tail of a run or thread, and its readers.
 
-Writers publish what they have just committed; a reader takes it from memory while it keeps up, and from the log when
-it does not. A lock guards the few fields that both touch. A tail never passes on what does not connect to what it has:
-it sends its readers to the log.
+Writers publish each chunk after its commit. A reader takes it from memory while it keeps up, and from the log when it
+does not. A lock protects the few fields that both sides use. A tail only passes on chunks that continue its last one;
+otherwise it sends its readers to the log.
 """
 
 from __future__ import annotations
@@ -20,20 +20,25 @@ from treadle.backends.live.shared_reads import INITIAL, LogRead, SharedReads, Ta
 from treadle.ports.log import Chunk
 
 _TOGETHER_BYTES = 64 * 1024
-"""How much of what a reader has yet to read it gets as one."""
+"""Chunks up to this size in total are merged into one for a reader."""
 
 ReadLog = Callable[[str, int], Awaitable[tuple[Sequence[Chunk], bool]]]
-"""``(run id, after seq) -> (chunks, whether the run still exists)``; of a thread, whether its numbers reach as far as
-the reader's: if not, it is one made anew under the id."""
+"""``(run id, after seq) -> (chunks, whether the run still exists)``.
+
+For a thread, the second value is whether its numbers reach the reader's cursor; if not, it is a new thread with an old
+id.
+"""
 
 _Parked: TypeAlias = "dict[Fanout, set[TailFollower]]"
 
 
 class Tail:
-    """The newest chunks of one run or thread that has readers: as many as fit into ``most_events`` and ``most_bytes``,
-    and one. ``leave`` takes a reader off; ``life`` tells a thread from an earlier one of its id.
+    """The newest chunks of one run or thread with readers: as many as ``most_events`` and ``most_bytes`` allow, and one
+    more.
 
-    What it holds is dense: a chunk that it has is ignored, one behind a gap makes it forget what came before."""
+    ``leave`` removes a reader. ``life`` distinguishes a thread from an earlier one with the same id. The chunks have no
+    gaps: a repeated chunk is ignored, and a chunk after a gap replaces all earlier ones.
+    """
 
     def __init__(self, most_events: int, most_bytes: int, *, leave: Callable[[], None] = lambda: None) -> None:
         self._most_events = most_events
@@ -47,14 +52,14 @@ class Tail:
         self._chunks: deque[tuple[Chunk, int]] = deque()  # with their sizes
         self._events = 0
         self._bytes = 0
-        self._last = 0  # of the newest chunk it holds
-        self._announced = 0  # seq up to which the log is said to reach
+        self._last = 0  # seq of the newest chunk
+        self._announced = 0  # seq up to which the log is announced to extend
         self._cleared = 0
-        # Seq up to which the log was seen to be complete while this tail was already listening.
+        # The seq up to which the log was complete at a time when this tail was already listening.
         self._floor: int | None = None
         self._parked: _Parked = {}
-        self._parked_for_end: _Parked = {}  # those who wait for the end only
-        # What follows a cursor, as it was last asked for: readers that keep up ask for the same.
+        self._parked_for_end: _Parked = {}  # readers that wait for the end only
+        # The merged chunk after a cursor, from the last call: readers that keep up all request the same one.
         self._cached: tuple[int, Chunk] | None = None
 
     def push(self, chunk: Chunk) -> None:
@@ -77,7 +82,7 @@ class Tail:
         return self._release(all=chunk.ends)
 
     def announce(self, last: int) -> None:
-        """The log reaches to ``last``: readers that have less, and find no more here, read it."""
+        """The log extends to ``last``. Readers that have less, and find no more here, read the log."""
         with self._lock:
             parked = self._announce(last)
         _wake(parked)
@@ -89,7 +94,8 @@ class Tail:
         return self._release()
 
     def _release(self, *, all: bool = True) -> _Parked:
-        """The readers that wait, who are to be woken once the lock is free; with ``all`` the patient ones too."""
+        """Remove and return the waiting readers, to be woken after the lock is released. ``all`` includes waiters for
+        the end."""
         parked, self._parked = self._parked, {}
         if all:
             for fanout, followers in self._parked_for_end.items():
@@ -107,7 +113,7 @@ class Tail:
         self._events = self._bytes = 0
 
     def clear(self, *, new_generation: bool) -> None:
-        """Forgets what it holds: it may not be in the log any more. Readers go on from the log."""
+        """Forget all chunks, since they may have been removed from the log. Readers continue from the log."""
         with self._lock:
             self._forget()
             self._announced = 0
@@ -125,7 +131,7 @@ class Tail:
         _wake(parked)
 
     def since(self, cursor: int) -> Sequence[Chunk] | None:
-        """What follows ``cursor``, or the first of it if it is much; None when only the log can tell."""
+        """The chunks after ``cursor``, or the first of them if there are many. None if the log must be read."""
         with self._lock:
             if self._chunks and self._last > cursor:
                 if self._cached is None or self._cached[0] != cursor:
@@ -146,25 +152,25 @@ class Tail:
         return found
 
     def known_to(self) -> int | None:
-        """The seq up to which all is known, the end of the run to be pushed if it comes; None when only the log can
-        tell."""
+        """The seq up to which everything is known, so that the end of the run will be pushed. None if the log must be
+        read."""
         with self._lock:
             if self._announced > self._last or not (self._chunks or self._floor is not None):
                 return None
             return self._last if self._chunks else self._floor
 
     def end_seq(self) -> int | None:
-        """The seq of the run's end, if that is here."""
+        """The seq of the run's end, if it is in memory."""
         with self._lock:
             return self._last if self._chunks and self._chunks[-1][0].ends else None
 
     def ended_by(self, cursor: int) -> bool:
-        """Whether the end of the run is here and not after ``cursor``."""
+        """Whether the end of the run is in memory and not after ``cursor``."""
         with self._lock:
             return bool(self._chunks) and self._last <= cursor and self._chunks[-1][0].ends
 
     def state(self) -> TailState:
-        """What is known as a reading of the log begins, for ``caught_up``."""
+        """The state when a log read begins, for ``caught_up``."""
         with self._lock:
             return TailState(self._reach(), self._cleared)
 
@@ -172,17 +178,18 @@ class Tail:
         return max(self._announced, self._last) if self._chunks else self._announced
 
     def caught_up(self, cursor: int, heard: TailState = INITIAL) -> None:
-        """The log held nothing after ``cursor`` when it was read, ``heard`` known already; what comes now is pushed."""
+        """A log read that began in state ``heard`` returned nothing after ``cursor``. From now on, chunks are
+        pushed."""
         with self._lock:
-            if heard.cleared != self._cleared:  # what came after the reading may have been among what was cleared
+            if heard.cleared != self._cleared:  # chunks published after the read may have been cleared
                 return
             self._floor = cursor if self._floor is None else min(self._floor, cursor)
-            if cursor < self._reach() <= heard.reach:  # what was told of has been removed since
+            if cursor < self._reach() <= heard.reach:  # the announced events have been removed since
                 self._forget()
                 self._announced = 0
 
     def park(self, follower: TailFollower) -> bool:
-        """Registers a reader to be woken by the next push; False if there is something for it already."""
+        """Register a reader for the next push. False if chunks are already available for it."""
         with self._lock:
             if self.gone or self._reach() > follower.cursor:
                 return False
@@ -192,7 +199,7 @@ class Tail:
             return True
 
     def park_for_end(self, follower: TailFollower) -> bool:
-        """``park`` for a reader that only the end of the run is to wake, or what sends it to the log."""
+        """Like ``park``, for a reader that is woken only by the end of the run, or when it must read the log."""
         with self._lock:
             ended = bool(self._chunks) and self._chunks[-1][0].ends
             if self.gone or ended or self._announced > max(follower.cursor, self._last):
@@ -207,12 +214,12 @@ class Tail:
 
 
 def _first(chunks: Iterable[tuple[Chunk, int]]) -> Chunk:
-    """What comes first, with as much of what follows as goes together."""
+    """The first chunk, merged with as many of the following ones as the limit allows."""
     return next(_together(chunks))
 
 
 def _together(chunks: Iterable[tuple[Chunk, int]]) -> Iterator[Chunk]:
-    """The same in fewer chunks: the wire bytes of each are made once, and sent at once. Gaps stay gaps."""
+    """Merge chunks, so that each result is encoded and sent once. Gaps are preserved."""
     parts, total = list[Chunk](), 0
     for chunk, size in chunks:
         total += size
@@ -232,14 +239,15 @@ def _joined(parts: list[Chunk]) -> Chunk:
 
 def _wake(parked: _Parked) -> None:
     for fanout, followers in parked.items():
-        with contextlib.suppress(RuntimeError):  # that loop has been closed: its readers are gone
+        with contextlib.suppress(RuntimeError):  # the loop is closed: its readers are gone
             fanout.wake(followers)
 
 
 class TailFollower:
-    """A reader: from the log until it has caught up, then from the tail (ports.Follower).
+    """A reader (ports.log.Follower): reads the log until it has caught up, then the tail.
 
-    It is registered with the tail before it first reads the log, so what is committed in between is in one of them.
+    It registers with the tail before its first read of the log, so an event committed in between is found in one of
+    them.
     """
 
     __slots__ = (
@@ -265,7 +273,7 @@ class TailFollower:
         self._key = key
         self._tail: Tail | None = tail
         self._read_log = read_log
-        self._page: Sequence[Chunk] = ()  # read from the log, and yet to be returned
+        self._page: Sequence[Chunk] = ()  # read from the log, not yet returned
         self._poll_seconds = poll_seconds
         self._checked = fanout.loop.time()
         self._future: asyncio.Future[None] | None = None
@@ -281,7 +289,7 @@ class TailFollower:
         if chunks is None or (not chunks and self._is_stale()):
             chunks = await self._from_log(tail)
             if not chunks and not self.ended and tail.since(self.cursor) is None:
-                return ()  # what was said meanwhile calls for another reading
+                return ()  # a hint in the meantime requires another read
         if chunks:
             self._page = chunks[1:]
             return self._advance(chunks[0])
@@ -301,13 +309,13 @@ class TailFollower:
         elif tail.gone:
             self.ended = True
         elif newest is None:
-            await self.read(timeout)  # from the log: what it holds may be the end
+            await self.read(timeout)  # from the log, which may contain the end
         else:
             self.cursor = max(self.cursor, newest)
             await self._wait(tail.park_for_end, timeout)
 
     def _is_stale(self) -> bool:
-        """Whether it is time to look at the log again: what was told may have been lost."""
+        """Whether to read the log again because a hint may have been lost."""
         return self.fanout.loop.time() - self._checked > self._poll_seconds
 
     def _is_over(self, tail: Tail) -> bool:
@@ -324,7 +332,7 @@ class TailFollower:
         self._checked = self.fanout.loop.time()
         if not page.chunks:
             self.ended = not page.active
-            if page.active:  # nothing will be pushed after the end: every reader that comes to it finds it in the log
+            if page.active:  # nothing is pushed after the end: every reader that reaches it finds it in the log
                 tail.caught_up(cursor, page.heard)
         return page.chunks
 
@@ -336,7 +344,7 @@ class TailFollower:
         return (chunk,)
 
     async def _wait(self, register: Callable[[TailFollower], bool], timeout: float | None = None) -> None:
-        """Waits for a push, a wake or the end of the time. A wake that came since the last wait counts."""
+        """Wait for a push, a wake or the timeout. A wake since the last wait counts."""
         if self._woken:
             self._woken = False
             return
@@ -364,7 +372,7 @@ class TailFollower:
 
 
 class ThreadFollower(TailFollower):
-    """A reader of a thread: no run's end is its end. Of a thread made anew under the same id it reads everything."""
+    """A reader of a thread. No run's end is its end. If the thread was recreated under the same id, it starts over."""
 
     __slots__ = ("_generation",)
 
@@ -384,7 +392,7 @@ class ThreadFollower(TailFollower):
 
     async def _from_log(self, tail: Tail) -> Sequence[Chunk]:
         chunks = await super()._from_log(tail)
-        if self.ended:  # made anew, unheard
+        if self.ended:  # recreated, and the hint was lost
             self.ended, self.cursor, tail.reads = False, 0, SharedReads()
             chunks = await super()._from_log(tail)
         return chunks

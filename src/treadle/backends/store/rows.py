@@ -1,4 +1,4 @@
-"""The rows of the store: how items are put, found and filtered. Plain functions; times in unix microseconds."""
+"""The rows of the store: writing, finding and filtering items. Plain functions; times are in unix microseconds."""
 
 from __future__ import annotations
 
@@ -38,8 +38,6 @@ class Found(Struct):
     score: float | None = None
 
 
-# --- writing ----------------------------------------------------------------------------------------------------------
-
 _PUT = """
 INSERT INTO store_items (namespace, key, created_at, updated_at, ttl_minutes, expires_at, value)
 VALUES (:namespace, :key, :now, :now, :ttl, :expires, :value)
@@ -57,7 +55,7 @@ WHERE position = :position AND expires_at > :now
 
 
 class Put(Struct, frozen=True):
-    """An item on its way to its row, or its removal where ``value`` is None."""
+    """An item to store, or to remove if ``value`` is None."""
 
     namespace: str
     key: str
@@ -67,7 +65,7 @@ class Put(Struct, frozen=True):
 
 
 def pack(op: PutOp, vectors: Vectors) -> Put:
-    """Serialises and checks the item; after that its value may change without harm."""
+    """Serialise and check the item, so that its value may change afterwards."""
     if op.ttl is not None and not 0 < op.ttl <= _LONGEST:
         raise ValueError(
             f"ttl is {op.ttl}; allowed: more than 0 and up to {_LONGEST:_} minutes, or None to keep the item"
@@ -77,7 +75,7 @@ def pack(op: PutOp, vectors: Vectors) -> Put:
 
 
 def put(conn: Connection, item: Put, now: int) -> None:
-    """Stores the item with its vectors, or removes it."""
+    """Store the item with its vectors, or remove it."""
     if item.value is None:
         conn.execute(_DELETE, (item.namespace, item.key))
         return
@@ -96,27 +94,25 @@ def put(conn: Connection, item: Put, now: int) -> None:
 
 
 def refresh(conn: Connection, positions: Iterable[int], now: int) -> None:
-    """Puts off the expiry of items that were read."""
+    """Postpone the expiry of items that were read."""
     for position in positions:
         conn.execute(_REFRESH, {"position": position, "now": now})
 
 
 def sweep(conn: Connection, now: int) -> int:
-    """Removes what has expired; returns how many items that were."""
+    """Remove expired items. Returns their number."""
     return conn.execute("DELETE FROM store_items WHERE expires_at <= ?", (now,)).rowcount
 
 
 def _dump(op: PutOp) -> bytes:
     try:
         return orjson.dumps(op.value, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError as error:  # integers beyond 64 bits and lone surrogates, which the json module can write
+    except TypeError as error:  # integers beyond 64 bits and lone surrogates, which the json module accepts
         try:
             return json.dumps(op.value).encode()
         except (TypeError, ValueError):
             raise TypeError(f"the value of {op.key!r} in {op.namespace} is not JSON: {error}") from error
 
-
-# --- reading ----------------------------------------------------------------------------------------------------------
 
 _COLUMNS = "position, namespace, key, created_at, updated_at, expires_at, value"
 _LIVE = "(expires_at IS NULL OR expires_at > :now)"
@@ -129,14 +125,16 @@ _VECTORS = f"SELECT position, vector FROM store_vectors WHERE {_AMONG.format('?'
 
 
 def get(conn: Connection, op: GetOp, now: int) -> list[Found]:
-    """The item, if it is there."""
+    """The item, if it exists."""
     parameters = {"namespace": encode_namespace(op.namespace), "key": op.key, "now": now}
     return [_found(row) for row in conn.execute(_GET, parameters)]
 
 
 def search(conn: Connection, op: SearchOp, now: int, *, query: bytes | None) -> list[Found]:
-    """The items under the prefix that match the filter: in order of creation or, with a query vector, the most similar
-    ones first and then those that have no vector."""
+    """The items under the prefix that match the filter.
+
+    In order of creation. With a query vector, the most similar ones come first and those without a vector last.
+    """
     if op.limit < 0 or op.offset < 0:
         raise ValueError(f"limit is {op.limit} and offset is {op.offset}; neither may be below 0")
     matching = _pages(conn, op, now)
@@ -178,7 +176,7 @@ def _found(row: tuple[Any, ...]) -> Found:
 def _load(value: bytes) -> dict[str, Any]:
     try:
         return orjson.loads(value)
-    except orjson.JSONDecodeError:  # what the json module wrote in _dump
+    except orjson.JSONDecodeError:  # written by the json module in _dump
         return json.loads(value)
 
 
@@ -186,9 +184,7 @@ def _moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-# --- namespaces -------------------------------------------------------------------------------------------------------
-
-# Jumps from one namespace to the next by the index, however many items each has.
+# Skips from one namespace to the next in the index, regardless of the number of items in each.
 _NAMESPACES = """
 WITH RECURSIVE names (namespace) AS (
     SELECT min(namespace) FROM store_items WHERE namespace >= :low AND namespace < :high
@@ -204,7 +200,7 @@ _EVERY = ("", "\U0010ffff")
 
 
 def namespaces(conn: Connection, op: ListNamespacesOp, now: int) -> list[tuple[str, ...]]:
-    """The namespaces that hold items and match every condition, cut to ``max_depth``, each once, sorted."""
+    """The namespaces that have items and match all conditions, cut to ``max_depth``, unique and sorted."""
     conditions = op.match_conditions or ()
     low, high = next(filter(None, map(_plain_range, conditions)), _EVERY)
     rows = conn.execute(_NAMESPACES, {"low": low, "high": high, "now": now})
@@ -222,7 +218,7 @@ def decode_namespace(text: str) -> tuple[str, ...]:
 
 
 def _range(prefix: Sequence[str]) -> tuple[str, str] | None:
-    """The bounds (from, to) of the namespaces that begin so, or None for all. '-' is what follows ','."""
+    """The range (from, to) of the namespaces with this prefix, or None for all. '-' is the character after ','."""
     low = encode_namespace(prefix)
     return (low, f"{low[:-1]}-") if low else None
 
@@ -238,9 +234,6 @@ def _fits(condition: MatchCondition, namespace: tuple[str, ...]) -> bool:
         raise ValueError(f"match_type is {condition.match_type!r}; allowed: prefix, suffix")
     part = namespace[:size] if condition.match_type == "prefix" else namespace[len(namespace) - size :]
     return len(namespace) >= size and all(want in ("*", have) for want, have in zip(condition.path, part, strict=True))
-
-
-# --- filters ----------------------------------------------------------------------------------------------------------
 
 
 def matches(value: Mapping[str, Any], filter: Mapping[str, Any] | None) -> bool:
@@ -282,7 +275,7 @@ def _compare(value: Any, operator: str, operand: Any) -> bool:
     numbers = _number(value), _number(operand)
     if None not in numbers:
         return _ORDERINGS[operator](*numbers)
-    # Texts are compared as texts (dates); what has no order to the operand does not match.
+    # Texts (dates) are compared as texts. A value that cannot be ordered relative to the operand does not match.
     return isinstance(value, str) and isinstance(operand, str) and _ORDERINGS[operator](value, operand)
 
 
@@ -295,11 +288,8 @@ def _number(value: Any) -> float | None:
         return None
 
 
-# --- vectors ----------------------------------------------------------------------------------------------------------
-
-
 def pack_vector(vector: Sequence[float]) -> bytes:
-    """The vector at length 1 (or 0) as little-endian float32, so that a similarity is a plain product."""
+    """The vector normalised to length 1 (or 0) as little-endian float32, so that the similarity is a dot product."""
     length = math.sqrt(sum(map(mul, vector, vector))) or 1.0
     return _little(array("f", [number / length for number in vector])).tobytes()
 

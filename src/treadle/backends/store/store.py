@@ -1,4 +1,4 @@
-"""LangGraph's store over the SQLite engine: items by namespace and key, filters, expiry, semantic search."""
+"""LangGraph's store on treadle's engine: items by namespace and key, filters, expiry, semantic search."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ Read = GetOp | SearchOp | ListNamespacesOp
 
 
 class SqlStore(BaseStore):
-    """Items in the engine's file. Values are JSON objects.
+    """Items in the engine's database. Values are JSON objects.
 
-    ``index`` (``dims``, ``embed``, ``fields``) turns on semantic search, as for LangGraph's InMemoryStore; without it a
-    query is ignored. ``ttl`` gives the defaults of expiry; an expired item is not found any more, and ``sweep`` frees
-    its room. A batch reads first, then writes, in one transaction each; of several puts of one key the last counts.
+    ``index`` (``dims``, ``embed``, ``fields``) enables semantic search, as for LangGraph's InMemoryStore; without it,
+    queries are ignored. ``ttl`` sets the defaults of expiry. Expired items are not found, and ``sweep`` removes them. A
+    batch reads first and then writes, in one transaction each; of several puts of one key, the last counts.
     """
 
     supports_ttl = True
@@ -77,7 +77,7 @@ class SqlStore(BaseStore):
         return [results.get(number) for number in range(len(batch))]
 
     def sweep(self) -> int:
-        """Removes what has expired; returns how many items that were."""
+        """Remove expired items. Returns their number."""
         return self._engine.submit(self._sweep).result()
 
     async def asweep(self) -> int:
@@ -97,7 +97,7 @@ class SqlStore(BaseStore):
     def _read(
         self, conn: Connection, reads: Mapping[int, Read], queries: Mapping[str, bytes]
     ) -> tuple[dict[int, Result], set[int]]:
-        """The results by number, and the positions of the items whose expiry has to be put off."""
+        """The results by number, and the positions of the items whose expiry must be postponed."""
         now = self._engine.clock.now()
         results: dict[int, Result] = {}
         refresh: set[int] = set()
@@ -122,7 +122,7 @@ class SqlStore(BaseStore):
 
 
 class _Index:
-    """Which texts of a value are embedded, and by what."""
+    """The fields of a value to embed, and the embedding function."""
 
     def __init__(self, config: IndexConfig) -> None:
         self._dims = config.get("dims")
