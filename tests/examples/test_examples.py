@@ -42,7 +42,7 @@ EXPECTED = {
     ],
     "wait_with_timeout": [
         r"^Final result: \{.*'count': 2.*\}$",
-        r"^Run timed out: run \S+ was not over in the time given$",
+        r"^Run timed out: run \S+ did not end in time$",
         r"^and was cancelled: interrupted$",
     ],
     "join_stream_abort": [

@@ -402,7 +402,7 @@ def test_a_factory_that_fails_or_makes_something_else_says_so(tmp_path: Path) ->
         use(factory(tmp_path, "fails")[0])
     with pytest.raises(ConfigError, match=r"graphs_factories\.py:wrong is a builtins\.int, not a graph"):
         use(factory(tmp_path, "wrong")[0])
-    with pytest.raises(ConfigError, match=r"takes name: <class 'str'>, which no server can give it") as caught:
+    with pytest.raises(ConfigError, match=r"takes name: <class 'str'>, which the server does not provide") as caught:
         factory(tmp_path, "greedy")
     assert caught.value.hint == "a graph factory takes nothing, config: RunnableConfig, runtime: ServerRuntime, or both"
     assert caught.value.key == "graphs.g"

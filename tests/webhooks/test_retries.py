@@ -100,7 +100,7 @@ def test_a_receiver_that_does_not_answer_in_time_is_asked_again(tmp_path: Path) 
             run = await server.run("chain", {"n": []}, webhook=receiver.url())
             await receiver.gets(2)
             found = await settled(server, run)
-        assert found["log"][0]["error"] == "no answer within 0.3 seconds"
+        assert found["log"][0]["error"] == "no response within 0.3 seconds"
         assert found["log"][0]["duration_ms"] >= 250
 
     serve(tmp_path, use, webhook_timeout_seconds=0.3)

@@ -18,11 +18,11 @@ OPERATORS = ("$eq", "$contains")
 def validate_filter(given: Any) -> JSON:
     """Return the filter, or raise ValueError. An invalid filter must not let anything through."""
     if not isinstance(given, dict):
-        raise ValueError(f"a filter is an object, is {type(given).__name__}")
+        raise ValueError(f"a filter must be an object, is {type(given).__name__}")
     filter = cast("dict[Any, Any]", given)
     for key, wanted in filter.items():
         if not isinstance(key, str):
-            raise ValueError(f"a filter's keys are text, {key!r} is {type(key).__name__}")
+            raise ValueError(f"a filter's keys must be text, {key!r} is {type(key).__name__}")
         if isinstance(wanted, dict) and not _is_condition(cast("JSON", wanted)):
             raise ValueError(f"filter {key!r}: an object there has one or more of {', '.join(OPERATORS)}")
     return cast("JSON", filter)

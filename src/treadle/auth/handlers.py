@@ -84,7 +84,7 @@ class UserAuth:
         try:
             return filters.validate_filter(result)
         except ValueError as error:
-            logger.error("an auth handler gave something that is no filter", resource=resource, action=action)
+            logger.error("an auth handler returned an invalid filter", resource=resource, action=action)
             raise AuthRejected(500, "Internal server error") from error
 
     def _handler(self, resource: str, action: str) -> Callable[..., Awaitable[Any]] | None:
@@ -144,7 +144,7 @@ def _user_of(found: Any) -> User:
     if found is None or identity == "" or fields.get("is_authenticated") is False:
         raise AuthRejected(401, "Unauthorized")
     if not isinstance(identity, str):
-        logger.error("the authenticate handler gave no identity", user=type(found).__name__)
+        logger.error("the authenticate handler returned no identity", user=type(found).__name__)
         raise AuthRejected(500, "Internal server error")
     permissions = list(cast("Iterable[str]", fields.get("permissions") or ()))
     defaults = {"display_name": identity, "is_authenticated": True}

@@ -63,7 +63,7 @@ def address(url: str) -> httpx.URL:
     except (httpx.InvalidURL, TypeError) as error:
         raise ConfigError(f"{url!r} is not a URL: {error}", key="url") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigError(f"{url!r} is not the URL of a server; it looks like http://127.0.0.1:8123", key="url")
+        raise ConfigError(f"{url!r} is not the URL of a server, such as http://127.0.0.1:2024", key="url")
     return httpx.URL(str(parsed).rstrip("/"))
 
 
@@ -255,7 +255,7 @@ def decoded(content: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError as error:
-        raise DecodeError(f"the server's answer is not what this client expects: {error}", data=content) from error
+        raise DecodeError(f"the server's response is not what this client expects: {error}", data=content) from error
 
 
 def api_error(status: int, content: bytes, made: Call) -> APIError:

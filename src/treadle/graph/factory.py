@@ -88,7 +88,7 @@ class Factory:
         if "RunnableConfig" in hint or "dict" in hint.lower() or not hint:
             return "config"
         raise ConfigError(
-            f"the factory {self._name} takes {parameter.name}: {hint}, which no server can give it",
+            f"the factory {self._name} takes {parameter.name}: {hint}, which the server does not provide",
             hint="a graph factory takes nothing, config: RunnableConfig, runtime: ServerRuntime, or both",
         )
 
@@ -101,7 +101,7 @@ def compiled(name: str, made: Any) -> AnyGraph:
         kind = cast("Any", type(made))
         raise ConfigError(
             f"{name} is a {kind.__module__}.{kind.__qualname__}, not a graph",
-            hint="a compiled graph, a StateGraph, an @entrypoint function, or a function that makes one of these",
+            hint="a compiled graph, a StateGraph, an @entrypoint function, or a function that returns one of these",
         )
     graph = cast("AnyGraph", made)
     # False means "never save", which would leave the thread without a state. The copy is made once.

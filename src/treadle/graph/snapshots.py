@@ -95,7 +95,7 @@ async def _unless_refused(config: RunnableConfig, reading: Awaitable[T]) -> T | 
         raise
     except Exception as refusal:  # a reducer may raise anything, and must not make its thread unreadable
         thread_id = config.get("configurable", {}).get("thread_id")
-        logger.info("a thread holds writes that its graph refuses", thread_id=thread_id, error=repr(refusal))
+        logger.info("a thread has writes that its graph rejects", thread_id=thread_id, error=repr(refusal))
         return None
 
 

@@ -98,7 +98,7 @@ def _addressed(graph: AnyGraph, config: RunnableConfig, *, must_exist: bool = Fa
     for _, found in graph.get_subgraphs(namespace=path, recurse=True):
         return cast("AnyGraph", found), config
     if must_exist:
-        raise BadRequestError(f"the graph has no sub-graph {path!r}", field="checkpoint_ns")
+        raise BadRequestError(f"the graph has no subgraph {path!r}", field="checkpoint_ns")
     return graph, config
 
 

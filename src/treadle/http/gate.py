@@ -92,7 +92,7 @@ class Gate:
 
         Raises HTTPException as the user's code says, and what is wrong with the request itself."""
         if access is None:  # a mistake of ours must not let anybody in
-            raise PermissionDeniedError(f"{request.method} {request.url.path} has no rule of access")
+            raise PermissionDeniedError(f"{request.method} {request.url.path} has no access rule")
         request, user = await self.identify(request)
         content = None
         if body is not None:
@@ -171,7 +171,7 @@ class Gate:
         try:
             data = orjson.dumps(asked.content)
         except orjson.JSONEncodeError as error:
-            raise ServerError("An auth handler put something into the request that is not JSON") from error
+            raise ServerError("An auth handler added a value to the request that is not JSON") from error
         return _readable(connection, data, request.receive)
 
 

@@ -155,7 +155,7 @@ class Lifespan:
             async with asyncio.timeout(seconds):
                 answer = await self._told("lifespan.shutdown")
                 if answer is not None and answer["type"] == "lifespan.shutdown.failed":
-                    logger.error("the app's lifespan did not end well", error=answer.get("message", ""))
+                    logger.error("the app's lifespan failed on shutdown", error=answer.get("message", ""))
                 await asyncio.wait([life])
         life.cancel()
         await asyncio.wait([life], timeout=seconds)

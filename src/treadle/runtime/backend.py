@@ -67,7 +67,7 @@ def _rescue_sweeps(backend: Backend, settings: Settings) -> list[Sweep]:
     async def rescue() -> int:
         taken = await backend.queue.rescue(max_attempts=settings.max_attempts, steady_seconds=settings.lease_seconds)
         if taken:
-            logger.warning("took runs from lost workers", run_ids=taken)
+            logger.warning("recovered the runs of lost workers", run_ids=taken)
         return len(taken)
 
     async def sweep() -> int:

@@ -87,7 +87,7 @@ def _reached(url: str, work: Callable[[], T], seconds: float) -> T:
                 raise DatabaseUnusable(f"the database cannot be reached: {why}") from error
             if told is None or now - told >= _TELL_SECONDS:
                 told = now
-                logger.warning("the database does not answer yet", error=why, seconds_left=round(left, 1))
+                logger.warning("the database does not respond yet", error=why, seconds_left=round(left, 1))
         except psycopg.Error as error:
             raise DatabaseUnusable(f"the database cannot be used: {_line(error)}") from error
         time.sleep(_RETRY_SECONDS)

@@ -91,12 +91,12 @@ class Executor:
 
     async def _give_up(self) -> None:
         left = self.worker.active()
-        logger.warning("handing back runs whose code does not let go", runs=len(left))
+        logger.warning("handing back runs whose code does not yield", runs=len(left))
         try:
             async with asyncio.timeout(_STOP_SECONDS):
                 await hand_back(self._resources, left)
         except Exception as error:  # the database cannot be reached: the lease expires, and the process must end
-            logger.error("runs could not be handed back; their lease runs out", error=repr(error))
+            logger.error("runs could not be handed back; their lease will expire", error=repr(error))
 
     async def stop(self) -> None:
         self.worker.stop_claiming()

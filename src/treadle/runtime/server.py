@@ -158,7 +158,7 @@ class Runtime:
         alone = self.backend.exclusive
         orphans = await self.backend.queue.rescue(max_attempts=self.settings.max_attempts, exclusive=alone)
         if orphans:
-            logger.info("took back the runs of a process that is gone", runs=len(orphans))
+            logger.info("recovered the runs of a dead process", runs=len(orphans))
         if alone:
             await self.backend.deliveries.recover()
 

@@ -57,7 +57,7 @@ class WorkerRuntime:
     async def start(self) -> None:
         self._loop.start()
         if taken := await self.backend.queue.rescue(max_attempts=self.settings.max_attempts):
-            logger.warning("took runs from lost workers", run_ids=taken)
+            logger.warning("recovered the runs of lost workers", run_ids=taken)
         await self.executor.start()
         self._sweeper.start()
 
@@ -88,7 +88,7 @@ def work(settings: Settings, config_path: Path, *, port: int | None, ready: Call
     """
     if not settings.database_url:
         hint = "treadle worker --database-url postgresql://…; over SQLite `treadle serve` executes runs itself"
-        raise ConfigError("is not set, and an SQLite file has one process", key="database_url", hint=hint)
+        raise ConfigError("is not set, but a SQLite file belongs to one process", key="database_url", hint=hint)
     configure_logging(settings)
     others = frozenset(threading.enumerate())
     with contextlib.ExitStack() as opened:

@@ -290,7 +290,7 @@ def _same(tx: Transaction, known: tuple[str, list[str]], digest: str) -> list[Ru
         raise ConflictError("This Idempotency-Key was used for another request")
     runs = [run for run_id in run_ids if (run := tx.run(run_id))]
     if len(runs) < len(run_ids):
-        raise ConflictError("The run that this Idempotency-Key made has been deleted since")
+        raise ConflictError("The run created with this Idempotency-Key has been deleted")
     return runs
 
 

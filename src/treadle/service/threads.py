@@ -110,7 +110,7 @@ class Threads:
         for number, superstep in enumerate(supersteps):
             if not superstep.updates:
                 field = f"supersteps.{number}.updates"
-                raise UnprocessableError(f"{field}: must hold at least one update", field=field)
+                raise UnprocessableError(f"{field}: must contain at least one update", field=field)
 
     async def _replay(self, thread: Thread, supersteps: Sequence[Superstep]) -> None:
         """Write the history of a held, new thread. If that fails, delete the thread."""
@@ -319,7 +319,7 @@ async def _bounded() -> AsyncGenerator[None]:
         async with asyncio.timeout(_UPDATE_SECONDS):
             yield
     except TimeoutError as error:
-        raise UnavailableError(f"the graph did not take the update within {_UPDATE_SECONDS:g} seconds") from error
+        raise UnavailableError(f"the graph did not apply the update within {_UPDATE_SECONDS:g} seconds") from error
 
 
 @contextmanager
@@ -393,7 +393,7 @@ def _target(request: ThreadStateUpdate) -> CheckpointRef | None:
     if request.checkpoint is None:
         return CheckpointRef(checkpoint_id=request.checkpoint_id)
     if request.checkpoint.checkpoint_id not in (None, request.checkpoint_id):
-        raise UnprocessableError("checkpoint_id: is not that of checkpoint; give one of them", field="checkpoint_id")
+        raise UnprocessableError("checkpoint_id: differs from checkpoint; set only one of them", field="checkpoint_id")
     return request.checkpoint
 
 

@@ -155,7 +155,7 @@ class Courier:
         self._changed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # The delivery's lease expires, and then it is retried.
-            logger.error("what came of a webhook could not be written", error=repr(error))
+            logger.error("the result of a webhook could not be recorded", error=repr(error))
 
     async def _deliver(self, delivery: LeasedDelivery) -> None:
         clock = self._deps.clock
@@ -191,7 +191,7 @@ class Courier:
                     delivery.url, headers, content
                 )
         except TimeoutError:
-            return TimeoutError(f"no answer within {limit:g} seconds")
+            return TimeoutError(f"no response within {limit:g} seconds")
         except Exception as error:  # any error of the network, TLS or the receiver is a failed attempt
             return error
 

@@ -86,7 +86,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Option] | None = None
     ) -> httpcore.AsyncNetworkStream:
-        raise BlockedTargetError("a socket file is no target")
+        raise BlockedTargetError("a socket file cannot be a target")
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

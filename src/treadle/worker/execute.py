@@ -265,7 +265,9 @@ async def record(run: Execution, outcome: Outcome | None) -> None:
         except LeaseLost:
             raise
         except Exception as error:  # disk full or database locked: the lease is still valid, so retry
-            logger.error("the end of a run could not be written", run_id=run.attempt.lease.run_id, error=repr(error))
+            logger.error(
+                "the outcome of a run could not be recorded", run_id=run.attempt.lease.run_id, error=repr(error)
+            )
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
         else:

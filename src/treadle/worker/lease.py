@@ -100,7 +100,7 @@ class LeaseKeeper:
             max_attempts=settings.max_attempts, steady_seconds=settings.lease_seconds
         )
         if rescued:
-            logger.warning("took runs from lost workers", run_ids=rescued)
+            logger.warning("recovered the runs of lost workers", run_ids=rescued)
 
     async def _sweep(self) -> None:
         now, settings = self._resources.clock.now(), self._resources.settings

@@ -141,7 +141,7 @@ class Worker:
     def _done(self, attempt: Attempt, task: asyncio.Task[None]) -> None:
         self._forget(attempt)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("an attempt broke", run_id=attempt.lease.run_id, exc_info=error)
+            logger.error("an attempt failed unexpectedly", run_id=attempt.lease.run_id, exc_info=error)
 
     def _forget(self, attempt: Attempt) -> None:
         if self._attempts.get(attempt.lease.run_id) is attempt:

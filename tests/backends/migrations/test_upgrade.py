@@ -219,7 +219,7 @@ async def _said(server: Running, thread_id: str, text: str) -> str:
 def test_a_schema_that_this_release_cannot_work_with_is_refused(empty: str) -> None:
     postgres_schema.migrate(empty)
     _next_release(empty, compatible_from=postgres_schema.newest_version() + 1)
-    with pytest.raises(postgres_schema.SchemaMismatch, match="this treadle knows"):
+    with pytest.raises(postgres_schema.SchemaMismatch, match="but this release supports at most"):
         postgres_schema.require_current(empty)
     with pytest.raises(postgres_schema.SchemaMismatch):
         postgres_schema.migrate(empty)

@@ -260,7 +260,7 @@ def test_an_async_embedding_and_one_of_the_wrong_size(engine: Engine) -> None:
         found = await store.asearch(("n",), query="dog")
         assert [(item.key, item.score) for item in found] == [("k", pytest.approx(1.0)), ("l", 0.0)]
         wrong = SqlStore(engine, index={"dims": 4, "embed": aembed})
-        with pytest.raises(ValueError, match=r"index.dims is 4, but index.embed gives vectors of 3"):
+        with pytest.raises(ValueError, match=r"index.dims is 4, but index.embed returns vectors of 3"):
             await wrong.aput(("n",), "k", {"text": "cat"})
         assert (await store.asearch(("n",), query="dog"))[0].value == {"text": "dog"}
 

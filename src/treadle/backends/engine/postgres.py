@@ -414,7 +414,7 @@ class PostgresEngine(Submitting):
                     return status == "committed"
             self._ended.wait(pause)
             pause = min(1.0, pause * 2)
-        raise DatabaseUnavailable("the server stopped before the database said what became of a commit")
+        raise DatabaseUnavailable("the server stopped before the database reported the outcome of a commit")
 
     def _wait(self, group: list[Job[Any]], began: float) -> bool:
         """Pause before the next connection attempt. Jobs outside of runs give up after a while; False if none is
@@ -455,7 +455,7 @@ def _look(session: _Session, work: Work[T], snapshot: bool) -> T:
 def _mapped(error: psycopg.Error) -> Exception:
     """The treadle error for a driver's error."""
     if isinstance(error, psycopg.DataError):
-        return UnprocessableError(f"a text holds what the database cannot store: {error}")
+        return UnprocessableError(f"a text contains characters that the database cannot store: {error}")
     if isinstance(error, psycopg.OperationalError):
         return DatabaseUnavailable(f"the database is too busy: {error}")
     return error

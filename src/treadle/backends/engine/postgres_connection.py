@@ -291,7 +291,7 @@ class PostgresConnection:
         self._poll.modify(self._pgconn.socket, events)
         if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
             self.close()
-            raise psycopg.OperationalError("the database does not answer any more")
+            raise psycopg.OperationalError("the database no longer responds")
         self._pgconn.consume_input()
 
     # the session

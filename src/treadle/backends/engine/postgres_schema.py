@@ -67,7 +67,8 @@ def migrate(url: str, *, upto: int | None = None) -> tuple[int, int]:
 def require_compatible(schema: Schema) -> None:
     if schema.compatible_from > newest_version():
         raise SchemaMismatch(
-            f"the database has schema {schema.version}, this treadle knows {newest_version()}", hint="upgrade treadle"
+            f"the database has schema {schema.version}, but this release supports at most {newest_version()}",
+            hint="upgrade treadle",
         )
 
 
@@ -78,7 +79,7 @@ def require_current(url: str) -> None:
     require_compatible(schema)
     if schema.version < newest_version():
         raise SchemaMismatch(
-            f"the database has schema {schema.version}, this treadle needs {newest_version()}",
+            f"the database has schema {schema.version}, but this release needs {newest_version()}",
             hint="run treadle migrate",
         )
 

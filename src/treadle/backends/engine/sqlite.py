@@ -176,7 +176,7 @@ class SqliteEngine(Submitting):
         while not ending:
             group, ending = self._gather(held)
             held = self._commit(group) if group else []
-        _refuse(held, EngineClosed("the database was closed before its disk took writes again"))
+        _refuse(held, EngineClosed("the database was closed before its disk became writable again"))
 
     def _gather(self, held: list[Job[Any]]) -> tuple[list[Job[Any]], bool]:
         """The jobs to write next: those held back, and the waiting ones. The second value is True if no more
@@ -283,7 +283,7 @@ def migrate(conn: SqliteConnection) -> None:
         key=lambda item: item.name,
     )
     if version > len(scripts):
-        raise TreadleError(f"the database has schema {version}, this treadle knows {len(scripts)}: upgrade treadle")
+        raise TreadleError(f"the database has schema {version}, but this release supports at most {len(scripts)}: upgrade treadle")
     for number, script in enumerate(scripts[version:], start=version + 1):
         conn.executescript(f"BEGIN IMMEDIATE;\n{script.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;")
 

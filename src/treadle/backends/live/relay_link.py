@@ -179,7 +179,7 @@ class ServerRelay(ABC):
         except (
             Exception
         ) as error:  # one subscription or message failed (perhaps of a newer release); go on with the next
-            logger.warning("a hint was not taken", relay=self.server, error=repr(error))
+            logger.warning("a message of another process could not be processed", relay=self.server, error=repr(error))
 
 
 class _Attempts:
@@ -200,7 +200,7 @@ class _Attempts:
         if self._since and time.monotonic() - self._since > _STEADY_SECONDS:
             self._failures = 0
         if not self._failures:
-            logger.warning("the relay has lost its server", relay=self._what, error=str(error))
+            logger.warning("the relay lost the connection to its server", relay=self._what, error=str(error))
         self._since = 0.0
         self._stopping.wait(delay(self._failures) * random.uniform(0.5, 1.0))
         self._failures += 1

@@ -166,7 +166,7 @@ class _Index:
 
     def _pack(self, vector: Sequence[float]) -> bytes:
         if self._dims and len(vector) != self._dims:
-            raise ValueError(f"index.dims is {self._dims}, but index.embed gives vectors of {len(vector)}")
+            raise ValueError(f"index.dims is {self._dims}, but index.embed returns vectors of {len(vector)}")
         return rows.pack_vector(vector)
 
 

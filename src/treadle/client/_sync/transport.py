@@ -186,7 +186,7 @@ def _cut(response: httpx.Response, run: RunCreated | None, error: Exception) -> 
 def _timed_out(run: RunCreated | None) -> RunTimeoutError:
     which = f"run {run.run_id}" if run else "the run"
     return RunTimeoutError(
-        f"{which} was not over in the time given",
+        f"{which} did not end in time",
         run_id=run.run_id if run else None,
         thread_id=run.thread_id if run else None,
     )

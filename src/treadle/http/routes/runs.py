@@ -45,7 +45,7 @@ async def create_batch(request: Request, services: Services) -> ASGIApp:
     items = _spelled(await parse.body(request, list[JSON], limit=services.settings.max_body_bytes))
     bodies = parse.convert(items, list[RunCreate])
     if not bodies:
-        raise UnprocessableError("request body: must hold at least one run", field="")
+        raise UnprocessableError("request body: must contain at least one run", field="")
     runs = await services.runs.create_batch(
         list(zip(map(_thread_of, items), bodies, strict=True)), _requested(request, services)
     )

@@ -28,7 +28,7 @@ from treadle.times import from_microseconds
 async def state(request: Request, services: Services) -> Response:
     # It tells of everybody's work: it is for those who may see all of it.
     if not sees_all("threads"):
-        raise PermissionDeniedError("The server's state is for users whose rules let them search all threads")
+        raise PermissionDeniedError("Only users who may search all threads can see the server's state")
     held = await services.statistics.overview()
     now = services.clock.now()
     return json_response(
