@@ -17,6 +17,7 @@ import pytest
 
 from support import forked
 from support.databases import drop_schema, fresh_schema
+from support.watchdog import descendants, kill
 
 TIMEOUT = 60
 
@@ -144,12 +145,14 @@ class Program:
         return code
 
     def close(self) -> None:
+        """End the program, together with a server that it started and did not stop."""
+        family = descendants(self.process.pid)
         if self.process.poll() is None:
             self.process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
+        self.process.kill()
+        kill(family)
         self.wait()
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
