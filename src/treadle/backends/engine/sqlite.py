@@ -283,7 +283,9 @@ def migrate(conn: SqliteConnection) -> None:
         key=lambda item: item.name,
     )
     if version > len(scripts):
-        raise TreadleError(f"the database has schema {version}, but this release supports at most {len(scripts)}: upgrade treadle")
+        raise TreadleError(
+            f"the database has schema {version}, but this release supports at most {len(scripts)}: upgrade treadle"
+        )
     for number, script in enumerate(scripts[version:], start=version + 1):
         conn.executescript(f"BEGIN IMMEDIATE;\n{script.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;")
 
