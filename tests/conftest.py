@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import functools
 import inspect
 import ipaddress
 import os
@@ -14,6 +16,9 @@ from support import shapes
 
 # Set before anything of langchain's is imported, and inherited by every process that a test starts.
 os.environ.update(LANGSMITH_TRACING="false", LANGCHAIN_TRACING_V2="false")
+
+# A plugin, because its imports have to come after the line above.
+pytest_plugins = ["support.fixtures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,9 +63,23 @@ def _databases(shape: shapes.Shape) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Fail an async test after two minutes."""
+    test = pyfuncitem.obj
+    if inspect.iscoroutinefunction(test):
+
+        @functools.wraps(test)
+        async def bounded(**arguments: Any) -> None:
+            async with asyncio.timeout(120):
+                await test(**arguments)
+
+        pyfuncitem.obj = bounded
 
 
 def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:

@@ -43,7 +43,7 @@ def client(runtime: Runtime, name: str | None) -> httpx.AsyncClient:
 
 
 @asynccontextmanager
-async def users(
+async def serve_users(
     data: Path, project: Path = PROJECT, clock: Clock | None = None, **settings: Any
 ) -> AsyncIterator[Users]:
     config = load_config(project)
@@ -55,22 +55,6 @@ async def users(
     )
     async with runtime, client(runtime, "ann") as ann, client(runtime, "ben") as ben, client(runtime, None) as nobody:
         yield Users(runtime, ann, ben, nobody)
-
-
-def serving_users(
-    data: Path,
-    use: Callable[[Users], Awaitable[None]],
-    *,
-    project: Path = PROJECT,
-    seconds: float = 30,
-    clock: Clock | None = None,
-    **settings: Any,
-) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(seconds), users(data, project, clock, **settings) as served:
-            await use(served)
-
-    asyncio.run(main())
 
 
 def project_with(directory: Path, auth: str, *, section: dict[str, Any] | None = None) -> Path:

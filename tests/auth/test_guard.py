@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.serving_users import Users, ok, serving_users
+from auth.serving_users import Users, ok
 from treadle.auth.filters import equalities, permits, validate_filter
 from treadle.auth.guard import GuardedRecords, GuardedTransaction
 from treadle.auth.scope import Scope, request_scope, unrestricted
@@ -36,51 +36,43 @@ def test_a_verb_without_a_rule_is_denied():
         guarded.new_verb()
 
 
-def with_records(path: Path, use: Any) -> None:
-    async def main() -> None:
-        backend = open_sqlite(path / "t.sqlite3", clock=SystemClock())
-        try:
-            await use(backend.records, GuardedRecords(backend.records))
-        finally:
-            backend.close()
-
-    asyncio.run(main())
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Any]:
+    backend = open_sqlite(tmp_path / "t.sqlite3", clock=SystemClock())
+    yield backend.records
+    backend.close()
 
 
-def test_records_are_not_to_be_had_without_saying_for_whom(tmp_path):
-    async def use(records: Any, guarded: Any) -> None:
-        with pytest.raises(RuntimeError):
-            await guarded.read(lambda tx: tx.thread("x"))
-        assert await unrestricted(lambda: guarded.read(lambda tx: tx.thread("x")))() is None
-        with pytest.raises(RuntimeError):
-            await guarded.transact(lambda tx: tx.thread("x"))
-
-    with_records(tmp_path, use)
+@pytest.fixture
+def guarded(records: Any) -> Any:
+    return GuardedRecords(records)
 
 
-def test_of_a_resource_that_no_rule_was_asked_about_nothing_is_there(tmp_path):
-    async def use(records: Any, guarded: Any) -> None:
-        await records.transact(lambda tx: tx.insert_thread("t", metadata={"owner": "ann"}))
-        with request_scope(Scope(User(identity="ann"), {})):
-            assert await guarded.read(lambda tx: tx.thread("t")) is None
-            assert await guarded.read(lambda tx: tx.search_threads(ThreadQuery())) == []
-            assert await guarded.read(lambda tx: tx.count_threads(ThreadQuery())) == 0
-            assert await guarded.read(lambda tx: tx.search_assistants(AssistantQuery())) == []
-            assert await guarded.read(lambda tx: tx.search_crons(CronQuery())) == []
-        with request_scope(Scope(User(identity="ann"), {"threads": []})):
-            assert await guarded.read(lambda tx: tx.count_threads(ThreadQuery())) == 1
-
-    with_records(tmp_path, use)
+async def test_records_are_not_to_be_had_without_saying_for_whom(records: Any, guarded: Any):
+    with pytest.raises(RuntimeError):
+        await guarded.read(lambda tx: tx.thread("x"))
+    assert await unrestricted(lambda: guarded.read(lambda tx: tx.thread("x")))() is None
+    with pytest.raises(RuntimeError):
+        await guarded.transact(lambda tx: tx.thread("x"))
 
 
-def test_a_request_without_a_user_in_it_sees_nothing_of_an_earlier_one(tmp_path):
-    async def use(users: Users) -> None:
-        thread = ok(await users.ann.post("/threads", json={}))
-        assert (await users.nobody.get(f"/threads/{thread['thread_id']}")).status_code == 401
-        with pytest.raises(RuntimeError):
-            await users.runtime.services.threads.get(thread["thread_id"])
+async def test_of_a_resource_that_no_rule_was_asked_about_nothing_is_there(records: Any, guarded: Any):
+    await records.transact(lambda tx: tx.insert_thread("t", metadata={"owner": "ann"}))
+    with request_scope(Scope(User(identity="ann"), {})):
+        assert await guarded.read(lambda tx: tx.thread("t")) is None
+        assert await guarded.read(lambda tx: tx.search_threads(ThreadQuery())) == []
+        assert await guarded.read(lambda tx: tx.count_threads(ThreadQuery())) == 0
+        assert await guarded.read(lambda tx: tx.search_assistants(AssistantQuery())) == []
+        assert await guarded.read(lambda tx: tx.search_crons(CronQuery())) == []
+    with request_scope(Scope(User(identity="ann"), {"threads": []})):
+        assert await guarded.read(lambda tx: tx.count_threads(ThreadQuery())) == 1
 
-    serving_users(tmp_path, use)
+
+async def test_a_request_without_a_user_in_it_sees_nothing_of_an_earlier_one(users: Users):
+    thread = ok(await users.ann.post("/threads", json={}))
+    assert (await users.nobody.get(f"/threads/{thread['thread_id']}")).status_code == 401
+    with pytest.raises(RuntimeError):
+        await users.runtime.services.threads.get(thread["thread_id"])
 
 
 json_values = st.recursive(

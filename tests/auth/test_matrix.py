@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from auth.serving_users import Users, ok, running, serving_users, until
+from auth.serving_users import Users, ok, running, serve_users, until
 from treadle.http.app import operations
 from treadle.http.gate import PUBLIC
 
@@ -283,10 +283,10 @@ def test_the_public_routes_are_these():
     [(route, case) for route, cases in CASES.items() for case in cases],
     ids=lambda each: str(each)[:60],
 )
-def test_a_route_lets_in_its_owner_alone(route: str, case: Case, tmp_path):
+async def test_a_route_lets_in_its_owner_alone(route: str, case: Case, tmp_path):
     method = route.partition(" ")[0]
 
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path, webhook_allow_private=True) as users:
         world = await build(users)
         before = await world.seen()
         status, _ = await case.send(world, method, users.nobody)
@@ -301,21 +301,16 @@ def test_a_route_lets_in_its_owner_alone(route: str, case: Case, tmp_path):
         status, found = await case.send(world, method, users.ann)
         assert status == case.owner, found
 
-    serving_users(tmp_path, use, webhook_allow_private=True)
+
+async def test_the_public_routes_need_nobody(users: Users):
+    for path in ("/", "/ok", "/info", "/openapi.json", "/docs", "/metrics"):
+        assert (await users.nobody.get(path)).status_code == 200
 
 
-def test_the_public_routes_need_nobody(tmp_path):
-    async def use(users: Users) -> None:
-        for path in ("/", "/ok", "/info", "/openapi.json", "/docs", "/metrics"):
-            assert (await users.nobody.get(path)).status_code == 200
-
-    serving_users(tmp_path, use)
-
-
-def test_somebody_elses_thread_is_as_unknown_as_one_that_never_was(tmp_path):
+async def test_somebody_elses_thread_is_as_unknown_as_one_that_never_was(tmp_path):
     """Status and body alike, but for the id that was asked for."""
 
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path, webhook_allow_private=True) as users:
         world = await build(users)
         ids = world.ids
         for route, cases in CASES.items():
@@ -334,5 +329,3 @@ def test_somebody_elses_thread_is_as_unknown_as_one_that_never_was(tmp_path):
                 for known in ids.values():
                     same = same.replace(known, UNKNOWN)
                 assert same == str(unknown), route
-
-    serving_users(tmp_path, use, webhook_allow_private=True)

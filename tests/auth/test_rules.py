@@ -10,7 +10,7 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.errors import NotFoundError
 
-from auth.serving_users import PROJECT, Users, ok, project_with, serving_users, until
+from auth.serving_users import PROJECT, Users, ok, project_with, serve_users, until
 from e2e.crons.serving import SetClock
 from support.server_process import Server
 from support.transport import StreamingTransport
@@ -46,16 +46,13 @@ USERS = {
 
 
 @pytest.mark.parametrize("handler", USERS.values(), ids=USERS)
-def test_a_user_may_come_in_any_form(handler, tmp_path):
+async def test_a_user_may_come_in_any_form(handler, tmp_path):
     by = "ctx.user.identity + ctx.user['identity']"
     rule = f"\n@auth.on\nasync def mark(ctx, value):\n    value['metadata']['by'] = {by}\n"
     project = project_with(tmp_path / "project", handler + "\nauth.authenticate(who)\n" + rule)
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         thread = ok(await users.ann.post("/threads?q=1", json={"metadata": {"a": 1}}))
         assert thread["metadata"] == {"a": 1, "by": "annann"}
-
-    serving_users(tmp_path / "data", use, project=project)
 
 
 REFUSALS = {
@@ -76,10 +73,9 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("body", REFUSALS)
-def test_who_is_not_let_in_gets_what_the_handler_says(body, tmp_path):
+async def test_who_is_not_let_in_gets_what_the_handler_says(body, tmp_path):
     project = project_with(tmp_path / "project", f"@auth.authenticate\nasync def who():\n    {body}\n")
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project, auth_seconds=0.3) as users:
         started = time.monotonic()
         asked = asyncio.create_task(users.ann.get("/threads/x"))
         await asyncio.sleep(0)
@@ -90,8 +86,6 @@ def test_who_is_not_let_in_gets_what_the_handler_says(body, tmp_path):
         assert time.monotonic() - started < 5
         if "retry-after" in body:
             assert response.headers["retry-after"] == "7"
-
-    serving_users(tmp_path / "data", use, project=project, auth_seconds=0.3)
 
 
 # --- on ---------------------------------------------------------------------------------------------------------------
@@ -109,10 +103,9 @@ auth.on.threads.create(says("exact"))
 """
 
 
-def test_the_most_specific_rule_decides(tmp_path):
+async def test_the_most_specific_rule_decides(tmp_path):
     project = project_with(tmp_path / "project", OPEN + PICKED)
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         thread = ok(await users.ann.post("/threads", json={}))
         assert thread["metadata"]["rule"] == "exact"
         path = f"/threads/{thread['thread_id']}"
@@ -122,21 +115,16 @@ def test_the_most_specific_rule_decides(tmp_path):
         changed = ok(await users.ann.patch(f"/assistants/{assistant['assistant_id']}", json={"name": "x"}))
         assert changed["metadata"]["rule"] == "action"
 
-    serving_users(tmp_path / "data", use, project=project)
 
-
-def test_without_a_rule_that_matches_a_request_is_accepted(tmp_path):
+async def test_without_a_rule_that_matches_a_request_is_accepted(tmp_path):
     rule = "@auth.on.assistants\nasync def no(ctx, value):\n    return False\n"
     project = project_with(tmp_path / "project", OPEN + rule)
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         thread = ok(await users.ann.post("/threads", json={}))
         assert ok(await users.ben.get(f"/threads/{thread['thread_id']}"))
         assert (await users.ben.post("/assistants/search", json={})).status_code == 403
         # A graph's own assistant can be run by whoever may run: otherwise nobody could run anything.
         ok(await users.ben.post("/runs/wait", json={"assistant_id": "echo", "input": {"text": "x"}}))
-
-    serving_users(tmp_path / "data", use, project=project)
 
 
 RESULTS = {
@@ -163,14 +151,13 @@ RESULTS = {
 
 
 @pytest.mark.parametrize("result", RESULTS)
-def test_what_a_rule_gives_back_decides(result, tmp_path):
+async def test_what_a_rule_gives_back_decides(result, tmp_path):
     rule = (
         f"@auth.on.threads.read\nasync def read(ctx, value):\n    {result}\n"
         f"@auth.on.threads.search\nasync def search(ctx, value):\n    {result}\n"
     )
     project = project_with(tmp_path / "project", OPEN + rule)
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         made = {"metadata": {"team": "red", "who": ["ann", "ben"]}}
         thread = ok(await users.ann.post("/threads", json=made))
         response = await users.ann.get(f"/threads/{thread['thread_id']}")
@@ -186,8 +173,6 @@ def test_what_a_rule_gives_back_decides(result, tmp_path):
             )
         else:
             assert search.status_code == count.status_code == RESULTS[result]
-
-    serving_users(tmp_path / "data", use, project=project)
 
 
 VALUES = """
@@ -210,11 +195,10 @@ async def run(ctx, value):
 """
 
 
-def test_what_a_rule_changes_is_what_is_stored(tmp_path):
+async def test_what_a_rule_changes_is_what_is_stored(tmp_path):
     project = project_with(tmp_path / "project", OPEN + VALUES)
     run = {"assistant_id": "echo", "input": {"text": "mine"}}
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         thread = ok(await users.ann.post("/threads", json={"metadata": {"change": 1}}))
         assert thread["metadata"] == {"change": 1, "changed": ["threads", "create"]}
         path = f"/threads/{thread['thread_id']}"
@@ -225,66 +209,50 @@ def test_what_a_rule_changes_is_what_is_stored(tmp_path):
         kept = ok(await users.ann.post("/runs", json={**run, "on_completion": "keep"}))
         assert ok(await users.ann.get(f"/threads/{kept['thread_id']}"))["metadata"]["stamp"] == "s"
 
-    serving_users(tmp_path / "data", use, project=project)
 
-
-def test_a_filter_says_nothing_of_the_store_and_so_refuses(tmp_path):
+async def test_a_filter_says_nothing_of_the_store_and_so_refuses(tmp_path):
     rule = "@auth.on\nasync def own(ctx, value):\n    return {'owner': ctx.user.identity}\n"
     project = project_with(tmp_path / "project", OPEN + rule)
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         response = await users.ann.put("/store/items", json={"namespace": ["a"], "key": "k", "value": {}})
         assert response.status_code == 403
         assert "namespace" in response.json()["detail"]
 
-    serving_users(tmp_path / "data", use, project=project)
 
-
-def test_a_namespace_that_a_rule_makes_wrong_is_refused(tmp_path):
-    async def use(users: Users) -> None:
-        async with users.named("ann@example.org") as ann:
-            assert (await ann.get("/store/items", params={"namespace": "a", "key": "k"})).status_code == 422
-            item = {"namespace": ["a"], "key": "k", "value": {}}
-            assert (await ann.put("/store/items", json=item)).status_code == 422
-
-    serving_users(tmp_path, use)
+async def test_a_namespace_that_a_rule_makes_wrong_is_refused(users: Users):
+    async with users.named("ann@example.org") as ann:
+        assert (await ann.get("/store/items", params={"namespace": "a", "key": "k"})).status_code == 422
+        item = {"namespace": ["a"], "key": "k", "value": {}}
+        assert (await ann.put("/store/items", json=item)).status_code == 422
 
 
 # --- what a user leaves behind ----------------------------------------------------------------------------------------
 
 
-def test_a_run_knows_its_user(tmp_path):
-    async def use(users: Users) -> None:
-        forged = {"configurable": {"langgraph_auth_user": {"identity": "root"}, "langgraph_auth_user_id": "root"}}
-        made = ok(await users.ann.post("/runs/wait", json={"assistant_id": "who", "input": {}, "config": forged}))
-        assert made["who"] == {
-            "attribute": "ann",
-            "item": "ann",
-            "token": "secret of ann",
-            "permissions": ["use"],
-            "id": "ann",
-            "user_id": "ann",
-            "info": "ann",
-        }
-
-    serving_users(tmp_path, use)
+async def test_a_run_knows_its_user(users: Users):
+    forged = {"configurable": {"langgraph_auth_user": {"identity": "root"}, "langgraph_auth_user_id": "root"}}
+    made = ok(await users.ann.post("/runs/wait", json={"assistant_id": "who", "input": {}, "config": forged}))
+    assert made["who"] == {
+        "attribute": "ann",
+        "item": "ann",
+        "token": "secret of ann",
+        "permissions": ["use"],
+        "id": "ann",
+        "user_id": "ann",
+        "info": "ann",
+    }
 
 
-def test_a_factory_knows_the_user_in_runs_and_in_everything_else(tmp_path):
-    async def use(users: Users) -> None:
-        thread = ok(await users.ann.post("/threads", json={}))
-        path = f"/threads/{thread['thread_id']}"
-        assert ok(await users.ann.post(f"{path}/runs/wait", json={"assistant_id": "made", "input": {}})) == {
-            "who": "ann"
-        }
-        ok(await users.ann.post(f"{path}/state", json={"values": {"text": "x"}, "as_node": "for_ann_True"}))
-        history = ok(await users.ann.post(f"{path}/history", json={"limit": 10}))
-        assert len(history) == 4
-        mine = ok(await users.ann.post("/assistants", json={"graph_id": "made"}))["assistant_id"]
-        drawn = ok(await users.ann.get(f"/assistants/{mine}/graph"))
-        assert "for_ann_True" in [node["id"] for node in drawn["nodes"]]
-
-    serving_users(tmp_path, use)
+async def test_a_factory_knows_the_user_in_runs_and_in_everything_else(users: Users):
+    thread = ok(await users.ann.post("/threads", json={}))
+    path = f"/threads/{thread['thread_id']}"
+    assert ok(await users.ann.post(f"{path}/runs/wait", json={"assistant_id": "made", "input": {}})) == {"who": "ann"}
+    ok(await users.ann.post(f"{path}/state", json={"values": {"text": "x"}, "as_node": "for_ann_True"}))
+    history = ok(await users.ann.post(f"{path}/history", json={"limit": 10}))
+    assert len(history) == 4
+    mine = ok(await users.ann.post("/assistants", json={"graph_id": "made"}))["assistant_id"]
+    drawn = ok(await users.ann.get(f"/assistants/{mine}/graph"))
+    assert "for_ann_True" in [node["id"] for node in drawn["nodes"]]
 
 
 def test_a_restart_does_not_lose_the_user_of_a_run(tmp_path):
@@ -304,10 +272,9 @@ def test_a_restart_does_not_lose_the_user_of_a_run(tmp_path):
         assert asyncio.run(second(run))["who"]["token"] == "secret of ann"
 
 
-def test_the_runs_of_a_cron_are_made_for_who_made_it(tmp_path):
+async def test_the_runs_of_a_cron_are_made_for_who_made_it(tmp_path):
     clock = SetClock("2026-11-22T15:00:00")
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path, clock=clock, poll_seconds=0.02) as users:
         cron = {"assistant_id": "who", "schedule": "0 16 * * *", "input": {}, "on_run_completed": "keep"}
         cron_id = ok(await users.ann.post("/runs/crons", json=cron))["cron_id"]
         clock.set("2026-11-22T16:00:00")
@@ -321,11 +288,9 @@ def test_the_runs_of_a_cron_are_made_for_who_made_it(tmp_path):
         assert ok(await users.ben.post("/threads/search", json={})) == []
         assert ok(await users.ann.delete(f"/runs/crons/{cron_id}")) is None
 
-    serving_users(tmp_path, use, clock=clock, poll_seconds=0.02)
 
-
-def test_a_webhook_does_not_tell_what_is_known_of_the_user(tmp_path):
-    async def use(users: Users) -> None:
+async def test_a_webhook_does_not_tell_what_is_known_of_the_user(tmp_path):
+    async with serve_users(tmp_path, webhook_allow_private=True) as users:
         run = {"assistant_id": "echo", "input": {}, "webhook": "http://127.0.0.1:9/hook"}
         ok(await users.ann.post("/runs/wait", json=run))
 
@@ -338,66 +303,52 @@ def test_a_webhook_does_not_tell_what_is_known_of_the_user(tmp_path):
         assert (configurable["langgraph_auth_user"], configurable["langgraph_auth_user_id"]) == (None, "ann")
         assert "secret of ann" not in str(payload)
 
-    serving_users(tmp_path, use, webhook_allow_private=True)
 
-
-def test_the_document_says_what_the_project_says_of_security(tmp_path):
+async def test_the_document_says_what_the_project_says_of_security(tmp_path):
     scheme = {"Bearer": {"type": "http", "scheme": "bearer"}}
     paths = {"/threads": {"POST": []}, "/nowhere": {"GET": []}}
     security = {"securitySchemes": scheme, "security": [{"Bearer": []}], "paths": paths}
     project = project_with(tmp_path / "project", OPEN, section={"openapi": security})
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         document = ok(await users.nobody.get("/openapi.json"))
         assert document["components"]["securitySchemes"] == scheme
         assert document["security"] == [{"Bearer": []}]
         assert document["paths"]["/threads"]["post"]["security"] == []
         assert "/nowhere" not in document["paths"]
 
-    serving_users(tmp_path / "data", use, project=project)
+
+async def test_idempotency_keys_are_the_users_own(users: Users):
+    made = {"json": {"assistant_id": "echo", "input": {}}, "headers": {"idempotency-key": "k"}}
+    first = ok(await users.ann.post("/runs", **made))["run_id"]
+    assert ok(await users.ann.post("/runs", **made))["run_id"] == first
+    assert ok(await users.ben.post("/runs", **made))["run_id"] != first
 
 
-def test_idempotency_keys_are_the_users_own(tmp_path):
-    async def use(users: Users) -> None:
-        made = {"json": {"assistant_id": "echo", "input": {}}, "headers": {"idempotency-key": "k"}}
-        first = ok(await users.ann.post("/runs", **made))["run_id"]
-        assert ok(await users.ann.post("/runs", **made))["run_id"] == first
-        assert ok(await users.ben.post("/runs", **made))["run_id"] != first
-
-    serving_users(tmp_path, use)
-
-
-def test_threads_are_made_by_many_at_once_and_only_one_gets_the_id(tmp_path):
-    async def use(users: Users) -> None:
-        same = "01890a5d-ac96-774b-bcce-b302099a8057"
-        body = {"assistant_id": "echo", "input": {"text": "x"}, "if_not_exists": "create", "after_seconds": 100}
-        people = [users.named(f"user{number}") for number in range(8)]
-        answers = await asyncio.gather(*(each.post(f"/threads/{same}/runs", json=body) for each in people))
-        assert sorted(each.status_code for each in answers) == [200] + [404] * 7
-        for each in people:
-            await each.aclose()
-
-    serving_users(tmp_path, use)
+async def test_threads_are_made_by_many_at_once_and_only_one_gets_the_id(users: Users):
+    same = "01890a5d-ac96-774b-bcce-b302099a8057"
+    body = {"assistant_id": "echo", "input": {"text": "x"}, "if_not_exists": "create", "after_seconds": 100}
+    people = [users.named(f"user{number}") for number in range(8)]
+    answers = await asyncio.gather(*(each.post(f"/threads/{same}/runs", json=body) for each in people))
+    assert sorted(each.status_code for each in answers) == [200] + [404] * 7
+    for each in people:
+        await each.aclose()
 
 
-def test_the_official_sdk_works_with_its_headers(tmp_path):
-    async def use(users: Users) -> None:
-        ann = get_client(url="http://test", headers={"authorization": "Bearer ann"})
-        ben = get_client(url="http://test", headers={"authorization": "Bearer ben"})
-        for each in (ann, ben):
-            each.http.client._transport = StreamingTransport(users.runtime.app)  # type: ignore[attr-defined]
-        thread = await ann.threads.create()
-        parts = [part async for part in ann.runs.stream(thread["thread_id"], "echo", input={"text": "x"})]
-        assert parts[-1].data == {"text": "x"}
-        with pytest.raises(NotFoundError):
-            await ben.threads.get(thread["thread_id"])
-        with pytest.raises(NotFoundError):
-            [part async for part in ben.runs.stream(thread["thread_id"], "echo", input={})]
-        assert await ben.threads.search() == []
-        stateless = [part async for part in ben.runs.stream(None, "echo", input={"text": "y"})]
-        assert stateless[-1].data == {"text": "y"}
-
-    serving_users(tmp_path, use)
+async def test_the_official_sdk_works_with_its_headers(users: Users):
+    ann = get_client(url="http://test", headers={"authorization": "Bearer ann"})
+    ben = get_client(url="http://test", headers={"authorization": "Bearer ben"})
+    for each in (ann, ben):
+        each.http.client._transport = StreamingTransport(users.runtime.app)  # type: ignore[attr-defined]
+    thread = await ann.threads.create()
+    parts = [part async for part in ann.runs.stream(thread["thread_id"], "echo", input={"text": "x"})]
+    assert parts[-1].data == {"text": "x"}
+    with pytest.raises(NotFoundError):
+        await ben.threads.get(thread["thread_id"])
+    with pytest.raises(NotFoundError):
+        [part async for part in ben.runs.stream(thread["thread_id"], "echo", input={})]
+    assert await ben.threads.search() == []
+    stateless = [part async for part in ben.runs.stream(None, "echo", input={"text": "y"})]
+    assert stateless[-1].data == {"text": "y"}
 
 
 # --- configuration ----------------------------------------------------------------------------------------------------
@@ -454,11 +405,10 @@ async def searched(ctx, value):
 
 
 @pytest.mark.parametrize("how", ["return {'team': ctx.user.identity}", "value['metadata']['team'] = ctx.user.identity"])
-def test_runs_are_searched_by_what_the_rules_say_of_their_threads(how, tmp_path):
+async def test_runs_are_searched_by_what_the_rules_say_of_their_threads(how, tmp_path):
     """By a filter, or by what a rule puts into the metadata to search for: that of the thread, not of the run."""
     project = project_with(tmp_path / "project", OPEN + SEARCHED.replace("HOW", how))
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         late = {"assistant_id": "echo", "input": {}, "after_seconds": 3600, "metadata": {"team": "ben"}}
         made = {}
         for name, user in (("ann", users.ann), ("ben", users.ben)):
@@ -468,8 +418,6 @@ def test_runs_are_searched_by_what_the_rules_say_of_their_threads(how, tmp_path)
             found = ok(await user.post("/runs/search", json={"metadata": {"team": "ben"}}))
             assert [run["run_id"] for run in found] == [made[name]]
             assert ok(await user.post("/runs/count", json={})) == 1
-
-    serving_users(tmp_path / "data", use, project=project)
 
 
 # --- the state of the server ------------------------------------------------------------------------------------------
@@ -481,24 +429,18 @@ async def own(ctx, value):
 """
 
 
-def test_the_state_of_the_server_is_for_who_may_see_all_threads(tmp_path):
+async def test_the_state_of_the_server_is_for_who_may_see_all_threads(tmp_path):
     project = project_with(tmp_path / "project", OPEN + ADMIN)
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         assert (await users.ann.get("/server")).status_code == 403
         async with users.named("admin") as admin:
             assert ok(await admin.get("/server"))["workers"]
 
-    serving_users(tmp_path / "data", use, project=project)
 
-
-def test_without_rules_the_state_of_the_server_is_for_whoever_is_known(tmp_path):
+async def test_without_rules_the_state_of_the_server_is_for_whoever_is_known(tmp_path):
     project = project_with(tmp_path / "project", OPEN)
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         assert ok(await users.ann.get("/server"))["queue"]["pending"] == 0
-
-    serving_users(tmp_path / "data", use, project=project)
 
 
 # --- retrying ---------------------------------------------------------------------------------------------------------
@@ -512,10 +454,9 @@ async def creating(ctx, value):
 """
 
 
-def test_a_retry_is_put_to_the_rule_of_creating_and_is_made_for_who_asks(tmp_path):
+async def test_a_retry_is_put_to_the_rule_of_creating_and_is_made_for_who_asks(tmp_path):
     project = project_with(tmp_path / "project", OPEN + CREATING)
-
-    async def use(users: Users) -> None:
+    async with serve_users(tmp_path / "data", project=project) as users:
         thread = ok(await users.ann.post("/threads", json={}))
         path = f"/threads/{thread['thread_id']}/runs"
         run = ok(await users.ann.post(path, json={"assistant_id": "who", "input": {}, "after_seconds": 3600}))
@@ -526,5 +467,3 @@ def test_a_retry_is_put_to_the_rule_of_creating_and_is_made_for_who_asks(tmp_pat
         ok(await users.ann.get(f"{path}/{again['run_id']}/join"))
         state = ok(await users.ann.get(f"/threads/{thread['thread_id']}/state"))
         assert state["values"]["who"]["attribute"] == "ann"
-
-    serving_users(tmp_path / "data", use, project=project)

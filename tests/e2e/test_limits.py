@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,19 @@ from treadle.project.load import load_config
 SLEEPER = {"assistant_id": "sleeper", "input": {"delay": 30}}
 
 
-def with_server(
-    tmp_path: Path,
-    use: Callable[[Running], Awaitable[None]],
-    *,
-    treadle: dict[str, Any] | None = None,
-    clock: Ahead | None = None,
-    **settings: Any,
-) -> None:
+@asynccontextmanager
+async def serving(
+    tmp_path: Path, *, treadle: dict[str, Any] | None = None, clock: Ahead | None = None, **settings: Any
+) -> AsyncIterator[Running]:
     project = project_with(tmp_path / "project", treadle=treadle or {})
+    async with keeping(tmp_path / "data", project=project, clock=clock, **settings) as server:
+        yield server
 
-    async def main() -> None:
-        async with asyncio.timeout(60), keeping(tmp_path / "data", project=project, clock=clock, **settings) as server:
-            await use(server)
 
-    asyncio.run(main())
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Running]:
+    async with serving(tmp_path) as server:
+        yield server
 
 
 async def created(server: Running, body: dict[str, Any] = SLEEPER, **headers: str) -> str:
@@ -51,8 +50,8 @@ async def status(server: Running, path: str) -> str:
     return (await server.get(path))["status"]
 
 
-def test_a_graph_runs_no_more_than_its_langgraph_json_says(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
+async def test_a_graph_runs_no_more_than_its_langgraph_json_says(tmp_path: Path) -> None:
+    async with serving(tmp_path, treadle={"graphs": {"sleeper": {"concurrency": 1}}}) as server:
         first, second = await created(server), await created(server)
         await started(server, first)
         other = await created(server, {"assistant_id": "chain", "input": {"n": []}})
@@ -61,11 +60,9 @@ def test_a_graph_runs_no_more_than_its_langgraph_json_says(tmp_path: Path) -> No
         await server.http.post(f"{first}/cancel?wait=1")
         await started(server, second)
 
-    with_server(tmp_path, use, treadle={"graphs": {"sleeper": {"concurrency": 1}}})
 
-
-def test_runs_of_a_key_share_its_slots(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
+async def test_runs_of_a_key_share_its_slots(tmp_path: Path) -> None:
+    async with serving(tmp_path, treadle={"keys": {"concurrency": 2}}) as server:
         paths = [await created(server, concurrency_key="ann") for _ in range(3)]
         await started(server, paths[0])
         await started(server, paths[1])
@@ -74,37 +71,29 @@ def test_runs_of_a_key_share_its_slots(tmp_path: Path) -> None:
         await server.http.post(f"{paths[0]}/cancel?wait=1")
         await started(server, paths[2])
 
-    with_server(tmp_path, use, treadle={"keys": {"concurrency": 2}})
+
+async def test_metrics_tell_what_runs_wait_for(server: Running) -> None:
+    first = await created(server, concurrency_key="ann")
+    await started(server, first)
+    await created(server, concurrency_key="ann")
+    await created(server, concurrency_key="bob")
+    waiting = await created(server, {**SLEEPER, "after_seconds": 3600})
+    other = await created(server, concurrency_key="bob")
+    await started(server, await created(server))
+    answer = await server.get("/metrics?format=json")
+    queued = {each["blocked_by"]: each["runs"] for each in answer["runs"]["queued"]}
+    assert queued == {"key": 2, "time": 1}, (waiting, other)
 
 
-def test_metrics_tell_what_runs_wait_for(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        first = await created(server, concurrency_key="ann")
-        await started(server, first)
-        await created(server, concurrency_key="ann")
-        await created(server, concurrency_key="bob")
-        waiting = await created(server, {**SLEEPER, "after_seconds": 3600})
-        other = await created(server, concurrency_key="bob")
-        await started(server, await created(server))
-        answer = await server.get("/metrics?format=json")
-        queued = {each["blocked_by"]: each["runs"] for each in answer["runs"]["queued"]}
-        assert queued == {"key": 2, "time": 1}, (waiting, other)
-
-    with_server(tmp_path, use)
+async def test_without_a_configuration_one_run_of_a_key_runs_at_a_time(server: Running) -> None:
+    first, second = await created(server, concurrency_key="k"), await created(server, concurrency_key="k")
+    await started(server, first)
+    await started(server, await created(server))
+    assert await status(server, second) == "pending"
 
 
-def test_without_a_configuration_one_run_of_a_key_runs_at_a_time(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        first, second = await created(server, concurrency_key="k"), await created(server, concurrency_key="k")
-        await started(server, first)
-        await started(server, await created(server))
-        assert await status(server, second) == "pending"
-
-    with_server(tmp_path, use)
-
-
-def test_a_run_of_higher_priority_is_next(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
+async def test_a_run_of_higher_priority_is_next(tmp_path: Path) -> None:
+    async with serving(tmp_path, concurrency=1) as server:
         first = await created(server)
         await started(server, first)
         normal, urgent = await created(server), await created(server, priority="5")
@@ -112,20 +101,15 @@ def test_a_run_of_higher_priority_is_next(tmp_path: Path) -> None:
         await started(server, urgent)
         assert await status(server, normal) == "pending"
 
-    with_server(tmp_path, use, concurrency=1)
-
 
 @pytest.mark.parametrize(
     ("header", "value"),
     [("treadle-priority", bad) for bad in ("high", "101", "-101", "1.5", "", "99999999999999999999")]
     + [("treadle-concurrency-key", bad) for bad in ("", "x" * 256, "a\x7fb")],
 )
-def test_a_header_that_says_nothing_usable_is_refused(tmp_path: Path, header: str, value: str) -> None:
-    async def use(server: Running) -> None:
-        answer = await server.http.post("/runs", json=SLEEPER, headers={header: value})
-        assert (answer.status_code, answer.json()["field"]) == (422, header)
-
-    with_server(tmp_path, use)
+async def test_a_header_that_says_nothing_usable_is_refused(server: Running, header: str, value: str) -> None:
+    answer = await server.http.post("/runs", json=SLEEPER, headers={header: value})
+    assert (answer.status_code, answer.json()["field"]) == (422, header)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +130,8 @@ def test_a_limit_that_would_limit_nothing_is_refused(tmp_path: Path, treadle: An
     assert refused.value.key == key
 
 
-def test_more_than_may_wait_are_refused_and_told_when_to_come_back(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
+async def test_more_than_may_wait_are_refused_and_told_when_to_come_back(tmp_path: Path) -> None:
+    async with serving(tmp_path, concurrency=1, max_pending_runs=3) as server:
         running = await created(server)
         await started(server, running)
         waiting = [await created(server) for _ in range(3)]
@@ -164,34 +148,27 @@ def test_more_than_may_wait_are_refused_and_told_when_to_come_back(tmp_path: Pat
         assert (await server.get("/metrics?format=json"))["queue"]["n_pending"] == 2
         await created(server)
 
-    with_server(tmp_path, use, concurrency=1, max_pending_runs=3)
 
-
-def test_a_repeated_request_is_answered_however_many_wait(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
+async def test_a_repeated_request_is_answered_however_many_wait(tmp_path: Path) -> None:
+    async with serving(tmp_path, concurrency=1, max_pending_runs=1) as server:
         await started(server, await created(server))
         key = {"idempotency-key": "once"}
         made = await server.post("/runs", SLEEPER, headers=key)
         assert (await server.http.post("/runs", json=SLEEPER)).status_code == 429
         assert (await server.post("/runs", SLEEPER, headers=key))["run_id"] == made["run_id"]
 
-    with_server(tmp_path, use, concurrency=1, max_pending_runs=1)
 
-
-def test_no_more_ever_wait_however_many_ask_at_once(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
+async def test_no_more_ever_wait_however_many_ask_at_once(tmp_path: Path) -> None:
+    async with serving(tmp_path, concurrency=1, max_pending_runs=20) as server:
         await started(server, await created(server))
         answers = await asyncio.gather(*(server.http.post("/runs", json=SLEEPER) for _ in range(60)))
         assert sorted(answer.status_code for answer in answers) == [200] * 20 + [429] * 40
         assert (await server.get("/metrics?format=json"))["queue"]["n_pending"] == 20
 
-    with_server(tmp_path, use, concurrency=1, max_pending_runs=20)
 
-
-def test_a_cron_passes_a_date_over_when_too_many_wait(tmp_path: Path) -> None:
+async def test_a_cron_passes_a_date_over_when_too_many_wait(tmp_path: Path) -> None:
     clock = Ahead()
-
-    async def use(server: Running) -> None:
+    async with serving(tmp_path, clock=clock, concurrency=1, max_pending_runs=1, poll_seconds=0.05) as server:
         await started(server, await created(server))
         await created(server)
         cron = await server.post("/runs/crons", {"assistant_id": "sleeper", "schedule": "* * * * *", "input": {}})
@@ -201,8 +178,6 @@ def test_a_cron_passes_a_date_over_when_too_many_wait(tmp_path: Path) -> None:
                 await server.http.get("/ok")
         assert (await server.get("/metrics?format=json"))["queue"]["n_pending"] == 1
 
-    with_server(tmp_path, use, clock=clock, concurrency=1, max_pending_runs=1, poll_seconds=0.05)
-
 
 async def swept(server: Running, tmp_path: Path, seconds: float, what: str) -> None:
     before = server.runtime.clock.now() - int(seconds * 1e6)
@@ -211,10 +186,9 @@ async def swept(server: Running, tmp_path: Path, seconds: float, what: str) -> N
         pass
 
 
-def test_events_of_old_runs_go_and_readers_are_told(tmp_path: Path) -> None:
+async def test_events_of_old_runs_go_and_readers_are_told(tmp_path: Path) -> None:
     clock = Ahead()
-
-    async def use(server: Running) -> None:
+    async with serving(tmp_path, clock=clock) as server:
         path = await server.run("chain", {"n": ["in"]})
         await server.ended(path)
         whole = frames(await server.read(path))
@@ -232,13 +206,10 @@ def test_events_of_old_runs_go_and_readers_are_told(tmp_path: Path) -> None:
         assert await server.get(f"{path}/join") == values
         assert len(frames(await server.read(fresh))) == len(whole)
 
-    with_server(tmp_path, use, clock=clock)
 
-
-def test_old_runs_go_and_their_threads_stay(tmp_path: Path) -> None:
+async def test_old_runs_go_and_their_threads_stay(tmp_path: Path) -> None:
     clock = Ahead()
-
-    async def use(server: Running) -> None:
+    async with serving(tmp_path, clock=clock, run_retention_seconds=10) as server:
         path = await server.run("chain", {"n": ["in"]})
         await server.ended(path)
         thread = f"/threads/{path.split('/')[2]}"
@@ -254,13 +225,10 @@ def test_old_runs_go_and_their_threads_stay(tmp_path: Path) -> None:
         assert await status(server, active) == "running"
         assert (await server.get("/metrics?format=json"))["runs"]["expired"] == 1
 
-    with_server(tmp_path, use, clock=clock, run_retention_seconds=10)
 
-
-def test_a_log_of_many_chunks_goes_piece_by_piece(tmp_path: Path) -> None:
+async def test_a_log_of_many_chunks_goes_piece_by_piece(tmp_path: Path) -> None:
     clock = Ahead()
-
-    async def use(server: Running) -> None:
+    async with serving(tmp_path, clock=clock) as server:
         path = await server.run("chain", {"n": ["in"]})
         await server.ended(path)
         run_id = path.split("/")[4]
@@ -285,5 +253,3 @@ def test_a_log_of_many_chunks_goes_piece_by_piece(tmp_path: Path) -> None:
         assert [await queue.trim_runs(before) for _ in range(4)] == [100, 100, 1, 0]
         assert await server.runtime.backend.log.bounds(run_id) == (2500, 2500)
         assert await queue.expire_runs(before) == 1
-
-    with_server(tmp_path, use, clock=clock)

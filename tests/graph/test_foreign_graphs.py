@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -86,28 +85,25 @@ def swarm() -> Any:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("make", [deep_agent, supervisor, swarm])
 @pytest.mark.parametrize("subgraphs", [True, False])
-def test_it_streams_interrupts_and_resumes(make: Any, subgraphs: bool) -> None:
-    async def main() -> None:
-        graph = compiled("g", make())
-        saver, store = InMemorySaver(), InMemoryStore()
+async def test_it_streams_interrupts_and_resumes(make: Any, subgraphs: bool) -> None:
+    graph = compiled("g", make())
+    saver, store = InMemorySaver(), InMemoryStore()
 
-        async def go(**asked: Any) -> tuple[list[str], GraphResult]:
-            result, names = GraphResult(), list[str]()
-            configurable: Any = {"thread_id": "t", "run_id": str(uuid4()), "graph_id": "g"}
-            modes: Any = ["values", "updates", "messages-tuple", "tasks"]
-            invocation = Invocation(config={"configurable": configurable}, modes=modes, subgraphs=subgraphs, **asked)
-            async for parts in stream(graph, invocation, saver=saver, store=store, result=result):
-                names.extend(mode for mode, _, data in parts if orjson.loads(data) is not None)
-            return names, result
+    async def go(**asked: Any) -> tuple[list[str], GraphResult]:
+        result, names = GraphResult(), list[str]()
+        configurable: Any = {"thread_id": "t", "run_id": str(uuid4()), "graph_id": "g"}
+        modes: Any = ["values", "updates", "messages-tuple", "tasks"]
+        invocation = Invocation(config={"configurable": configurable}, modes=modes, subgraphs=subgraphs, **asked)
+        async for parts in stream(graph, invocation, saver=saver, store=store, result=result):
+            names.extend(mode for mode, _, data in parts if orjson.loads(data) is not None)
+        return names, result
 
-        names, asked = await go(input={"messages": [{"role": "user", "content": "go"}]})
-        assert {"values", "updates", "tasks"} <= set(names)
-        assert "messages" in names or not subgraphs  # a model inside a sub-graph that has not ended yet
-        assert asked.interrupted
-        assert len(asked.wait_interrupts) == 1
-        names, ended = await go(command=Command(resume={asked.wait_interrupts[0]["id"]: "yes"}))
-        assert not ended.interrupted
-        last = orjson.loads(ended.body())["messages"][-1]
-        assert last["content"].strip() == "all done"
-
-    asyncio.run(asyncio.wait_for(main(), 60))
+    names, asked = await go(input={"messages": [{"role": "user", "content": "go"}]})
+    assert {"values", "updates", "tasks"} <= set(names)
+    assert "messages" in names or not subgraphs  # a model inside a sub-graph that has not ended yet
+    assert asked.interrupted
+    assert len(asked.wait_interrupts) == 1
+    names, ended = await go(command=Command(resume={asked.wait_interrupts[0]["id"]: "yes"}))
+    assert not ended.interrupted
+    last = orjson.loads(ended.body())["messages"][-1]
+    assert last["content"].strip() == "all done"

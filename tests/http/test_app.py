@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import httpx
@@ -30,17 +31,14 @@ def operation(method: str, path: str, endpoint: Endpoint, **more: Any) -> Operat
     return Operation(method=method, path=path, endpoint=endpoint, summary="", tag="Test", **more)
 
 
-def serve(table: list[Operation], use: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
+@asynccontextmanager
+async def serving(table: list[Operation]) -> AsyncIterator[httpx.AsyncClient]:
     services = cast("Services", Services.__new__(Services))
     object.__setattr__(services, "requests", Counter())
     object.__setattr__(services, "settings", Settings(max_body_bytes=10))
-
-    async def main() -> None:
-        transport = StreamingTransport(application(table, services))
-        async with asyncio.timeout(10), httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-            await use(http)
-
-    asyncio.run(main())
+    transport = StreamingTransport(application(table, services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        yield http
 
 
 async def echo(request: Request, services: Services) -> Response:
@@ -58,56 +56,46 @@ def failing(error: Exception) -> Endpoint:
     return endpoint
 
 
-def test_an_unknown_route_is_a_404_in_the_one_shape() -> None:
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_route_is_a_404_in_the_one_shape() -> None:
+    async with serving([operation("GET", "/ok", echo)]) as http:
         for path in ("/nope", "/ok/", "//ok", "/ok/x", "/%6fk/%2F"):
             response = await http.get(path)
             assert (response.status_code, response.json()) == (404, {"detail": "Not Found", "code": "not_found"})
 
-    serve([operation("GET", "/ok", echo)], use)
 
-
-def test_an_encoded_letter_is_the_letter() -> None:
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_an_encoded_letter_is_the_letter() -> None:
+    async with serving([operation("GET", "/ok", echo)]) as http:
         assert (await http.get("/%6fk")).status_code == 200
 
-    serve([operation("GET", "/ok", echo)], use)
 
-
-def test_a_wrong_method_is_a_405_that_names_the_methods_of_the_path() -> None:
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_a_wrong_method_is_a_405_that_names_the_methods_of_the_path() -> None:
+    async with serving([operation("GET", "/things", echo), operation("POST", "/things", echo)]) as http:
         response = await http.put("/things")
         assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
         assert response.json() == {"detail": "Method Not Allowed", "code": "bad_request"}
 
-    serve([operation("GET", "/things", echo), operation("POST", "/things", echo)], use)
-
 
 @pytest.mark.parametrize("kind", list(errors.STATUS_ERRORS.values()), ids=lambda kind: kind.__name__)
-def test_every_api_error_answers_with_its_status_and_body(kind: type[errors.APIError]) -> None:
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_every_api_error_answers_with_its_status_and_body(kind: type[errors.APIError]) -> None:
+    async with serving([operation("GET", "/", failing(kind("why", field="a.b")))]) as http:
         response = await http.get("/")
         assert response.status_code == kind.status
         assert response.json() == {"detail": "why", "code": kind.code, "field": "a.b"}
 
-    serve([operation("GET", "/", failing(kind("why", field="a.b")))], use)
 
-
-def test_any_other_error_is_a_500_without_its_text_and_is_logged() -> None:
-    async def use(http: httpx.AsyncClient) -> None:
-        response = await http.get("/", headers=ORIGIN)
-        assert response.status_code == 500
-        assert response.json() == {"detail": "Internal server error", "code": "internal_error"}
-        assert response.headers["access-control-allow-origin"] == "*"
-
+async def test_any_other_error_is_a_500_without_its_text_and_is_logged() -> None:
     error = ZeroDivisionError("secret")
     with structlog.testing.capture_logs() as logs:
-        serve([operation("GET", "/", failing(error))], use)
+        async with serving([operation("GET", "/", failing(error))]) as http:
+            response = await http.get("/", headers=ORIGIN)
+    assert response.status_code == 500
+    assert response.json() == {"detail": "Internal server error", "code": "internal_error"}
+    assert response.headers["access-control-allow-origin"] == "*"
     assert [entry["exc_info"] for entry in logs] == [error]
 
 
-def test_an_id_is_decoded_once_per_segment() -> None:
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_an_id_is_decoded_once_per_segment() -> None:
+    async with serving([operation("GET", "/things/{name}/parts", echo)]) as http:
         for sent, seen in [
             ("a%2Fb", "a/b"),
             ("a%252Fb", "a%2Fb"),
@@ -122,35 +110,30 @@ def test_an_id_is_decoded_once_per_segment() -> None:
             response = await http.get(url)
             assert response.json()["path"] == {"name": seen}, sent
 
-    serve([operation("GET", "/things/{name}/parts", echo)], use)
 
-
-def test_a_fixed_segment_wins_over_a_parameter() -> None:
+async def test_a_fixed_segment_wins_over_a_parameter() -> None:
     async def other(request: Request, services: Services) -> Response:
         return json_response("fixed")
 
-    async def use(http: httpx.AsyncClient) -> None:
+    async with serving([operation("GET", "/things/{name}", echo), operation("GET", "/things/search", other)]) as http:
         assert (await http.get("/things/search")).json() == "fixed"
         assert (await http.get("/things/x")).json()["path"] == {"name": "x"}
 
-    serve([operation("GET", "/things/{name}", echo), operation("GET", "/things/search", other)], use)
 
-
-def test_a_route_given_twice_is_refused() -> None:
+async def test_a_route_given_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="GET /x is in the route table twice"):
-        serve([operation("GET", "/x", echo), operation("GET", "/x", echo)], cast("Any", None))
+        async with serving([operation("GET", "/x", echo), operation("GET", "/x", echo)]):
+            pass
 
 
-def test_head_answers_as_get_but_never_starts_a_stream() -> None:
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_head_answers_as_get_but_never_starts_a_stream() -> None:
+    async with serving([operation("GET", "/plain", echo), operation("GET", "/stream", echo, streams=True)]) as http:
         assert (await http.head("/plain")).status_code == 200
         assert (await http.head("/stream")).status_code == 405
 
-    serve([operation("GET", "/plain", echo), operation("GET", "/stream", echo, streams=True)], use)
 
-
-def test_a_browser_may_read_answers_and_the_headers_that_sdks_need() -> None:
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_a_browser_may_read_answers_and_the_headers_that_sdks_need() -> None:
+    async with serving([operation("GET", "/", echo)]) as http:
         plain = await http.get("/")
         assert plain.headers["vary"] == "Origin"
         assert "access-control-allow-origin" not in plain.headers
@@ -161,11 +144,9 @@ def test_a_browser_may_read_answers_and_the_headers_that_sdks_need() -> None:
             exposed = crossed.headers["access-control-expose-headers"].split(", ")
             assert exposed == ["content-location", "location", "x-pagination-total", "x-pagination-next"]
 
-    serve([operation("GET", "/", echo)], use)
 
-
-def test_a_preflight_is_answered_for_private_networks_too() -> None:
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_a_preflight_is_answered_for_private_networks_too() -> None:
+    async with serving([operation("GET", "/", echo)]) as http:
         asked = {
             **ORIGIN,
             "access-control-request-method": "POST",
@@ -184,17 +165,13 @@ def test_a_preflight_is_answered_for_private_networks_too() -> None:
             not in (await http.options("/", headers={**ORIGIN, "access-control-request-method": "GET"})).headers
         )
 
-    serve([operation("GET", "/", echo)], use)
 
-
-def test_options_without_a_preflight_is_an_ordinary_request() -> None:
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_options_without_a_preflight_is_an_ordinary_request() -> None:
+    async with serving([operation("GET", "/", echo)]) as http:
         assert (await http.options("/")).status_code == 405
 
-    serve([operation("GET", "/", echo)], use)
 
-
-def test_chunks_pass_through_as_they_are_sent() -> None:
+async def test_chunks_pass_through_as_they_are_sent() -> None:
     go = asyncio.Event()
 
     async def stream(request: Request, services: Services) -> Response:
@@ -205,23 +182,19 @@ def test_chunks_pass_through_as_they_are_sent() -> None:
 
         return StreamingResponse(chunks())
 
-    async def use(http: httpx.AsyncClient) -> None:
-        async with http.stream("GET", "/", headers=ORIGIN) as response:
-            parts = response.aiter_raw()
-            assert await anext(parts) == b"one"
-            go.set()
-            assert await anext(parts) == b"two"
-
-    serve([operation("GET", "/", stream, streams=True)], use)
+    table = [operation("GET", "/", stream, streams=True)]
+    async with serving(table) as http, http.stream("GET", "/", headers=ORIGIN) as response:
+        parts = response.aiter_raw()
+        assert await anext(parts) == b"one"
+        go.set()
+        assert await anext(parts) == b"two"
 
 
-def test_a_body_that_is_too_large_is_a_413_and_closes_the_connection() -> None:
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_a_body_that_is_too_large_is_a_413_and_closes_the_connection() -> None:
+    async with serving([operation("POST", "/", measured)]) as http:
         response = await http.post("/", content=json.dumps({"a": "x" * 100}))
         assert response.status_code == 413
         assert response.json()["code"] == "too_large"
         assert response.json()["limit"] == 10
         assert response.headers["connection"] == "close"
         assert (await http.post("/", content=b'{"a":1}', headers={"content-type": "text/plain"})).json() == {"a": 1}
-
-    serve([operation("POST", "/", measured)], use)

@@ -23,35 +23,29 @@ async def _beaten(streams: list[Stream], count: int) -> None:
             await asyncio.sleep(EVERY / 16)
 
 
-def test_each_beats_once_in_an_interval_and_not_all_at_once() -> None:
-    async def main() -> None:
-        beats, streams = Beats(), list[Stream]()
-        for _ in range(40):
-            streams.append(Stream())
-            beats.enter(streams[-1], EVERY)
-            await asyncio.sleep(EVERY / 40)
-        await _beaten(streams, 4)
-        counts = [len(stream.beats) for stream in streams]
-        assert max(counts) - min(counts) <= 2
-        assert len({stream.beats[0] for stream in streams}) > 5
-        for stream in streams:
-            beats.leave(stream)
-
-    asyncio.run(main())
+async def test_each_beats_once_in_an_interval_and_not_all_at_once() -> None:
+    beats, streams = Beats(), list[Stream]()
+    for _ in range(40):
+        streams.append(Stream())
+        beats.enter(streams[-1], EVERY)
+        await asyncio.sleep(EVERY / 40)
+    await _beaten(streams, 4)
+    counts = [len(stream.beats) for stream in streams]
+    assert max(counts) - min(counts) <= 2
+    assert len({stream.beats[0] for stream in streams}) > 5
+    for stream in streams:
+        beats.leave(stream)
 
 
-def test_who_has_left_beats_no_more_and_the_last_stops_the_timer() -> None:
-    async def main() -> None:
-        beats, gone, here = Beats(), Stream(), Stream()
-        beats.enter(gone, EVERY)
-        beats.enter(here, EVERY)
-        beats.leave(gone)
-        await _beaten([here], 2)
-        assert not gone.beats
-        beats.leave(here)
-        assert beats.idle
-        beats.enter(gone, EVERY)
-        await _beaten([gone], 1)
-        beats.leave(gone)
-
-    asyncio.run(main())
+async def test_who_has_left_beats_no_more_and_the_last_stops_the_timer() -> None:
+    beats, gone, here = Beats(), Stream(), Stream()
+    beats.enter(gone, EVERY)
+    beats.enter(here, EVERY)
+    beats.leave(gone)
+    await _beaten([here], 2)
+    assert not gone.beats
+    beats.leave(here)
+    assert beats.idle
+    beats.enter(gone, EVERY)
+    await _beaten([gone], 1)
+    beats.leave(gone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -140,12 +140,10 @@ async def started(directory: Path) -> AsyncIterator[tuple[Runtime, httpx.AsyncCl
         yield runtime, http
 
 
-def serve(directory: Path, use: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(30), started(directory) as (_, http):
-            await use(http)
-
-    asyncio.run(main())
+@asynccontextmanager
+async def serving(directory: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with started(directory) as (_, http):
+        yield http
 
 
 APP = {"app": "./web.py:app"}
@@ -155,8 +153,8 @@ RUN = {"assistant_id": "echo", "input": {"text": "x"}}
 # --- an app -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_apps_routes_stand_beside_ours_and_before_them(tmp_path):
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_an_apps_routes_stand_beside_ours_and_before_them(tmp_path):
+    async with serving(project(tmp_path, APP, STARLETTE)) as http:
         answer = (await http.get("/hello/ann%20b")).json()
         assert answer == {"name": "ann b", "pool": "a pool", "state": "yes", "user": None}
         assert (await http.post("/threads/count", json={})).text == "mine"
@@ -164,71 +162,57 @@ def test_an_apps_routes_stand_beside_ours_and_before_them(tmp_path):
         assert (await http.post("/threads/search", json={})).json() == []
         assert (await http.post("/runs/wait", json=RUN)).json() == {"text": "x"}
 
-    serve(project(tmp_path, APP, STARLETTE), use)
 
-
-def test_reserved_paths_stay_ours_and_a_mount_at_the_root_comes_last(tmp_path):
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_reserved_paths_stay_ours_and_a_mount_at_the_root_comes_last(tmp_path):
+    async with serving(project(tmp_path, APP, STARLETTE)) as http:
         assert (await http.get("/ok")).json()["ok"] is True
         assert "paths" in (await http.get("/openapi.json")).json()
         assert (await http.get("/info")).status_code == 200
         assert (await http.get("/catch/all/of/it")).text == "mine"
 
-    serve(project(tmp_path, APP, STARLETTE), use)
 
-
-def test_without_meta_routes_their_paths_are_the_apps(tmp_path):
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_without_meta_routes_their_paths_are_the_apps(tmp_path):
+    async with serving(project(tmp_path, {**APP, "disable_meta": True}, FASTAPI)) as http:
         assert (await http.get("/ok")).json()["ok"] is True
         assert (await http.get("/info")).status_code == 404
         assert "/items/{item_id}" in (await http.get("/openapi.json")).json()["paths"]
 
-    serve(project(tmp_path, {**APP, "disable_meta": True}, FASTAPI), use)
 
-
-def test_an_apps_middleware_is_around_every_route(tmp_path):
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_an_apps_middleware_is_around_every_route(tmp_path):
+    async with serving(project(tmp_path, APP, STARLETTE)) as http:
         for path in ("/ok", "/hello/x", "/threads/nothing", "/nowhere"):
             assert (await http.get(path)).headers["x-marked"] == "yes"
         async with http.stream("POST", "/runs/stream", json=RUN) as response:
             assert response.headers["x-marked"] == "yes"
             assert "event: values" in (await response.aread()).decode()
 
-    serve(project(tmp_path, APP, STARLETTE), use)
 
-
-def test_an_apps_lifespan_starts_before_the_first_request_and_ends_with_the_server(tmp_path):
+async def test_an_apps_lifespan_starts_before_the_first_request_and_ends_with_the_server(tmp_path):
     directory = project(tmp_path, APP, STARLETTE)
 
-    async def main() -> None:
-        async with started(directory):
-            seen = sys.modules["web"].seen
-            assert seen == ["start"]
-        assert seen == ["start", "stop"]
-        async with started(directory) as (_, http):
-            assert (await http.get("/hello/again")).json()["pool"] == "a pool"
-            assert (await http.post("/threads/search", json={})).json() == []
-
-    asyncio.run(main())
+    async with started(directory):
+        seen = sys.modules["web"].seen
+        assert seen == ["start"]
+    assert seen == ["start", "stop"]
+    async with started(directory) as (_, http):
+        assert (await http.get("/hello/again")).json()["pool"] == "a pool"
+        assert (await http.post("/threads/search", json={})).json() == []
 
 
-def test_a_lifespan_that_fails_stops_the_server_with_the_reason(tmp_path):
+async def test_a_lifespan_that_fails_stops_the_server_with_the_reason(tmp_path):
     code = STARLETTE.replace('seen.append("start")', 'raise RuntimeError("no database")')
 
-    async def main() -> None:
-        config = load_config(project(tmp_path, APP, code))
-        runtime = Runtime(shapes.settings(tmp_path / "data"), load_graphs(config), http=http_config(config))
-        try:
-            with pytest.raises(ConfigError, match="no database"):
-                await runtime.start()
-        finally:
-            await runtime.stop()
-
-    asyncio.run(main())
+    config = load_config(project(tmp_path, APP, code))
+    runtime = Runtime(shapes.settings(tmp_path / "data"), load_graphs(config), http=http_config(config))
+    try:
+        with pytest.raises(ConfigError, match="no database"):
+            await runtime.start()
+    finally:
+        await runtime.stop()
 
 
-def test_a_fastapi_app_works_with_its_dependencies_middleware_and_cors(tmp_path):
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_a_fastapi_app_works_with_its_dependencies_middleware_and_cors(tmp_path):
+    async with serving(project(tmp_path, APP, FASTAPI)) as http:
         assert (await http.get("/items/7?q=a")).json() == {"item": 7, "q": "a", "pool": "a pool"}
         assert (await http.get("/items/x")).status_code == 422
         answer = await http.get("/ok", headers={"origin": "https://mine.example"})
@@ -239,24 +223,20 @@ def test_a_fastapi_app_works_with_its_dependencies_middleware_and_cors(tmp_path)
             assert response.headers["x-marked"] == "yes"
             assert "event: values" in (await response.aread()).decode()
 
-    serve(project(tmp_path, APP, FASTAPI), use)
 
-
-def test_a_projects_routes_ask_who_comes_only_if_told_to(tmp_path):
-    async def open_to_all(http: httpx.AsyncClient) -> None:
+async def test_a_projects_routes_ask_who_comes_only_if_told_to(tmp_path):
+    async with serving(project(tmp_path / "open", APP, STARLETTE, auth=True)) as http:
         assert (await http.get("/hello/x")).json()["user"] is None
         assert (await http.get("/threads/x")).status_code == 401
-
-    async def asked(http: httpx.AsyncClient) -> None:
+    async with serving(
+        project(tmp_path / "asked", {**APP, "enable_custom_route_auth": True}, STARLETTE, auth=True)
+    ) as http:
         refused = await http.get("/hello/x")
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
         known = {"authorization": "Bearer ann"}
         assert (await http.get("/hello/x", headers=known)).json()["user"] == "ann"
         assert (await http.post("/echo", headers=known, json={"a": 1})).json()["user"] == "ann"
         assert (await http.get("/ok")).status_code == 200
-
-    serve(project(tmp_path / "open", APP, STARLETTE, auth=True), open_to_all)
-    serve(project(tmp_path / "asked", {**APP, "enable_custom_route_auth": True}, STARLETTE, auth=True), asked)
 
 
 def test_a_served_app_has_its_lifespan_and_its_sockets(tmp_path):
@@ -285,48 +265,41 @@ SWITCHES = {
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_a_switch_turns_its_routes_off_and_no_others(switch, tmp_path):
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_a_switch_turns_its_routes_off_and_no_others(switch, tmp_path):
+    async with serving(project(tmp_path, {switch: True})) as http:
         for each, paths in SWITCHES.items():
             for path in paths:
                 status = (await http.post(path, json={})).status_code
                 assert (status in (404, 405)) == (each == switch), path
         assert (await http.get("/ok")).status_code == 200
 
-    serve(project(tmp_path, {switch: True}), use)
 
-
-def test_runs_are_made_without_their_webhooks_where_those_are_off(tmp_path):
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_runs_are_made_without_their_webhooks_where_those_are_off(tmp_path):
+    async with serving(project(tmp_path, {"disable_webhooks": True})) as http:
         run = (await http.post("/runs", json={**RUN, "webhook": "https://hooks.example.com/x"})).json()
         assert run["kwargs"]["webhook"] is None
 
-    serve(project(tmp_path, {"disable_webhooks": True}), use)
+
+async def test_everything_is_under_the_prefix_and_locations_say_so(tmp_path):
+    async with (
+        asyncio.timeout(30),
+        started(project(tmp_path, {**APP, "mount_prefix": "/api"}, STARLETTE)) as (runtime, http),
+    ):
+        assert (await http.get("/ok")).status_code == 404
+        assert (await http.get("/api/ok")).status_code == 200
+        assert (await http.get("/api/hello/x")).json()["pool"] == "a pool"
+        assert (await http.get("/api/assistants/ec%2Fho")).status_code == 422
+        thread = (await http.post("/api/threads", json={})).json()["thread_id"]
+        async with http.stream("POST", f"/api/threads/{thread}/runs/stream", json=RUN) as response:
+            await response.aread()
+            again = await http.get(response.headers["location"], headers={"last-event-id": "0"})
+            assert "event: values" in again.text
+        async with get_client(url="http://test/api") as sdk:
+            sdk.http.client._transport = StreamingTransport(runtime.app)  # type: ignore[attr-defined]
+            assert await sdk.runs.wait(thread, "echo", input={"text": "y"}) == {"text": "y"}
 
 
-def test_everything_is_under_the_prefix_and_locations_say_so(tmp_path):
-    async def main() -> None:
-        async with (
-            asyncio.timeout(30),
-            started(project(tmp_path, {**APP, "mount_prefix": "/api"}, STARLETTE)) as (runtime, http),
-        ):
-            assert (await http.get("/ok")).status_code == 404
-            assert (await http.get("/api/ok")).status_code == 200
-            assert (await http.get("/api/hello/x")).json()["pool"] == "a pool"
-            assert (await http.get("/api/assistants/ec%2Fho")).status_code == 422
-            thread = (await http.post("/api/threads", json={})).json()["thread_id"]
-            async with http.stream("POST", f"/api/threads/{thread}/runs/stream", json=RUN) as response:
-                await response.aread()
-                again = await http.get(response.headers["location"], headers={"last-event-id": "0"})
-                assert "event: values" in again.text
-            async with get_client(url="http://test/api") as sdk:
-                sdk.http.client._transport = StreamingTransport(runtime.app)  # type: ignore[attr-defined]
-                assert await sdk.runs.wait(thread, "echo", input={"text": "y"}) == {"text": "y"}
-
-    asyncio.run(main())
-
-
-def test_cors_rules_replace_ours(tmp_path):
+async def test_cors_rules_replace_ours(tmp_path):
     rules = {
         "allow_origins": ["https://a.example"],
         "allow_origin_regex": r"https://.*\.b\.example",
@@ -337,7 +310,7 @@ def test_cors_rules_replace_ours(tmp_path):
         "max_age": 60,
     }
 
-    async def use(http: httpx.AsyncClient) -> None:
+    async with serving(project(tmp_path, {"cors": rules})) as http:
         for origin in ("https://a.example", "https://x.b.example"):
             answer = await http.get("/ok", headers={"origin": origin})
             assert answer.headers["access-control-allow-origin"] == origin
@@ -350,15 +323,11 @@ def test_cors_rules_replace_ours(tmp_path):
         refused = await http.options("/threads", headers={**asked, "access-control-request-method": "DELETE"})
         assert refused.status_code == 400
 
-    serve(project(tmp_path, {"cors": rules}), use)
 
-
-def test_what_cors_rules_leave_out_is_what_an_sdk_needs(tmp_path):
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_what_cors_rules_leave_out_is_what_an_sdk_needs(tmp_path):
+    async with serving(project(tmp_path, {"cors": {"allow_origins": ["*"]}})) as http:
         answer = await http.get("/ok", headers={"origin": "https://a.example"})
         assert "location" in answer.headers["access-control-expose-headers"].split(", ")
-
-    serve(project(tmp_path, {"cors": {"allow_origins": ["*"]}}), use)
 
 
 HEADERS = {"x-org-id": "7", "X-Org-Token": "t", "x-api-key": "k", "x-other": "o"}
@@ -375,23 +344,19 @@ HEADERS = {"x-org-id": "7", "X-Org-Token": "t", "x-api-key": "k", "x-other": "o"
         ({"excludes": ["x-other"]}, {}),
     ],
 )
-def test_headers_that_are_named_go_into_the_configurable(rule, found, tmp_path):
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_headers_that_are_named_go_into_the_configurable(rule, found, tmp_path):
+    async with serving(project(tmp_path, {} if rule is None else {"configurable_headers": rule})) as http:
         made = await http.post("/runs/wait", json={"assistant_id": "known", "input": {}}, headers=HEADERS)
         assert made.json()["who"] == found
 
-    serve(project(tmp_path, {} if rule is None else {"configurable_headers": rule}), use)
 
-
-def test_a_header_cannot_say_who_somebody_is(tmp_path):
-    async def use(http: httpx.AsyncClient) -> None:
+async def test_a_header_cannot_say_who_somebody_is(tmp_path):
+    async with serving(project(tmp_path, {"configurable_headers": {"includes": ["*"]}})) as http:
         headers = {"langgraph_auth_user_id": "root", "thread_id": "t", "user_id": "root"}
         run = (await http.post("/runs", json=RUN, headers=headers)).json()
         configurable = run["kwargs"]["config"]["configurable"]
         assert configurable["langgraph_auth_user_id"] == configurable["user_id"] == ""
         assert configurable["thread_id"] == run["thread_id"]
-
-    serve(project(tmp_path, {"configurable_headers": {"includes": ["*"]}}), use)
 
 
 # --- configuration ----------------------------------------------------------------------------------------------------

@@ -94,30 +94,27 @@ class Kept:
     def close(self) -> None: ...
 
 
-def test_a_reader_under_which_the_log_was_dropped_is_told() -> None:
-    async def main() -> None:
-        values, end = EVENTS[1], EVENTS[-1]
-        chunks = [Chunk(3, [values, values]), Chunk(9, [values]), Chunk(10, [values, end])]
-        sent: list[bytes] = []
+async def test_a_reader_under_which_the_log_was_dropped_is_told() -> None:
+    values, end = EVENTS[1], EVENTS[-1]
+    chunks = [Chunk(3, [values, values]), Chunk(9, [values]), Chunk(10, [values, end])]
+    sent: list[bytes] = []
 
-        async def send(message: Any) -> None:
-            sent.append(message.get("body", b""))
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
 
-        async def receive() -> Any:
-            await asyncio.Event().wait()
+    async def receive() -> Any:
+        await asyncio.Event().wait()
 
-        async def exists() -> bool:
-            return True
+    async def exists() -> bool:
+        return True
 
-        terms = Terms(headers={}, heartbeat_seconds=60)
-        reading = EventReading(Kept(2, chunks), Streams(), terms, view=View(), run_id="r", exists=exists)
-        await reading({}, receive, send)
-        names = [line for line in b"".join(sent).decode().split("\r\n") if line.startswith(("event", "id"))]
-        ids = ["3", "4", None, "9", "10"]
-        expected = [["event: gap"] if seq is None else ["event: values", f"id: 1000-{seq}"] for seq in ids]
-        assert names == [line for lines in expected for line in lines]
-
-    asyncio.run(main())
+    terms = Terms(headers={}, heartbeat_seconds=60)
+    reading = EventReading(Kept(2, chunks), Streams(), terms, view=View(), run_id="r", exists=exists)
+    await reading({}, receive, send)
+    names = [line for line in b"".join(sent).decode().split("\r\n") if line.startswith(("event", "id"))]
+    ids = ["3", "4", None, "9", "10"]
+    expected = [["event: gap"] if seq is None else ["event: values", f"id: 1000-{seq}"] for seq in ids]
+    assert names == [line for lines in expected for line in lines]
 
 
 def test_joined_chunks_have_the_bytes_of_their_parts() -> None:
@@ -134,25 +131,22 @@ def test_bytes_are_kept_for_a_few_views_only() -> None:
     assert len(chunk.frames) < 20
 
 
-def test_a_large_event_is_sent_in_pieces() -> None:
-    async def main() -> None:
-        large, end = msgspec.structs.replace(EVENTS[1], data=b'"%b"' % (b"x" * 1_000_000)), EVENTS[-1]
-        sent: list[bytes] = []
+async def test_a_large_event_is_sent_in_pieces() -> None:
+    large, end = msgspec.structs.replace(EVENTS[1], data=b'"%b"' % (b"x" * 1_000_000)), EVENTS[-1]
+    sent: list[bytes] = []
 
-        async def send(message: Any) -> None:
-            sent.append(message.get("body", b""))
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
 
-        async def receive() -> Any:
-            await asyncio.Event().wait()
+    async def receive() -> Any:
+        await asyncio.Event().wait()
 
-        async def exists() -> bool:
-            return True
+    async def exists() -> bool:
+        return True
 
-        chunk = Chunk(1, [large, end])
-        terms = Terms(headers={}, heartbeat_seconds=60)
-        reading = EventReading(Kept(0, [chunk]), Streams(), terms, view=View(), run_id="r", exists=exists)
-        await reading({}, receive, send)
-        assert b"".join(sent) == View().encode(chunk)
-        assert max(map(len, sent)) <= 256 * 1024
-
-    asyncio.run(main())
+    chunk = Chunk(1, [large, end])
+    terms = Terms(headers={}, heartbeat_seconds=60)
+    reading = EventReading(Kept(0, [chunk]), Streams(), terms, view=View(), run_id="r", exists=exists)
+    await reading({}, receive, send)
+    assert b"".join(sent) == View().encode(chunk)
+    assert max(map(len, sent)) <= 256 * 1024

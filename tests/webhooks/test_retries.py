@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.server import Running, serve_for
+from support.server import Running, running
 from support.webhook_receiver import Received, Receiver, in_turn
 from treadle.errors import ConfigError
 from treadle.ports.deliveries import LeasedDelivery
@@ -25,8 +26,14 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "b3RoZXJzZWNyZXRvdGhlcnNlY3JldA=="
 
 
-def serve(tmp_path: Path, use: Callable[[Running], Any], **settings: Any) -> None:
-    serve_for(tmp_path / "data", use, **{**QUICK, **settings})
+def serving(tmp_path: Path, **settings: Any) -> AbstractAsyncContextManager[Running]:
+    return running(tmp_path / "data", **{**QUICK, **settings})
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Running]:
+    async with serving(tmp_path) as server:
+        yield server
 
 
 async def delivery(server: Running, run: str) -> Any:
@@ -43,58 +50,49 @@ async def settled(server: Running, run: str, status: str = "delivered", tries: i
     return found
 
 
-def test_a_receiver_that_answers_500_is_asked_again(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        with Receiver(in_turn(500, 503, 404)) as receiver:
-            run = await server.run("chain", {"n": []}, webhook=receiver.url())
-            received = await receiver.gets(4)
-            found = await settled(server, run)
-        assert len({each.id for each in received}) == 1
-        assert [(t["number"], t["status_code"], t["error"]) for t in found["log"]] == [
-            (1, 500, "HTTP 500"),
-            (2, 503, "HTTP 503"),
-            (3, 404, "HTTP 404"),
-            (4, 200, None),
-        ]
-        assert (found["tries"], found["next_try_at"], found["payload"]["run_id"]) == (4, None, run[-36:])
-        assert all(t["duration_ms"] >= 0 for t in found["log"])
-        sent = [each.body.pop("webhook_sent_at") for each in received]
-        assert sent == sorted(set(sent))
-        assert [each.body for each in received] == [found["payload"]] * 4
-
-    serve(tmp_path, use)
-
-
-def test_a_receiver_that_is_down_gets_its_webhook_once_it_is_up(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        receiver = Receiver().start()
-        receiver.stop()
+async def test_a_receiver_that_answers_500_is_asked_again(server: Running) -> None:
+    with Receiver(in_turn(500, 503, 404)) as receiver:
         run = await server.run("chain", {"n": []}, webhook=receiver.url())
-        assert "ConnectError" in (await settled(server, run, "pending", tries=2))["log"][0]["error"]
-        with receiver:
-            assert (await receiver.gets())[0].body["run_id"] == run[-36:]
-            assert (await settled(server, run))["tries"] >= 2
+        received = await receiver.gets(4)
+        found = await settled(server, run)
+    assert len({each.id for each in received}) == 1
+    assert [(t["number"], t["status_code"], t["error"]) for t in found["log"]] == [
+        (1, 500, "HTTP 500"),
+        (2, 503, "HTTP 503"),
+        (3, 404, "HTTP 404"),
+        (4, 200, None),
+    ]
+    assert (found["tries"], found["next_try_at"], found["payload"]["run_id"]) == (4, None, run[-36:])
+    assert all(t["duration_ms"] >= 0 for t in found["log"])
+    sent = [each.body.pop("webhook_sent_at") for each in received]
+    assert sent == sorted(set(sent))
+    assert [each.body for each in received] == [found["payload"]] * 4
 
-    serve(tmp_path, use)
+
+async def test_a_receiver_that_is_down_gets_its_webhook_once_it_is_up(server: Running) -> None:
+    receiver = Receiver().start()
+    receiver.stop()
+    run = await server.run("chain", {"n": []}, webhook=receiver.url())
+    assert "ConnectError" in (await settled(server, run, "pending", tries=2))["log"][0]["error"]
+    with receiver:
+        assert (await receiver.gets())[0].body["run_id"] == run[-36:]
+        assert (await settled(server, run))["tries"] >= 2
 
 
-def test_a_receiver_that_hangs_keeps_nobody_waiting(tmp_path: Path) -> None:
+async def test_a_receiver_that_hangs_keeps_nobody_waiting(server: Running) -> None:
     """More deliveries hang than may be under way at one receiver; other receivers, and runs, go on meanwhile."""
 
-    async def use(server: Running) -> None:
-        with Receiver(lambda _: None) as hanging, Receiver() as well:
-            for i in range(12):
-                await server.ended(await server.run("chain", {"n": [i]}, webhook=hanging.url()))
-            for i in range(12):
-                await server.ended(await server.run("chain", {"n": [i]}, webhook=well.url()))
-            await well.gets(12)
-            assert len(hanging.received) == 4
-
-    serve(tmp_path, use)
+    with Receiver(lambda _: None) as hanging, Receiver() as well:
+        for i in range(12):
+            await server.ended(await server.run("chain", {"n": [i]}, webhook=hanging.url()))
+        for i in range(12):
+            await server.ended(await server.run("chain", {"n": [i]}, webhook=well.url()))
+        await well.gets(12)
+        assert len(hanging.received) == 4
 
 
-def test_a_receiver_that_does_not_answer_in_time_is_asked_again(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
+async def test_a_receiver_that_does_not_answer_in_time_is_asked_again(tmp_path: Path) -> None:
+    async with serving(tmp_path, webhook_timeout_seconds=0.3) as server:
         silent = iter([None])
         with Receiver(lambda _: next(silent, 200)) as receiver:
             run = await server.run("chain", {"n": []}, webhook=receiver.url())
@@ -103,40 +101,32 @@ def test_a_receiver_that_does_not_answer_in_time_is_asked_again(tmp_path: Path) 
         assert found["log"][0]["error"] == "no response within 0.3 seconds"
         assert found["log"][0]["duration_ms"] >= 250
 
-    serve(tmp_path, use, webhook_timeout_seconds=0.3)
 
-
-def test_the_webhooks_of_a_thread_come_in_the_order_of_the_endings(tmp_path: Path) -> None:
+async def test_the_webhooks_of_a_thread_come_in_the_order_of_the_endings(server: Running) -> None:
     """Though the first fails a few times, none overtakes it; another thread's does."""
 
-    async def use(server: Running) -> None:
-        answers = {"/0": [500, 500, 500], "/3": [500]}
-        with Receiver(lambda r: left.pop() if (left := answers.get(r.path)) else 200) as receiver:
-            thread_id = await server.thread()
-            for i in range(6):
-                await server.run("chain", {"n": [i]}, thread_id=thread_id, webhook=receiver.url(f"/{i}"))
-            await server.run("chain", {"n": []}, webhook=receiver.url("/other"))
-            received = await receiver.gets(6 + 4 + 1)
-        of_thread = [each.path for each in received if each.path != "/other"]
-        assert of_thread == ["/0"] * 4 + ["/1", "/2"] + ["/3"] * 2 + ["/4", "/5"]
-
-    serve(tmp_path, use)
+    answers = {"/0": [500, 500, 500], "/3": [500]}
+    with Receiver(lambda r: left.pop() if (left := answers.get(r.path)) else 200) as receiver:
+        thread_id = await server.thread()
+        for i in range(6):
+            await server.run("chain", {"n": [i]}, thread_id=thread_id, webhook=receiver.url(f"/{i}"))
+        await server.run("chain", {"n": []}, webhook=receiver.url("/other"))
+        received = await receiver.gets(6 + 4 + 1)
+    of_thread = [each.path for each in received if each.path != "/other"]
+    assert of_thread == ["/0"] * 4 + ["/1", "/2"] + ["/3"] * 2 + ["/4", "/5"]
 
 
-def test_one_receiver_of_a_thread_does_not_wait_for_another(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        with Receiver(lambda _: 500) as failing, Receiver() as well:
-            thread_id = await server.thread()
-            await server.run("chain", {"n": []}, thread_id=thread_id, webhook=failing.url())
-            await server.run("chain", {"n": []}, thread_id=thread_id, webhook=well.url())
-            await well.gets()
-            await failing.gets(2)
-
-    serve(tmp_path, use)
+async def test_one_receiver_of_a_thread_does_not_wait_for_another(server: Running) -> None:
+    with Receiver(lambda _: 500) as failing, Receiver() as well:
+        thread_id = await server.thread()
+        await server.run("chain", {"n": []}, thread_id=thread_id, webhook=failing.url())
+        await server.run("chain", {"n": []}, thread_id=thread_id, webhook=well.url())
+        await well.gets()
+        await failing.gets(2)
 
 
-def test_it_is_given_up_after_the_time_for_it_and_the_next_goes_on(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
+async def test_it_is_given_up_after_the_time_for_it_and_the_next_goes_on(tmp_path: Path) -> None:
+    async with serving(tmp_path, webhook_retry_seconds=0.3) as server:
         with Receiver(lambda r: 500 if r.path == "/bad" else 200) as receiver:
             thread_id = await server.thread()
             run = await server.run("chain", {"n": []}, thread_id=thread_id, webhook=receiver.url("/bad"))
@@ -147,86 +137,66 @@ def test_it_is_given_up_after_the_time_for_it_and_the_next_goes_on(tmp_path: Pat
         assert found["tries"] == len(found["log"]) > 1
         assert found["finished_at"]
 
-    serve(tmp_path, use, webhook_retry_seconds=0.3)
+
+async def test_what_is_gone_is_not_asked_again(server: Running) -> None:
+    with Receiver(lambda _: 410) as receiver:
+        run = await server.run("chain", {"n": []}, webhook=receiver.url())
+        assert (await settled(server, run, "failed"))["tries"] == 1
 
 
-def test_what_is_gone_is_not_asked_again(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        with Receiver(lambda _: 410) as receiver:
-            run = await server.run("chain", {"n": []}, webhook=receiver.url())
-            assert (await settled(server, run, "failed"))["tries"] == 1
-
-    serve(tmp_path, use)
-
-
-def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        with Receiver() as target, Receiver(lambda _: (307, {"location": target.url("/secret")})) as receiver:
-            run = await server.run("chain", {"n": []}, webhook=receiver.url())
-            found = await settled(server, run, "pending", tries=2)
-            assert target.received == []
-        assert found["log"][0]["status_code"] == 307
-        assert found["log"][0]["error"] == f"HTTP 307 to {target.url('/secret')}; redirects are not followed"
-
-    serve(tmp_path, use)
+async def test_a_redirect_is_not_followed(server: Running) -> None:
+    with Receiver() as target, Receiver(lambda _: (307, {"location": target.url("/secret")})) as receiver:
+        run = await server.run("chain", {"n": []}, webhook=receiver.url())
+        found = await settled(server, run, "pending", tries=2)
+        assert target.received == []
+    assert found["log"][0]["status_code"] == 307
+    assert found["log"][0]["error"] == f"HTTP 307 to {target.url('/secret')}; redirects are not followed"
 
 
-def test_the_receiver_says_when_it_may_be_asked_again(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        answers = iter([(429, {"retry-after": "1"})])
-        with Receiver(lambda _: next(answers, 200)) as receiver:
-            run = await server.run("chain", {"n": []}, webhook=receiver.url())
-            await receiver.gets(2)
-            first, second = (await settled(server, run))["log"]
-        assert first["status_code"] == 429
-        assert first["at"][:19] != second["at"][:19]
-
-    serve(tmp_path, use)
+async def test_the_receiver_says_when_it_may_be_asked_again(server: Running) -> None:
+    answers = iter([(429, {"retry-after": "1"})])
+    with Receiver(lambda _: next(answers, 200)) as receiver:
+        run = await server.run("chain", {"n": []}, webhook=receiver.url())
+        await receiver.gets(2)
+        first, second = (await settled(server, run))["log"]
+    assert first["status_code"] == 429
+    assert first["at"][:19] != second["at"][:19]
 
 
-def test_what_was_delivered_can_be_sent_again_under_the_same_id(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        with Receiver() as receiver:
-            run = await server.run("chain", {"n": []}, webhook=receiver.url())
-            found = await settled(server, run)
-            again = await server.post(f"/webhooks/deliveries/{found['delivery_id']}/redeliver", None)
-            assert again["status"] == "pending"
-            first, second = await receiver.gets(2)
-            assert first.id == second.id == found["delivery_id"]
-            assert [t["number"] for t in (await settled(server, run, tries=2))["log"]] == [1, 2]
-
-    serve(tmp_path, use)
+async def test_what_was_delivered_can_be_sent_again_under_the_same_id(server: Running) -> None:
+    with Receiver() as receiver:
+        run = await server.run("chain", {"n": []}, webhook=receiver.url())
+        found = await settled(server, run)
+        again = await server.post(f"/webhooks/deliveries/{found['delivery_id']}/redeliver", None)
+        assert again["status"] == "pending"
+        first, second = await receiver.gets(2)
+        assert first.id == second.id == found["delivery_id"]
+        assert [t["number"] for t in (await settled(server, run, tries=2))["log"]] == [1, 2]
 
 
-def test_what_was_given_up_can_be_sent_again(tmp_path: Path) -> None:
+async def test_what_was_given_up_can_be_sent_again(server: Running) -> None:
     """The time for trying begins anew."""
 
-    async def use(server: Running) -> None:
-        with Receiver(in_turn(410, 500, 500)) as receiver:
-            run = await server.run("chain", {"n": []}, webhook=receiver.url())
-            found = await settled(server, run, "failed")
-            await server.post(f"/webhooks/deliveries/{found['delivery_id']}/redeliver", None)
-            await receiver.gets(4)
-            assert (await settled(server, run))["tries"] == 4
-
-    serve(tmp_path, use)
+    with Receiver(in_turn(410, 500, 500)) as receiver:
+        run = await server.run("chain", {"n": []}, webhook=receiver.url())
+        found = await settled(server, run, "failed")
+        await server.post(f"/webhooks/deliveries/{found['delivery_id']}/redeliver", None)
+        await receiver.gets(4)
+        assert (await settled(server, run))["tries"] == 4
 
 
-def test_deliveries_are_listed_by_what_they_are(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        with Receiver(lambda r: 410 if r.path == "/bad" else 200) as receiver:
-            runs = [await server.run("chain", {"n": []}, webhook=receiver.url(path)) for path in ("/a", "/bad", "/b")]
-            for run, status in zip(runs, ("delivered", "failed", "delivered"), strict=True):
-                await settled(server, run, status)
-            (failed,) = await server.get("/webhooks/deliveries", params={"status": "failed"})
-            assert (failed["run_id"], failed["url"]) == (runs[1][-36:], receiver.url("/bad"))
-            thread_id = runs[2].split("/")[2]
-            (of_thread,) = await server.get("/webhooks/deliveries", params={"thread_id": thread_id})
-            assert of_thread["run_id"] == runs[2][-36:]
-            page = await server.http.get("/webhooks/deliveries", params={"limit": 1, "offset": 1})
-            assert (page.headers["x-pagination-total"], page.headers["x-pagination-next"]) == ("3", "2")
-
-    serve(tmp_path, use)
+async def test_deliveries_are_listed_by_what_they_are(server: Running) -> None:
+    with Receiver(lambda r: 410 if r.path == "/bad" else 200) as receiver:
+        runs = [await server.run("chain", {"n": []}, webhook=receiver.url(path)) for path in ("/a", "/bad", "/b")]
+        for run, status in zip(runs, ("delivered", "failed", "delivered"), strict=True):
+            await settled(server, run, status)
+        (failed,) = await server.get("/webhooks/deliveries", params={"status": "failed"})
+        assert (failed["run_id"], failed["url"]) == (runs[1][-36:], receiver.url("/bad"))
+        thread_id = runs[2].split("/")[2]
+        (of_thread,) = await server.get("/webhooks/deliveries", params={"thread_id": thread_id})
+        assert of_thread["run_id"] == runs[2][-36:]
+        page = await server.http.get("/webhooks/deliveries", params={"limit": 1, "offset": 1})
+        assert (page.headers["x-pagination-total"], page.headers["x-pagination-next"]) == ("3", "2")
 
 
 @pytest.mark.parametrize(
@@ -240,25 +210,18 @@ def test_deliveries_are_listed_by_what_they_are(tmp_path: Path) -> None:
         ("POST", "/webhooks/deliveries/00000000-0000-4000-8000-000000000000/redeliver", 404),
     ],
 )
-def test_bad_questions(tmp_path: Path, method: str, path: str, status: int) -> None:
-    async def use(server: Running) -> None:
-        assert (await server.http.request(method, path)).status_code == status
-
-    serve(tmp_path, use)
+async def test_bad_questions(server: Running, method: str, path: str, status: int) -> None:
+    assert (await server.http.request(method, path)).status_code == status
 
 
-def test_finished_deliveries_go_after_their_time(tmp_path: Path) -> None:
-    async def first(server: Running) -> None:
+async def test_finished_deliveries_go_after_their_time(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
         with Receiver() as receiver:
             await settled(server, await server.run("chain", {"n": []}, webhook=receiver.url()))
-
-    async def later(server: Running) -> None:
+    async with serving(tmp_path, webhook_retention_seconds=0) as server:
         async with asyncio.timeout(20):
             while await server.get("/webhooks/deliveries"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-
-    serve(tmp_path, first)
-    serve(tmp_path, later, webhook_retention_seconds=0)
 
 
 # --- signatures -------------------------------------------------------------------------------------------------------
@@ -268,8 +231,8 @@ def verified(received: Received, secret: str) -> Any:
     return standardwebhooks.Webhook(secret).verify(received.raw, received.headers)
 
 
-def test_signatures_verify_with_the_library(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
+async def test_signatures_verify_with_the_library(tmp_path: Path) -> None:
+    async with serving(tmp_path, webhook_secret=f"{SECRET} {OTHER}") as server:
         with Receiver(in_turn(500)) as receiver:
             await server.run("chain", {"n": ["ü"]}, webhook=receiver.url())
             received = await receiver.gets(2)
@@ -280,8 +243,6 @@ def test_signatures_verify_with_the_library(tmp_path: Path) -> None:
                 verified(each, "d3Jvbmc=")
             with pytest.raises(standardwebhooks.webhooks.WebhookVerificationError):
                 verified(Received(each.path, {**each.headers, "webhook-id": "other"}, each.raw), SECRET)
-
-    serve(tmp_path, use, webhook_secret=f"{SECRET} {OTHER}")
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "not base64!", "whsec_a"])

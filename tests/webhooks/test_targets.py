@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from support.server import Running, serve_for
+from support.server import Running, running
 from support.webhook_receiver import Receiver
 from treadle.errors import ConfigError
 from treadle.project.load import load_config
@@ -129,19 +129,16 @@ def test_addresses_in_every_notation() -> None:
 
 
 @pytest.mark.parametrize("path", ["/runs", "/threads/{thread}/runs", "/runs/batch", "/runs/crons"])
-def test_it_is_refused_when_the_run_is_created(tmp_path: Path, path: str) -> None:
-    async def use(server: Running) -> None:
-        place = path.replace("{thread}", await server.thread())
-        for url in ("http://127.0.0.1:1/x", "http://10.1.2.3/", "", "not a url", "ftp://x/y"):
-            body: Any = {"assistant_id": "chain", "input": {"n": []}, "webhook": url, "schedule": "0 0 1 1 *"}
-            answer = await server.http.post(place, json=[body] if path.endswith("batch") else body)
-            assert (answer.status_code, answer.json()["detail"], answer.json()["field"]) == (
-                422,
-                REFUSED.get(url, LOOPBACK),
-                "webhook",
-            )
-
-    serve_for(tmp_path / "data", use)
+async def test_it_is_refused_when_the_run_is_created(server: Running, path: str) -> None:
+    place = path.replace("{thread}", await server.thread())
+    for url in ("http://127.0.0.1:1/x", "http://10.1.2.3/", "", "not a url", "ftp://x/y"):
+        body: Any = {"assistant_id": "chain", "input": {"n": []}, "webhook": url, "schedule": "0 0 1 1 *"}
+        answer = await server.http.post(place, json=[body] if path.endswith("batch") else body)
+        assert (answer.status_code, answer.json()["detail"], answer.json()["field"]) == (
+            422,
+            REFUSED.get(url, LOOPBACK),
+            "webhook",
+        )
 
 
 # --- connecting -------------------------------------------------------------------------------------------------------
@@ -201,16 +198,13 @@ def test_of_several_addresses_only_public_ones_are_tried() -> None:
     assert [host for host, _ in wire.connected] == ["93.184.216.34", "2606:4700::1"]
 
 
-def test_a_name_that_changes_between_two_webhooks_is_checked_each_time() -> None:
+async def test_a_name_that_changes_between_two_webhooks_is_checked_each_time() -> None:
     names, wire = Names(["93.184.216.34"], ["127.0.0.1"]), Wire()
 
-    async def main() -> None:
-        sending = NetworkPost(Targets(), resolve=names, inner=wire)
-        assert (await sending("http://hooks.example.com/", {}, b"{}")).status == 200
-        with pytest.raises(BlockedTargetError):
-            await sending("http://hooks.example.com/", {}, b"{}")
-
-    asyncio.run(main())
+    sending = NetworkPost(Targets(), resolve=names, inner=wire)
+    assert (await sending("http://hooks.example.com/", {}, b"{}")).status == 200
+    with pytest.raises(BlockedTargetError):
+        await sending("http://hooks.example.com/", {}, b"{}")
     assert wire.connected == [("93.184.216.34", 80)]
 
 
@@ -248,21 +242,17 @@ def test_user_and_password_of_a_url_are_sent_as_such() -> None:
         assert httpx.BasicAuth("us@er", "pw")._auth_header == receiver.received[0].headers["authorization"]  # pyright: ignore[reportPrivateUsage]
 
 
-def test_a_target_that_is_refused_later_is_given_up(tmp_path: Path) -> None:
+async def test_a_target_that_is_refused_later_is_given_up(tmp_path: Path) -> None:
     """The settings have changed since the run was created."""
 
-    async def first(server: Running) -> None:
+    async with running(tmp_path / "data", webhook_allow_private=True, webhook_backoff_seconds=0.05) as server:
         await server.ended(await server.run("chain", {"n": []}, webhook="http://127.0.0.1:9/x"))
-
-    async def later(server: Running) -> None:
+    async with running(tmp_path / "data") as server:
         async with asyncio.timeout(20):
             while not (found := await server.get("/webhooks/deliveries", params={"status": "failed"})):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         whole = await server.get(f"/webhooks/deliveries/{found[0]['delivery_id']}")
         assert whole["log"][-1]["error"] == LOOPBACK
-
-    serve_for(tmp_path / "data", first, webhook_allow_private=True, webhook_backoff_seconds=0.05)
-    serve_for(tmp_path / "data", later)
 
 
 # --- langgraph.json ---------------------------------------------------------------------------------------------------
@@ -344,23 +334,20 @@ def test_a_bad_policy_is_told_with_its_key(tmp_path: Path, webhooks: Any, key: s
     assert "secret" not in str(caught.value).replace("AWS_SECRET", "")
 
 
-def test_a_relative_url_reaches_the_servers_own_routes() -> None:
+async def test_a_relative_url_reaches_the_servers_own_routes() -> None:
     got: list[Any] = []
 
     async def sink(request: Request) -> Response:
         got.append((str(request.url.path), request.headers["content-type"], await request.json()))
         return Response(status_code=202)
 
-    async def main() -> None:
-        app = Starlette(routes=[Route("/sink/{x}", sink, methods=["POST"])])
-        sending = LocalPost(app, asyncio.get_running_loop())
-        headers = {"Content-Type": "application/json"}
+    app = Starlette(routes=[Route("/sink/{x}", sink, methods=["POST"])])
+    sending = LocalPost(app, asyncio.get_running_loop())
+    headers = {"Content-Type": "application/json"}
 
-        def elsewhere(work: Callable[[], Any]) -> Any:
-            return asyncio.run(work())
+    def elsewhere(work: Callable[[], Any]) -> Any:
+        return asyncio.run(work())
 
-        answer = await asyncio.to_thread(elsewhere, lambda: sending("/sink/a?b=c", headers, b'{"run_id":"1"}'))
-        assert answer == PostResponse(202)
-
-    asyncio.run(main())
+    answer = await asyncio.to_thread(elsewhere, lambda: sending("/sink/a?b=c", headers, b'{"run_id":"1"}'))
+    assert answer == PostResponse(202)
     assert got == [("/sink/a", "application/json", {"run_id": "1"})]

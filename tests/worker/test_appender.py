@@ -84,48 +84,36 @@ def numbers(chunks: list[Chunk]) -> list[int]:
     return [int(event.data.rstrip(b".")) for event in events if event.mode == "custom"]
 
 
-def test_events_reach_the_log_while_a_graph_emits_without_ever_waiting(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with written(tmp_path) as run:
-            await run.emit(30_000)
-            assert await run.last() > 10_000
-            assert numbers(await run.finish()) == list(range(30_000))
-
-    asyncio.run(main())
+async def test_events_reach_the_log_while_a_graph_emits_without_ever_waiting(tmp_path: Path) -> None:
+    async with written(tmp_path) as run:
+        await run.emit(30_000)
+        assert await run.last() > 10_000
+        assert numbers(await run.finish()) == list(range(30_000))
 
 
-def test_what_was_just_emitted_can_be_waited_for(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with written(tmp_path) as run:
-            await run.emit(1)
-            await run.appender.flushed()
-            assert await run.last() == 2
-            await run.appender.flushed()
-            assert numbers(await run.finish()) == [0]
-
-    asyncio.run(main())
+async def test_what_was_just_emitted_can_be_waited_for(tmp_path: Path) -> None:
+    async with written(tmp_path) as run:
+        await run.emit(1)
+        await run.appender.flushed()
+        assert await run.last() == 2
+        await run.appender.flushed()
+        assert numbers(await run.finish()) == [0]
 
 
-def test_what_is_emitted_in_one_turn_of_the_loop_is_one_chunk(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with written(tmp_path) as run:
-            await run.emit(10)
-            chunks = await run.finish()
-            assert [len(chunk.events) for chunk in chunks] == [1, 11]
-            assert numbers(chunks) == list(range(10))
-
-    asyncio.run(main())
+async def test_what_is_emitted_in_one_turn_of_the_loop_is_one_chunk(tmp_path: Path) -> None:
+    async with written(tmp_path) as run:
+        await run.emit(10)
+        chunks = await run.finish()
+        assert [len(chunk.events) for chunk in chunks] == [1, 11]
+        assert numbers(chunks) == list(range(10))
 
 
-def test_large_events_go_in_chunks_of_a_mebibyte_and_the_graph_waits_for_them(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with written(tmp_path) as run:
-            await run.emit(60, MIB // 2)
-            await run.emit(1, 3 * MIB)
-            assert await run.last() > 30
-            *chunks, final = await run.finish()
-            assert all(chunk.size <= MIB or len(chunk.events) == 1 for chunk in chunks)
-            assert final.size < 12 * MIB
-            assert numbers([*chunks, final]) == [*range(60), 0]
-
-    asyncio.run(main())
+async def test_large_events_go_in_chunks_of_a_mebibyte_and_the_graph_waits_for_them(tmp_path: Path) -> None:
+    async with written(tmp_path) as run:
+        await run.emit(60, MIB // 2)
+        await run.emit(1, 3 * MIB)
+        assert await run.last() > 30
+        *chunks, final = await run.finish()
+        assert all(chunk.size <= MIB or len(chunk.events) == 1 for chunk in chunks)
+        assert final.size < 12 * MIB
+        assert numbers([*chunks, final]) == [*range(60), 0]

@@ -59,7 +59,7 @@ def take_back(engine: Engine, run_id: str) -> None:
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
-def test_interrupts_in_a_sub_graph_are_answered_run_by_run_and_each_run_can_be_taken_back(
+async def test_interrupts_in_a_sub_graph_are_answered_run_by_run_and_each_run_can_be_taken_back(
     engine: Engine, durability: Any
 ) -> None:
     async def run(run_id: str, given: Any) -> Any:
@@ -71,33 +71,30 @@ def test_interrupts_in_a_sub_graph_are_answered_run_by_run_and_each_run_can_be_t
         state = await reader.aget_state(CONFIG, subgraphs=True)
         return state.values, state.next, [one.value for one in state.interrupts], state
 
-    async def main() -> None:
-        first = await run("r1", {"log": ["in"]})
-        assert first[1:3] == (("inner",), ["first?"]) if durability == "exit" else first[2] == ["first?"]
-        after_first = tables(engine)
-        second = await run("r2", Command(resume="one"))
-        assert second[2] == ["second?"]
-        after_second = tables(engine)
-        for run_id in ("r3", "r4"):
-            values, following, interrupts, _ = await run(run_id, Command(resume="two"))
-            assert values["answers"] == ["one", "two"]
-            assert (following, interrupts) == ((), [])
-            assert set(values["log"]) == {"in", "start", LARGE, "inner before", "beside"}
-            take_back(engine, run_id)
-            assert tables(engine) == after_second
-        take_back(engine, "r2")
-        assert tables(engine) == after_first
-        again = await run("r5", Command(resume="uno"))
-        assert again[2] == ["second?"]
-
-    asyncio.run(main())
+    first = await run("r1", {"log": ["in"]})
+    assert first[1:3] == (("inner",), ["first?"]) if durability == "exit" else first[2] == ["first?"]
+    after_first = tables(engine)
+    second = await run("r2", Command(resume="one"))
+    assert second[2] == ["second?"]
+    after_second = tables(engine)
+    for run_id in ("r3", "r4"):
+        values, following, interrupts, _ = await run(run_id, Command(resume="two"))
+        assert values["answers"] == ["one", "two"]
+        assert (following, interrupts) == ((), [])
+        assert set(values["log"]) == {"in", "start", LARGE, "inner before", "beside"}
+        take_back(engine, run_id)
+        assert tables(engine) == after_second
+    take_back(engine, "r2")
+    assert tables(engine) == after_first
+    again = await run("r5", Command(resume="uno"))
+    assert again[2] == ["second?"]
 
 
 class Chat(TypedDict):
     messages: Annotated[list[AnyMessage], add_messages]
 
 
-def test_a_conversation_forks_and_both_branches_go_on(engine: Engine) -> None:
+async def test_a_conversation_forks_and_both_branches_go_on(engine: Engine) -> None:
     def answer(state: Chat) -> Any:
         return {"messages": [AIMessage(f"{len(state['messages'])}: {state['messages'][-1].content}", id=None)]}
 
@@ -112,22 +109,19 @@ def test_a_conversation_forks_and_both_branches_go_on(engine: Engine) -> None:
         await saver.settled()
         return [message.content for message in result["messages"]]
 
-    async def main() -> None:
-        assert await say("r1", "one", CONFIG) == ["one", "1: one"]
-        reader = builder.compile(checkpointer=SqlCheckpointer(engine))
-        fork = (await reader.aget_state(CONFIG)).config
-        assert await say("r2", "two", CONFIG) == ["one", "1: one", "two", "3: two"]
-        assert await say("r3", "drei", fork) == ["one", "1: one", "drei", "3: drei"]
-        assert await say("r4", "vier", CONFIG) == ["one", "1: one", "drei", "3: drei", "vier", "5: vier"]
-        take_back(engine, "r4")
-        take_back(engine, "r3")
-        latest = await reader.aget_state(CONFIG)
-        assert [message.content for message in latest.values["messages"]] == ["one", "1: one", "two", "3: two"]
-        updated = await reader.aupdate_state(fork, {"messages": [HumanMessage("by hand")]})
-        by_hand = await reader.aget_state(updated)
-        assert [message.content for message in by_hand.values["messages"]] == ["one", "1: one", "by hand"]
-
-    asyncio.run(main())
+    assert await say("r1", "one", CONFIG) == ["one", "1: one"]
+    reader = builder.compile(checkpointer=SqlCheckpointer(engine))
+    fork = (await reader.aget_state(CONFIG)).config
+    assert await say("r2", "two", CONFIG) == ["one", "1: one", "two", "3: two"]
+    assert await say("r3", "drei", fork) == ["one", "1: one", "drei", "3: drei"]
+    assert await say("r4", "vier", CONFIG) == ["one", "1: one", "drei", "3: drei", "vier", "5: vier"]
+    take_back(engine, "r4")
+    take_back(engine, "r3")
+    latest = await reader.aget_state(CONFIG)
+    assert [message.content for message in latest.values["messages"]] == ["one", "1: one", "two", "3: two"]
+    updated = await reader.aupdate_state(fork, {"messages": [HumanMessage("by hand")]})
+    by_hand = await reader.aget_state(updated)
+    assert [message.content for message in by_hand.values["messages"]] == ["one", "1: one", "by hand"]
 
 
 def extend(state: list[str], writes: list[list[str]]) -> list[str]:
@@ -151,34 +145,31 @@ def deltas() -> StateGraph[Any]:
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
-def test_delta_channels_are_rebuilt_and_survive_pruning_and_copying(engine: Engine, durability: Any) -> None:
-    async def main() -> None:
-        model = deltas().compile(checkpointer=InMemorySaver())
-        for number in range(4):
-            saver = SqlCheckpointer(engine, lease=begin(engine, f"r{number}"), eager=durability != "sync")
-            given: Any = {"items": [f"in{number}"]}
-            result = await deltas().compile(checkpointer=saver).ainvoke(given, CONFIG, durability=durability)
-            assert result == await model.ainvoke(given, CONFIG, durability=durability)
-            await saver.settled()
-        reader = SqlCheckpointer(engine)
-        graph = deltas().compile(checkpointer=reader)
-        expected = (await model.aget_state(CONFIG)).values
-        assert (await graph.aget_state(CONFIG)).values == expected
-        assert graph.get_state(CONFIG).values == expected
-        history = [state.values async for state in graph.aget_state_history(CONFIG)]
-        assert history == [state.values async for state in model.aget_state_history(CONFIG)]
-        await reader.acopy_thread("t", "u")
-        await reader.aprune(["t"])
-        left = [one async for one in reader.alist(CONFIG)]
-        assert len(left) <= len(history)
-        assert (await graph.aget_state(CONFIG)).values == expected
-        copied: Any = {"configurable": {"thread_id": "u"}}
-        assert [state.values async for state in graph.aget_state_history(copied)] == history
-        await reader.adelete_thread("u")
-        await graph.ainvoke({"items": ["more"], "never": []}, CONFIG)
-        assert (await graph.aget_state(CONFIG)).values["items"][: len(expected["items"])] == expected["items"]
-
-    asyncio.run(main())
+async def test_delta_channels_are_rebuilt_and_survive_pruning_and_copying(engine: Engine, durability: Any) -> None:
+    model = deltas().compile(checkpointer=InMemorySaver())
+    for number in range(4):
+        saver = SqlCheckpointer(engine, lease=begin(engine, f"r{number}"), eager=durability != "sync")
+        given: Any = {"items": [f"in{number}"]}
+        result = await deltas().compile(checkpointer=saver).ainvoke(given, CONFIG, durability=durability)
+        assert result == await model.ainvoke(given, CONFIG, durability=durability)
+        await saver.settled()
+    reader = SqlCheckpointer(engine)
+    graph = deltas().compile(checkpointer=reader)
+    expected = (await model.aget_state(CONFIG)).values
+    assert (await graph.aget_state(CONFIG)).values == expected
+    assert graph.get_state(CONFIG).values == expected
+    history = [state.values async for state in graph.aget_state_history(CONFIG)]
+    assert history == [state.values async for state in model.aget_state_history(CONFIG)]
+    await reader.acopy_thread("t", "u")
+    await reader.aprune(["t"])
+    left = [one async for one in reader.alist(CONFIG)]
+    assert len(left) <= len(history)
+    assert (await graph.aget_state(CONFIG)).values == expected
+    copied: Any = {"configurable": {"thread_id": "u"}}
+    assert [state.values async for state in graph.aget_state_history(copied)] == history
+    await reader.adelete_thread("u")
+    await graph.ainvoke({"items": ["more"], "never": []}, CONFIG)
+    assert (await graph.aget_state(CONFIG)).values["items"][: len(expected["items"])] == expected["items"]
 
 
 def test_pruning_a_graph_without_delta_channels_leaves_one_checkpoint(engine: Engine) -> None:
@@ -195,7 +186,7 @@ def test_pruning_a_graph_without_delta_channels_leaves_one_checkpoint(engine: En
     assert sorted(blobs) == ["log", "log"]
 
 
-def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: Engine) -> None:
+async def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: Engine) -> None:
     done: list[int] = []
 
     @task
@@ -218,22 +209,19 @@ def test_the_functional_api_resumes_without_doing_finished_tasks_again(engine: E
         await saver.settled()
         return result
 
-    async def main() -> None:
-        assert (await run("r1", [1, 2, 3]))["__interrupt__"][0].value == 12
-        after_first = tables(engine)
-        assert await run("r2", Command(resume="yes")) == [None, "yes", 2, 4, 6]
-        take_back(engine, "r2")
-        assert tables(engine) == after_first
-        assert await run("r3", Command(resume="no")) == [None, "no", 2, 4, 6]
-        assert sorted(done) == [1, 2, 3]
-        await run("r4", [5])
-        assert await run("r5", Command(resume="again")) == ["no", "again", 10]
-
-    asyncio.run(main())
+    assert (await run("r1", [1, 2, 3]))["__interrupt__"][0].value == 12
+    after_first = tables(engine)
+    assert await run("r2", Command(resume="yes")) == [None, "yes", 2, 4, 6]
+    take_back(engine, "r2")
+    assert tables(engine) == after_first
+    assert await run("r3", Command(resume="no")) == [None, "no", 2, 4, 6]
+    assert sorted(done) == [1, 2, 3]
+    await run("r4", [5])
+    assert await run("r5", Command(resume="again")) == ["no", "again", 10]
 
 
 @pytest.mark.parametrize("eager", [False, True])
-def test_a_sync_graph_runs_in_a_thread_while_a_loop_runs_here(engine: Engine, eager: bool) -> None:
+async def test_a_sync_graph_runs_in_a_thread_while_a_loop_runs_here(engine: Engine, eager: bool) -> None:
     builder = StateGraph(State)
     for name in ("a", "b", "c"):
         builder.add_node(name, lambda _, name=name: {"log": [name, LARGE]})
@@ -243,15 +231,12 @@ def test_a_sync_graph_runs_in_a_thread_while_a_loop_runs_here(engine: Engine, ea
     saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=eager)
     graph = builder.compile(checkpointer=saver)
 
-    async def main() -> None:
-        result = await asyncio.to_thread(graph.invoke, {"log": []}, CONFIG)
-        assert result["log"] == ["a", LARGE, "b", LARGE, "c", LARGE]
-        # On the loop's own thread, too: the writer is another one.
-        assert graph.invoke({"log": ["more"]}, CONFIG)["log"][6:] == ["more", "a", LARGE, "b", LARGE, "c", LARGE]
-        assert len(list(graph.get_state_history(CONFIG))) == 10
-        await saver.settled()
-
-    asyncio.run(main())
+    result = await asyncio.to_thread(graph.invoke, {"log": []}, CONFIG)
+    assert result["log"] == ["a", LARGE, "b", LARGE, "c", LARGE]
+    # On the loop's own thread, too: the writer is another one.
+    assert graph.invoke({"log": ["more"]}, CONFIG)["log"][6:] == ["more", "a", LARGE, "b", LARGE, "c", LARGE]
+    assert len(list(graph.get_state_history(CONFIG))) == 10
+    await saver.settled()
 
 
 def test_a_crashed_attempt_goes_on_from_its_last_checkpoint(engine: Engine) -> None:

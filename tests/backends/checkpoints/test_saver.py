@@ -92,100 +92,85 @@ def test_an_ended_run_writes_nothing(engine: Engine) -> None:
         put(saver, {"a": 1})
 
 
-def test_an_eager_saver_tells_of_a_lost_lease_in_settled_and_from_then_on(engine: Engine) -> None:
-    async def main() -> None:
-        lease = begin(engine, "r1")
-        saver = SqlCheckpointer(engine, lease=lease, eager=True)
-        take_over(engine, lease)
-        before = tables(engine)
-        made = checkpoint({"a": LARGE})
-        config = await saver.aput(at(), made, {}, made["channel_versions"])
-        with pytest.raises(LeaseLost):
-            await saver.settled()
-        with pytest.raises(LeaseLost):
-            await saver.aput_writes(config, [("a", 1)], "task")
-        with pytest.raises(LeaseLost):
-            await saver.aget_tuple(at())
-        assert tables(engine) == before
-
-    asyncio.run(main())
+async def test_an_eager_saver_tells_of_a_lost_lease_in_settled_and_from_then_on(engine: Engine) -> None:
+    lease = begin(engine, "r1")
+    saver = SqlCheckpointer(engine, lease=lease, eager=True)
+    take_over(engine, lease)
+    before = tables(engine)
+    made = checkpoint({"a": LARGE})
+    config = await saver.aput(at(), made, {}, made["channel_versions"])
+    with pytest.raises(LeaseLost):
+        await saver.settled()
+    with pytest.raises(LeaseLost):
+        await saver.aput_writes(config, [("a", 1)], "task")
+    with pytest.raises(LeaseLost):
+        await saver.aget_tuple(at())
+    assert tables(engine) == before
 
 
 # eager writes
 
 
-def test_an_eager_saver_sees_its_own_writes_and_keeps_their_order(engine: Engine) -> None:
-    async def main() -> None:
-        saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
-        config: Any = at()
-        for step in range(50):
-            made = checkpoint({"step": step, "large": LARGE + str(step)})
-            config = await saver.aput(config, made, {"step": step}, made["channel_versions"])
-            await saver.aput_writes(config, [("step", step)], f"task-{step}")
-        found = await saver.aget_tuple(at())
-        assert found is not None
-        assert found.metadata["step"] == 49
-        assert found.pending_writes == [("task-49", "step", 49)]
-        assert [one.metadata["step"] async for one in saver.alist(at())] == list(range(49, -1, -1))
-        await saver.settled()
-        assert len(tables(engine)["checkpoints"]) == 50
-
-    asyncio.run(main())
+async def test_an_eager_saver_sees_its_own_writes_and_keeps_their_order(engine: Engine) -> None:
+    saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
+    config: Any = at()
+    for step in range(50):
+        made = checkpoint({"step": step, "large": LARGE + str(step)})
+        config = await saver.aput(config, made, {"step": step}, made["channel_versions"])
+        await saver.aput_writes(config, [("step", step)], f"task-{step}")
+    found = await saver.aget_tuple(at())
+    assert found is not None
+    assert found.metadata["step"] == 49
+    assert found.pending_writes == [("task-49", "step", 49)]
+    assert [one.metadata["step"] async for one in saver.alist(at())] == list(range(49, -1, -1))
+    await saver.settled()
+    assert len(tables(engine)["checkpoints"]) == 50
 
 
-def test_an_eager_put_does_not_wait_for_the_writer(engine: Engine) -> None:
-    async def main() -> None:
-        saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
-        release = threading.Event()
-        blocked = engine.submit(lambda _: release.wait(10))
-        made = checkpoint({"a": [1]})
-        config = await saver.aput(at(), made, {}, made["channel_versions"])
-        made["channel_values"]["a"].append(2)
-        await saver.aput_writes(config, [("a", 3)], "task")
-        assert not blocked.done()
-        release.set()
-        found = await asyncio.wait_for(saver.aget_tuple(config), 10)
-        assert found is not None
-        assert found.checkpoint["channel_values"] == {"a": [1]}
-        assert found.pending_writes == [("task", "a", 3)]
-
-    asyncio.run(main())
+async def test_an_eager_put_does_not_wait_for_the_writer(engine: Engine) -> None:
+    saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
+    release = threading.Event()
+    blocked = engine.submit(lambda _: release.wait(10))
+    made = checkpoint({"a": [1]})
+    config = await saver.aput(at(), made, {}, made["channel_versions"])
+    made["channel_values"]["a"].append(2)
+    await saver.aput_writes(config, [("a", 3)], "task")
+    assert not blocked.done()
+    release.set()
+    found = await asyncio.wait_for(saver.aget_tuple(config), 10)
+    assert found is not None
+    assert found.checkpoint["channel_values"] == {"a": [1]}
+    assert found.pending_writes == [("task", "a", 3)]
 
 
 GONE = (sqlite3.OperationalError, psycopg.errors.UndefinedTable)
 
 
-def test_a_failed_write_stops_what_was_queued_behind_it(engine: Engine) -> None:
-    async def main() -> None:
-        saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
-        engine.submit(lambda conn: conn.execute("ALTER TABLE checkpoints RENAME TO gone")).result(10)
-        made = checkpoint({"a": 1})
+async def test_a_failed_write_stops_what_was_queued_behind_it(engine: Engine) -> None:
+    saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
+    engine.submit(lambda conn: conn.execute("ALTER TABLE checkpoints RENAME TO gone")).result(10)
+    made = checkpoint({"a": 1})
+    await saver.aput(at(), made, {}, made["channel_versions"])
+    with pytest.raises(GONE, match="checkpoints"):
+        await saver.settled()
+    engine.submit(lambda conn: conn.execute("ALTER TABLE gone RENAME TO checkpoints")).result(10)
+    with pytest.raises(GONE):
         await saver.aput(at(), made, {}, made["channel_versions"])
-        with pytest.raises(GONE, match="checkpoints"):
-            await saver.settled()
-        engine.submit(lambda conn: conn.execute("ALTER TABLE gone RENAME TO checkpoints")).result(10)
-        with pytest.raises(GONE):
-            await saver.aput(at(), made, {}, made["channel_versions"])
-        assert tables(engine)["checkpoints"] == []
-
-    asyncio.run(main())
+    assert tables(engine)["checkpoints"] == []
 
 
-def test_a_reader_that_is_cancelled_does_not_disturb_the_others(engine: Engine) -> None:
-    async def main() -> None:
-        saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
-        release = threading.Event()
-        engine.submit(lambda _: release.wait(10))
-        made = checkpoint({"a": 1})
-        await saver.aput(at(), made, {}, made["channel_versions"])
-        first, second = (asyncio.create_task(saver.aget_tuple(at())) for _ in range(2))
-        await asyncio.sleep(0)
-        first.cancel()
-        release.set()
-        assert (await asyncio.wait_for(second, 10)) is not None
-        assert first.cancelled()
-
-    asyncio.run(main())
+async def test_a_reader_that_is_cancelled_does_not_disturb_the_others(engine: Engine) -> None:
+    saver = SqlCheckpointer(engine, lease=begin(engine, "r1"), eager=True)
+    release = threading.Event()
+    engine.submit(lambda _: release.wait(10))
+    made = checkpoint({"a": 1})
+    await saver.aput(at(), made, {}, made["channel_versions"])
+    first, second = (asyncio.create_task(saver.aget_tuple(at())) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    release.set()
+    assert (await asyncio.wait_for(second, 10)) is not None
+    assert first.cancelled()
 
 
 # values
@@ -292,20 +277,17 @@ def test_versions_grow_as_text_and_differ_between_forks(engine: Engine) -> None:
     assert foreign < saver.get_next_version(foreign, None)
 
 
-def test_a_clone_with_an_allowlist_shares_the_queue_of_writes(engine: Engine) -> None:
-    async def main() -> None:
-        lease = begin(engine, "r1")
-        saver = SqlCheckpointer(engine, lease=lease, eager=True)
-        clone: Any = saver.with_allowlist([("some.module", "Class")])
-        made = checkpoint({"a": 1})
-        await clone.aput(at(), made, {}, made["channel_versions"])
-        assert (await saver.aget_tuple(at())) is not None
-        take_over(engine, lease)
-        await clone.aput(at(), made, {}, made["channel_versions"])
-        with pytest.raises(LeaseLost):
-            await saver.settled()
-
-    asyncio.run(main())
+async def test_a_clone_with_an_allowlist_shares_the_queue_of_writes(engine: Engine) -> None:
+    lease = begin(engine, "r1")
+    saver = SqlCheckpointer(engine, lease=lease, eager=True)
+    clone: Any = saver.with_allowlist([("some.module", "Class")])
+    made = checkpoint({"a": 1})
+    await clone.aput(at(), made, {}, made["channel_versions"])
+    assert (await saver.aget_tuple(at())) is not None
+    take_over(engine, lease)
+    await clone.aput(at(), made, {}, made["channel_versions"])
+    with pytest.raises(LeaseLost):
+        await saver.settled()
 
 
 # lists
@@ -427,7 +409,7 @@ def test_a_run_that_puts_an_earlier_checkpoint_again_does_not_take_it_over(engin
     assert tables(engine) == before
 
 
-def test_runs_on_many_threads_at_once_do_not_mix(engine: Engine) -> None:
+async def test_runs_on_many_threads_at_once_do_not_mix(engine: Engine) -> None:
     async def one(thread_id: str) -> None:
         saver = SqlCheckpointer(engine, lease=begin(engine, f"run-{thread_id}", thread_id), eager=True)
         config: Any = at(thread_id)
@@ -438,19 +420,16 @@ def test_runs_on_many_threads_at_once_do_not_mix(engine: Engine) -> None:
             await asyncio.sleep(0)
         await saver.settled()
 
-    async def main() -> None:
-        names = [f"t{number}" for number in range(16)]
-        await asyncio.gather(*map(one, names))
-        reader = SqlCheckpointer(engine)
-        for name in names:
-            found = [item async for item in reader.alist(at(name))]
-            assert [item.checkpoint["channel_values"]["a"] for item in found] == [
-                f"{name}-{step}" for step in range(19, -1, -1)
-            ]
-        await reader.adelete_for_runs([f"run-{name}" for name in names[:8]])
-        assert {item.config["configurable"]["thread_id"] async for item in reader.alist(None)} == set(names[8:])
-
-    asyncio.run(main())
+    names = [f"t{number}" for number in range(16)]
+    await asyncio.gather(*map(one, names))
+    reader = SqlCheckpointer(engine)
+    for name in names:
+        found = [item async for item in reader.alist(at(name))]
+        assert [item.checkpoint["channel_values"]["a"] for item in found] == [
+            f"{name}-{step}" for step in range(19, -1, -1)
+        ]
+    await reader.adelete_for_runs([f"run-{name}" for name in names[:8]])
+    assert {item.config["configurable"]["thread_id"] async for item in reader.alist(None)} == set(names[8:])
 
 
 # threads

@@ -199,39 +199,33 @@ def test_a_reader_gets_what_is_written_whatever_happens_around_it(shape: shapes.
     shapes.walk(Following, max_examples=60, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 
 
-def test_a_reader_that_joins_at_the_end_ends_at_once_while_others_still_read(tmp_path: Path) -> None:
-    async def main() -> None:
-        parts = Log(tmp_path)
-        lease = await parts.begin()
-        slow = parts.log.follow("r")
-        await slow.read(1)
-        await parts.queue.finish(lease, Outcome(status="success"), ())
-        late = parts.log.follow("r", (await parts.log.bounds("r"))[1])
-        async with asyncio.timeout(5):
-            assert not await late.read(60)
-        assert late.ended
-        late.close()
-        slow.close()
-        parts.engine.close()
-
-    asyncio.run(main())
+async def test_a_reader_that_joins_at_the_end_ends_at_once_while_others_still_read(tmp_path: Path) -> None:
+    parts = Log(tmp_path)
+    lease = await parts.begin()
+    slow = parts.log.follow("r")
+    await slow.read(1)
+    await parts.queue.finish(lease, Outcome(status="success"), ())
+    late = parts.log.follow("r", (await parts.log.bounds("r"))[1])
+    async with asyncio.timeout(5):
+        assert not await late.read(60)
+    assert late.ended
+    late.close()
+    slow.close()
+    parts.engine.close()
 
 
-def test_readers_of_an_ended_run_that_join_at_its_end_all_end_at_once(tmp_path: Path) -> None:
-    async def main() -> None:
-        parts = Log(tmp_path)
-        await parts.queue.finish(await parts.begin(), Outcome(status="success"), ())
-        _, last = await parts.log.bounds("r")
-        readers = [parts.log.follow("r", last) for _ in range(3)]
-        async with asyncio.timeout(5):
-            for reader in readers:
-                assert not await reader.read(60)
-                assert reader.ended
+async def test_readers_of_an_ended_run_that_join_at_its_end_all_end_at_once(tmp_path: Path) -> None:
+    parts = Log(tmp_path)
+    await parts.queue.finish(await parts.begin(), Outcome(status="success"), ())
+    _, last = await parts.log.bounds("r")
+    readers = [parts.log.follow("r", last) for _ in range(3)]
+    async with asyncio.timeout(5):
         for reader in readers:
-            reader.close()
-        parts.engine.close()
-
-    asyncio.run(main())
+            assert not await reader.read(60)
+            assert reader.ended
+    for reader in readers:
+        reader.close()
+    parts.engine.close()
 
 
 def chunk(first: int, count: int, size: int = 1) -> Chunk:
@@ -261,21 +255,18 @@ def _numbers(chunks: Sequence[Chunk] | None) -> list[int]:
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
-def test_readers_of_a_run_that_is_deleted_end(tmp_path: Path, after: int) -> None:
-    async def main() -> None:
-        parts = Log(tmp_path)
-        lease = await parts.begin()
-        await parts.log.append(lease, [Event(1, "custom", "", b"1"), Event(1, "custom", "", b"2")])
-        follower = parts.log.follow("r", after)
-        reading = asyncio.ensure_future(_to_the_end(follower))
-        await parts.queue.finish(lease, Outcome(status="interrupted", rollback=True), ())
-        async with asyncio.timeout(5):
-            await reading
-        assert follower.ended
-        follower.close()
-        parts.engine.close()
-
-    asyncio.run(main())
+async def test_readers_of_a_run_that_is_deleted_end(tmp_path: Path, after: int) -> None:
+    parts = Log(tmp_path)
+    lease = await parts.begin()
+    await parts.log.append(lease, [Event(1, "custom", "", b"1"), Event(1, "custom", "", b"2")])
+    follower = parts.log.follow("r", after)
+    reading = asyncio.ensure_future(_to_the_end(follower))
+    await parts.queue.finish(lease, Outcome(status="interrupted", rollback=True), ())
+    async with asyncio.timeout(5):
+        await reading
+    assert follower.ended
+    follower.close()
+    parts.engine.close()
 
 
 async def _to_the_end(follower: TailFollower) -> None:
@@ -283,47 +274,41 @@ async def _to_the_end(follower: TailFollower) -> None:
         await follower.read(5)
 
 
-def test_a_reading_of_a_long_log_takes_a_bounded_part(tmp_path: Path) -> None:
-    async def main() -> None:
-        parts = Log(tmp_path)
-        lease = await parts.begin()
-        for _ in range(12):
-            await parts.log.append(lease, [Event(1, "values", "", b"x" * 1_000_000)])
-        await parts.queue.finish(lease, Outcome(status="success"), ())
-        follower = parts.log.follow("r")
-        sizes: list[int] = []
-        while not follower.ended:
-            sizes.append(sum(chunk.size for chunk in await follower.read(1)))
-        assert sum(sizes) > 12_000_000
-        assert max(sizes) < 6_000_000
-        follower.close()
-        parts.engine.close()
-
-    asyncio.run(main())
+async def test_a_reading_of_a_long_log_takes_a_bounded_part(tmp_path: Path) -> None:
+    parts = Log(tmp_path)
+    lease = await parts.begin()
+    for _ in range(12):
+        await parts.log.append(lease, [Event(1, "values", "", b"x" * 1_000_000)])
+    await parts.queue.finish(lease, Outcome(status="success"), ())
+    follower = parts.log.follow("r")
+    sizes: list[int] = []
+    while not follower.ended:
+        sizes.append(sum(chunk.size for chunk in await follower.read(1)))
+    assert sum(sizes) > 12_000_000
+    assert max(sizes) < 6_000_000
+    follower.close()
+    parts.engine.close()
 
 
 @pytest.mark.parametrize("during", ["before the reading", "while it reads the log", "while it waits"])
-def test_a_wake_is_never_lost(tmp_path: Path, during: str) -> None:
+async def test_a_wake_is_never_lost(tmp_path: Path, during: str) -> None:
     """It says that the client has left or the server drains: heard at once, not at the next heartbeat."""
 
-    async def main() -> None:
-        parts = Log(tmp_path)
-        await parts.begin()
-        follower = parts.log.follow("r")
-        if during != "while it reads the log":
-            await follower.read(1)
-        if during == "before the reading":
-            follower.wake()
-        reading = asyncio.ensure_future(_idle(follower))
-        if during != "before the reading":
-            await asyncio.sleep(0)
-            follower.wake()
-        async with asyncio.timeout(5):
-            await reading
-        follower.close()
-        parts.engine.close()
-
-    asyncio.run(main())
+    parts = Log(tmp_path)
+    await parts.begin()
+    follower = parts.log.follow("r")
+    if during != "while it reads the log":
+        await follower.read(1)
+    if during == "before the reading":
+        follower.wake()
+    reading = asyncio.ensure_future(_idle(follower))
+    if during != "before the reading":
+        await asyncio.sleep(0)
+        follower.wake()
+    async with asyncio.timeout(5):
+        await reading
+    follower.close()
+    parts.engine.close()
 
 
 async def _idle(follower: TailFollower) -> None:

@@ -242,158 +242,131 @@ def test_word_of_more_sends_those_who_have_less_to_the_log() -> None:
     assert tail.since(4) == ()
 
 
-def test_word_of_what_is_known_wakes_nobody() -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        follower = hub.follow("r", 0, log.read, NEVER)
+async def test_word_of_what_is_known_wakes_nobody() -> None:
+    hub, log = Hub(), Log()
+    follower = hub.follow("r", 0, log.read, NEVER)
+    hub.published("r", log.commit(2))
+    assert seqs(await follower.read(5)) == [1, 2]
+    reading = asyncio.ensure_future(follower.read(0.05))
+    await asyncio.sleep(0)
+    hub._tails["r"].announce(2)
+    assert not await reading
+    assert log.reads == 0
+    follower.close()
+
+
+async def test_who_waits_for_the_end_is_woken_by_nothing_before_it_and_reads_nothing() -> None:
+    hub, log = Hub(tail_events=4), Log()
+    hub.created("r")
+    follower = hub.follow("r", 0, log.read, NEVER)
+    waiting = asyncio.ensure_future(follower.end())
+    await asyncio.sleep(0)
+    for _ in range(10):
         hub.published("r", log.commit(2))
-        assert seqs(await follower.read(5)) == [1, 2]
-        reading = asyncio.ensure_future(follower.read(0.05))
         await asyncio.sleep(0)
-        hub._tails["r"].announce(2)
-        assert not await reading
-        assert log.reads == 0
-        follower.close()
-
-    asyncio.run(main())
-
-
-def test_who_waits_for_the_end_is_woken_by_nothing_before_it_and_reads_nothing() -> None:
-    async def main() -> None:
-        hub, log = Hub(tail_events=4), Log()
-        hub.created("r")
-        follower = hub.follow("r", 0, log.read, NEVER)
-        waiting = asyncio.ensure_future(follower.end())
-        await asyncio.sleep(0)
-        for _ in range(10):
-            hub.published("r", log.commit(2))
-            await asyncio.sleep(0)
-        assert not waiting.done()
-        hub.published("r", log.commit(1, "end"))
-        await waiting
-        await follower.end()
-        assert (follower.ended, follower.cursor, log.reads) == (True, 21, 0)
-        follower.close()
-
-    asyncio.run(asyncio.wait_for(main(), 10))
+    assert not waiting.done()
+    hub.published("r", log.commit(1, "end"))
+    await waiting
+    await follower.end()
+    assert (follower.ended, follower.cursor, log.reads) == (True, 21, 0)
+    follower.close()
 
 
 @pytest.mark.parametrize("joined", [0, 5])
-def test_who_waits_for_an_end_that_came_before_finds_it_in_the_log(joined: int) -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        log.commit(4)
-        log.commit(1, "end")
-        follower = hub.follow("r", joined and 4, log.read, NEVER)
-        while not follower.ended:
-            await follower.end()
-        assert follower.cursor == 5
-        follower.close()
-
-    asyncio.run(asyncio.wait_for(main(), 10))
+async def test_who_waits_for_an_end_that_came_before_finds_it_in_the_log(joined: int) -> None:
+    hub, log = Hub(), Log()
+    log.commit(4)
+    log.commit(1, "end")
+    follower = hub.follow("r", joined and 4, log.read, NEVER)
+    while not follower.ended:
+        await follower.end()
+    assert follower.cursor == 5
+    follower.close()
 
 
-def test_who_waits_for_the_end_passes_over_nothing_that_it_has_read_and_not_looked_at() -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        log.chunks = [Chunk(seq, [Event(1, "custom", "", b"." * 50_000)]) for seq in (1, 2, 3)]
-        log.reach = 3
-        follower = hub.follow("r", 0, log.read, NEVER)
+async def test_who_waits_for_the_end_passes_over_nothing_that_it_has_read_and_not_looked_at() -> None:
+    hub, log = Hub(), Log()
+    log.chunks = [Chunk(seq, [Event(1, "custom", "", b"." * 50_000)]) for seq in (1, 2, 3)]
+    log.reach = 3
+    follower = hub.follow("r", 0, log.read, NEVER)
+    await follower.end(0.0)
+    hub.published("r", log.commit(1))
+    for _ in range(4):
         await follower.end(0.0)
-        hub.published("r", log.commit(1))
-        for _ in range(4):
-            await follower.end(0.0)
-        assert follower.cursor == 4
-        hub.resync()
-        log.commit(1, "end")
-        while not follower.ended:
-            await follower.end(0.0)
-        assert follower.cursor == 5
-        follower.close()
-
-    asyncio.run(asyncio.wait_for(main(), 10))
+    assert follower.cursor == 4
+    hub.resync()
+    log.commit(1, "end")
+    while not follower.ended:
+        await follower.end(0.0)
+    assert follower.cursor == 5
+    follower.close()
 
 
-def test_what_was_told_of_and_then_removed_unheard_is_looked_for_once() -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        follower = hub.follow_thread("t", 0, log.read, NEVER)
-        hub.published_in_thread("t", log.commit(2))
-        assert seqs(await follower.read(5)) == [1, 2]
-        log.commit(2)
-        hub.published_in_thread("t", log.commit(2))
-        del log.chunks[1:]
-        for _ in range(5):
-            assert not await follower.read(0.0)
-        assert log.reads == 1
-        hub.published_in_thread("t", log.commit(1))
-        assert seqs(await follower.read(5)) == [7]
-        follower.close()
-
-    asyncio.run(main())
+async def test_what_was_told_of_and_then_removed_unheard_is_looked_for_once() -> None:
+    hub, log = Hub(), Log()
+    follower = hub.follow_thread("t", 0, log.read, NEVER)
+    hub.published_in_thread("t", log.commit(2))
+    assert seqs(await follower.read(5)) == [1, 2]
+    log.commit(2)
+    hub.published_in_thread("t", log.commit(2))
+    del log.chunks[1:]
+    for _ in range(5):
+        assert not await follower.read(0.0)
+    assert log.reads == 1
+    hub.published_in_thread("t", log.commit(1))
+    assert seqs(await follower.read(5)) == [7]
+    follower.close()
 
 
-def test_a_thread_made_anew_unheard_is_read_from_its_beginning() -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        follower = hub.follow_thread("t", 0, log.read, NEVER)
-        hub.published_in_thread("t", log.commit(5))
-        assert seqs(await follower.read(5)) == [1, 2, 3, 4, 5]
-        log.chunks, log.reach = [], 0
-        log.commit(2)
-        hub.resync()
-        assert seqs(await follower.read(5)) == [1, 2]
-        assert follower.cursor == 2
-        follower.close()
-
-    asyncio.run(main())
+async def test_a_thread_made_anew_unheard_is_read_from_its_beginning() -> None:
+    hub, log = Hub(), Log()
+    follower = hub.follow_thread("t", 0, log.read, NEVER)
+    hub.published_in_thread("t", log.commit(5))
+    assert seqs(await follower.read(5)) == [1, 2, 3, 4, 5]
+    log.chunks, log.reach = [], 0
+    log.commit(2)
+    hub.resync()
+    assert seqs(await follower.read(5)) == [1, 2]
+    assert follower.cursor == 2
+    follower.close()
 
 
-def test_an_interruption_wakes_readers_and_has_them_read_the_log() -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        hub.created("r")
-        follower = hub.follow("r", 0, log.read, NEVER)
-        reading = asyncio.ensure_future(follower.read(9))
-        await asyncio.sleep(0)
-        log.commit(3)
-        hub.resync()
-        assert not await reading
-        assert seqs(await follower.read(9)) == [1, 2, 3]
-        follower.close()
-
-    asyncio.run(asyncio.wait_for(main(), 10))
+async def test_an_interruption_wakes_readers_and_has_them_read_the_log() -> None:
+    hub, log = Hub(), Log()
+    hub.created("r")
+    follower = hub.follow("r", 0, log.read, NEVER)
+    reading = asyncio.ensure_future(follower.read(9))
+    await asyncio.sleep(0)
+    log.commit(3)
+    hub.resync()
+    assert not await reading
+    assert seqs(await follower.read(9)) == [1, 2, 3]
+    follower.close()
 
 
-def test_one_call_serves_the_readers_of_the_run_and_of_the_thread() -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        hub.created("r")
-        run = hub.follow("r", 0, log.read, NEVER)
-        thread = hub.follow_thread("t", 0, log.read, NEVER)
-        hub.published_in_thread("t", chunk(1))
-        await thread.read(5)
-        hub.appended("r", "t", chunk(1, 2), 2)
-        (of_run,), (of_thread,) = await run.read(5), await thread.read(5)
-        assert (of_run.first, of_thread.first) == (1, 2)
-        assert of_run.events == of_thread.events
-        assert (hub.counts.events, log.reads) == (2, 0)
-        run.close()
-        thread.close()
-
-    asyncio.run(main())
+async def test_one_call_serves_the_readers_of_the_run_and_of_the_thread() -> None:
+    hub, log = Hub(), Log()
+    hub.created("r")
+    run = hub.follow("r", 0, log.read, NEVER)
+    thread = hub.follow_thread("t", 0, log.read, NEVER)
+    hub.published_in_thread("t", chunk(1))
+    await thread.read(5)
+    hub.appended("r", "t", chunk(1, 2), 2)
+    (of_run,), (of_thread,) = await run.read(5), await thread.read(5)
+    assert (of_run.first, of_thread.first) == (1, 2)
+    assert of_run.events == of_thread.events
+    assert (hub.counts.events, log.reads) == (2, 0)
+    run.close()
+    thread.close()
 
 
 @pytest.mark.parametrize("hint", [lambda tail: tail.announce(4), lambda tail: tail.push(chunk(3, 2))])
-def test_a_hint_that_comes_as_a_reader_is_about_to_wait_is_not_missed(hint: Any) -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        follower = hub.follow("r", 0, log.read, NEVER)
-        tail = hub._tails["r"]
-        tail.push(chunk(1, 2))
-        assert seqs(await follower.read(5)) == [1, 2]
-        hint(tail)
-        assert not tail.park(follower)
-        follower.close()
-
-    asyncio.run(main())
+async def test_a_hint_that_comes_as_a_reader_is_about_to_wait_is_not_missed(hint: Any) -> None:
+    hub, log = Hub(), Log()
+    follower = hub.follow("r", 0, log.read, NEVER)
+    tail = hub._tails["r"]
+    tail.push(chunk(1, 2))
+    assert seqs(await follower.read(5)) == [1, 2]
+    hint(tail)
+    assert not tail.park(follower)
+    follower.close()

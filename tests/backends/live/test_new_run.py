@@ -44,26 +44,20 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(work, 10))
 
 
-def test_a_reader_that_comes_before_the_first_event_waits_for_it_without_reading_the_log() -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        hub.created("r")
-        reading = asyncio.create_task(first(hub, log))
-        await asyncio.sleep(0)
-        hub.published("r", chunk(1, "metadata"))
-        assert (await reading, log.reads) == (["metadata"], 0)
-
-    run(main())
+async def test_a_reader_that_comes_before_the_first_event_waits_for_it_without_reading_the_log() -> None:
+    hub, log = Hub(), Log()
+    hub.created("r")
+    reading = asyncio.create_task(first(hub, log))
+    await asyncio.sleep(0)
+    hub.published("r", chunk(1, "metadata"))
+    assert (await reading, log.reads) == (["metadata"], 0)
 
 
-def test_a_reader_that_comes_after_the_first_events_gets_them_without_reading_the_log() -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        hub.created("r")
-        hub.published("r", chunk(1, "metadata", "values"))
-        assert (await first(hub, log), log.reads) == (["metadata", "values"], 0)
-
-    run(main())
+async def test_a_reader_that_comes_after_the_first_events_gets_them_without_reading_the_log() -> None:
+    hub, log = Hub(), Log()
+    hub.created("r")
+    hub.published("r", chunk(1, "metadata", "values"))
+    assert (await first(hub, log), log.reads) == (["metadata", "values"], 0)
 
 
 @pytest.mark.parametrize(
@@ -75,22 +69,16 @@ def test_a_reader_that_comes_after_the_first_events_gets_them_without_reading_th
         pytest.param(lambda hub: [hub.created(f"r{n}") for n in range(1024)], id="many others are newer"),
     ],
 )
-def test_without_a_reader_the_memory_is_given_back_when(happens: Any) -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        hub.created("r")
-        happens(hub)
-        assert (await first(hub, log), log.reads) == (["from the log"], 1)
-
-    run(main())
+async def test_without_a_reader_the_memory_is_given_back_when(happens: Any) -> None:
+    hub, log = Hub(), Log()
+    hub.created("r")
+    happens(hub)
+    assert (await first(hub, log), log.reads) == (["from the log"], 1)
 
 
-def test_once_a_reader_has_come_and_left_nothing_is_held() -> None:
-    async def main() -> None:
-        hub, log = Hub(), Log()
-        hub.created("r")
-        hub.published("r", chunk(1, "metadata"))
-        await first(hub, log)
-        assert (await first(hub, log), log.reads) == (["from the log"], 1)
-
-    run(main())
+async def test_once_a_reader_has_come_and_left_nothing_is_held() -> None:
+    hub, log = Hub(), Log()
+    hub.created("r")
+    hub.published("r", chunk(1, "metadata"))
+    await first(hub, log)
+    assert (await first(hub, log), log.reads) == (["from the log"], 1)

@@ -110,187 +110,157 @@ def test_another_database_hears_nothing(kind: str, url: str, join: Join) -> None
     assert other.said.empty()
 
 
-def test_a_reader_elsewhere_gets_events_without_polling(kind: str, join: Join) -> None:
-    async def main() -> None:
-        here, there, log = join(), join(), Log()
-        there.hub.created("r")
-        follower = there.follow(log)
-        reading = asyncio.ensure_future(read_all(follower, 500))
-        for _ in range(100):
-            await asyncio.sleep(0)
-            here.hub.appended("r", "t", log.commit(5), log.reach - 4)
-        assert await reading == list(range(1, 501))
-        assert there.hub.counts.events == 0
-        if kind == "redis":
-            assert log.reads == 0
-        follower.close()
-
-    asyncio.run(main())
+async def test_a_reader_elsewhere_gets_events_without_polling(kind: str, join: Join) -> None:
+    here, there, log = join(), join(), Log()
+    there.hub.created("r")
+    follower = there.follow(log)
+    reading = asyncio.ensure_future(read_all(follower, 500))
+    for _ in range(100):
+        await asyncio.sleep(0)
+        here.hub.appended("r", "t", log.commit(5), log.reach - 4)
+    assert await reading == list(range(1, 501))
+    assert there.hub.counts.events == 0
+    if kind == "redis":
+        assert log.reads == 0
+    follower.close()
 
 
-def test_one_message_serves_the_readers_of_a_thread_and_of_a_run(join: Join) -> None:
-    async def main() -> None:
-        here, there, log = join(), join(), Log()
-        run = there.follow(log)
-        thread = there.hub.follow_thread("t", 0, log.read, NEVER)
-        for _ in range(20):
-            here.hub.appended("r", "t", log.commit(2), log.reach - 1)
-        assert await asyncio.gather(read_all(run, 40), read_all(thread, 40)) == [list(range(1, 41))] * 2
-        run.close()
-        thread.close()
-
-    asyncio.run(main())
+async def test_one_message_serves_the_readers_of_a_thread_and_of_a_run(join: Join) -> None:
+    here, there, log = join(), join(), Log()
+    run = there.follow(log)
+    thread = there.hub.follow_thread("t", 0, log.read, NEVER)
+    for _ in range(20):
+        here.hub.appended("r", "t", log.commit(2), log.reach - 1)
+    assert await asyncio.gather(read_all(run, 40), read_all(thread, 40)) == [list(range(1, 41))] * 2
+    run.close()
+    thread.close()
 
 
-def test_a_thread_hears_of_its_own_events_and_a_run_of_events_without_a_thread(join: Join) -> None:
-    async def main() -> None:
-        here, there, log = join(), join(), Log()
-        run = there.follow(log)
-        thread = there.hub.follow_thread("t", 0, log.read, NEVER)
-        chunk = log.commit(2)
-        here.hub.published("r", chunk)
-        here.hub.published_in_thread("t", chunk)
-        assert await asyncio.gather(read_all(run, 2), read_all(thread, 2)) == [[1, 2]] * 2
-        run.close()
-        thread.close()
-
-    asyncio.run(main())
+async def test_a_thread_hears_of_its_own_events_and_a_run_of_events_without_a_thread(join: Join) -> None:
+    here, there, log = join(), join(), Log()
+    run = there.follow(log)
+    thread = there.hub.follow_thread("t", 0, log.read, NEVER)
+    chunk = log.commit(2)
+    here.hub.published("r", chunk)
+    here.hub.published_in_thread("t", chunk)
+    assert await asyncio.gather(read_all(run, 2), read_all(thread, 2)) == [[1, 2]] * 2
+    run.close()
+    thread.close()
 
 
-def test_the_readers_of_a_removed_run_end_and_those_of_its_thread_look_again(join: Join) -> None:
-    async def main() -> None:
-        here, there, log = join(), join(), Log()
-        run = there.follow(log)
-        thread = there.hub.follow_thread("t", 0, log.read, NEVER)
-        assert not await thread.read(0)
-        reads = log.reads
-        here.hub.thread_cut("t")
-        here.hub.gone("r")
-        async with asyncio.timeout(SECONDS):
-            while not run.ended:
-                await run.read(SECONDS)
-            while log.reads == reads:
-                await thread.read(1)
-        run.close()
-        thread.close()
-
-    asyncio.run(main())
+async def test_the_readers_of_a_removed_run_end_and_those_of_its_thread_look_again(join: Join) -> None:
+    here, there, log = join(), join(), Log()
+    run = there.follow(log)
+    thread = there.hub.follow_thread("t", 0, log.read, NEVER)
+    assert not await thread.read(0)
+    reads = log.reads
+    here.hub.thread_cut("t")
+    here.hub.gone("r")
+    async with asyncio.timeout(SECONDS):
+        while not run.ended:
+            await run.read(SECONDS)
+        while log.reads == reads:
+            await thread.read(1)
+    run.close()
+    thread.close()
 
 
-def test_a_process_without_readers_hears_of_no_events(join: Join) -> None:
-    async def main() -> None:
-        here, there, worker, log = join(), join(), join(readers=False), Log()
-        tail = worker.follow(log)
-        follower = there.follow(log)
-        here.hub.published("r", log.commit(2))
-        assert await read_all(follower, 2) == [1, 2]
-        here.hub.cancel_marked("r", "interrupt")
-        assert worker.hears() == ("r", "interrupt")
-        assert worker.hub._tails["r"].state().reach == 0
-        tail.close()
-        follower.close()
-
-    asyncio.run(main())
+async def test_a_process_without_readers_hears_of_no_events(join: Join) -> None:
+    here, there, worker, log = join(), join(), join(readers=False), Log()
+    tail = worker.follow(log)
+    follower = there.follow(log)
+    here.hub.published("r", log.commit(2))
+    assert await read_all(follower, 2) == [1, 2]
+    here.hub.cancel_marked("r", "interrupt")
+    assert worker.hears() == ("r", "interrupt")
+    assert worker.hub._tails["r"].state().reach == 0
+    tail.close()
+    follower.close()
 
 
-def test_events_too_large_for_a_message_are_told_of(join: Join) -> None:
-    async def main() -> None:
-        here, there, log = join(), join(), Log()
-        there.hub.created("r")
-        follower = there.follow(log)
-        here.hub.published("r", log.commit(1))
-        here.hub.published("r", log.commit(1, size=5_000_000))
-        assert await read_all(follower, 2) == [1, 2]
-        assert log.reads
-        follower.close()
-
-    asyncio.run(main())
+async def test_events_too_large_for_a_message_are_told_of(join: Join) -> None:
+    here, there, log = join(), join(), Log()
+    there.hub.created("r")
+    follower = there.follow(log)
+    here.hub.published("r", log.commit(1))
+    here.hub.published("r", log.commit(1, size=5_000_000))
+    assert await read_all(follower, 2) == [1, 2]
+    assert log.reads
+    follower.close()
 
 
 # --- runs that are new ------------------------------------------------------------------------------------------------
 
 
-def test_a_run_whose_beginning_went_by_is_read_from_the_log(join: Join) -> None:
+async def test_a_run_whose_beginning_went_by_is_read_from_the_log(join: Join) -> None:
     """Another process claims a run before the one that created it has said so to its own hub."""
 
-    async def main() -> None:
-        here, there, log = join(), join(), Log()
-        here.hub.published("r", log.commit(2))
-        here.hub.published("after", Chunk(1, log.chunks[0].events))
-        there.hub.created("after")  # whether its events have gone by or are still to come
-        after = there.follow(log, "after")
-        assert await read_all(after, 2) == [1, 2]
-        there.hub.created("r")
-        follower = there.follow(log)
-        assert await read_all(follower, 2) == [1, 2]
-        assert log.reads
-        follower.close()
-        after.close()
-
-    asyncio.run(main())
+    here, there, log = join(), join(), Log()
+    here.hub.published("r", log.commit(2))
+    here.hub.published("after", Chunk(1, log.chunks[0].events))
+    there.hub.created("after")  # whether its events have gone by or are still to come
+    after = there.follow(log, "after")
+    assert await read_all(after, 2) == [1, 2]
+    there.hub.created("r")
+    follower = there.follow(log)
+    assert await read_all(follower, 2) == [1, 2]
+    assert log.reads
+    follower.close()
+    after.close()
 
 
-def test_no_reader_relies_on_a_relay_that_does_not_listen(kind: str, url: str) -> None:
-    async def main() -> None:
-        hub, log = ClusterHub(RELAYS[kind](url, namespace="silent")), Log()
-        hub.created("r")
-        log.commit(1)
-        follower = hub.follow("r", 0, log.read, NEVER)
-        assert await read_all(follower, 1) == [1]
-        follower.close()
-        hub.close()
-
-    asyncio.run(main())
+async def test_no_reader_relies_on_a_relay_that_does_not_listen(kind: str, url: str) -> None:
+    hub, log = ClusterHub(RELAYS[kind](url, namespace="silent")), Log()
+    hub.created("r")
+    log.commit(1)
+    follower = hub.follow("r", 0, log.read, NEVER)
+    assert await read_all(follower, 1) == [1]
+    follower.close()
+    hub.close()
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
 
 
-def test_after_a_cut_readers_go_on_from_the_log_and_listeners_look_again(
+async def test_after_a_cut_readers_go_on_from_the_log_and_listeners_look_again(
     kind: str, join: Join, postgres: PostgresServer, shared_redis: RedisServer
 ) -> None:
-    async def main() -> None:
-        here, there, log = join(), join(), Log()
-        there.hub.created("r")
-        follower = there.follow(log)
-        here.hub.published("r", log.commit(2))
-        assert await read_all(follower, 2) == [1, 2]
-        for _ in range(3):
-            reading = asyncio.ensure_future(read_all(follower, log.reach + 4))
-            await asyncio.sleep(0)
-            cut_connections(kind, postgres, shared_redis)
-            here.hub.published("r", log.commit(2))
-            there.hears_at_last("delivery")
-            here.hub.published("r", log.commit(2))
-            assert await reading == list(range(log.reach - 3, log.reach + 1))
-        follower.close()
-
-    asyncio.run(main())
-
-
-def test_what_is_said_while_the_server_is_away_is_made_up_for_when_it_is_back(own_redis: RedisServer) -> None:
-    async def main() -> None:
-        here, there = (Peer(RedisRelay(own_redis.url, namespace="away")) for _ in range(2))
-        here.begin()
-        there.begin()
-        log = Log()
-        there.hub.created("r")
-        follower = there.follow(log)
-        reading = asyncio.ensure_future(read_all(follower, 3))
+    here, there, log = join(), join(), Log()
+    there.hub.created("r")
+    follower = there.follow(log)
+    here.hub.published("r", log.commit(2))
+    assert await read_all(follower, 2) == [1, 2]
+    for _ in range(3):
+        reading = asyncio.ensure_future(read_all(follower, log.reach + 4))
         await asyncio.sleep(0)
-        own_redis.kill()
-        here.hub.queue_changed()
-        here.hub.published("r", log.commit(3))
-        own_redis.start()
-        assert await reading == [1, 2, 3]
-        assert [there.hears(), there.hears()] == ["queue", "delivery"]
-        here.hub.cancel_marked("r", "interrupt")
-        there.hears_at_last(("r", "interrupt"))
-        follower.close()
-        here.hub.close()
-        there.hub.close()
+        cut_connections(kind, postgres, shared_redis)
+        here.hub.published("r", log.commit(2))
+        there.hears_at_last("delivery")
+        here.hub.published("r", log.commit(2))
+        assert await reading == list(range(log.reach - 3, log.reach + 1))
+    follower.close()
 
-    asyncio.run(main())
+
+async def test_what_is_said_while_the_server_is_away_is_made_up_for_when_it_is_back(own_redis: RedisServer) -> None:
+    here, there = (Peer(RedisRelay(own_redis.url, namespace="away")) for _ in range(2))
+    here.begin()
+    there.begin()
+    log = Log()
+    there.hub.created("r")
+    follower = there.follow(log)
+    reading = asyncio.ensure_future(read_all(follower, 3))
+    await asyncio.sleep(0)
+    own_redis.kill()
+    here.hub.queue_changed()
+    here.hub.published("r", log.commit(3))
+    own_redis.start()
+    assert await reading == [1, 2, 3]
+    assert [there.hears(), there.hears()] == ["queue", "delivery"]
+    here.hub.cancel_marked("r", "interrupt")
+    there.hears_at_last(("r", "interrupt"))
+    follower.close()
+    here.hub.close()
+    there.hub.close()
 
 
 @contextmanager
@@ -307,37 +277,34 @@ def fallback_pair(postgres: PostgresServer, *redis_urls: str) -> Iterator[tuple[
         second.hub.close()
 
 
-def test_while_redis_is_away_postgres_carries_the_hints(postgres: PostgresServer, own_redis: RedisServer) -> None:
-    async def main() -> None:
-        with fallback_pair(postgres, own_redis.url, own_redis.url) as (here, there):
-            here.begin()
-            there.begin()
-            log = Log()
-            there.hub.created("r")
-            follower = there.follow(log)
+async def test_while_redis_is_away_postgres_carries_the_hints(postgres: PostgresServer, own_redis: RedisServer) -> None:
+    with fallback_pair(postgres, own_redis.url, own_redis.url) as (here, there):
+        here.begin()
+        there.begin()
+        log = Log()
+        there.hub.created("r")
+        follower = there.follow(log)
 
-            async def say(last: int) -> None:
-                reading = asyncio.ensure_future(read_all(follower, last))
-                while log.reach < last:
-                    await asyncio.sleep(0)
-                    here.hub.published("r", log.commit(1))
-                await reading
+        async def say(last: int) -> None:
+            reading = asyncio.ensure_future(read_all(follower, last))
+            while log.reach < last:
+                await asyncio.sleep(0)
+                here.hub.published("r", log.commit(1))
+            await reading
 
-            await say(50)
-            assert log.reads == 0
-            own_redis.kill()
-            await say(100)
-            here.hub.cancel_marked("r", "interrupt")
-            there.hears_at_last(("r", "interrupt"))
-            reads = log.reads
-            assert reads
-            own_redis.start()
-            for peer in (here, there):
-                assert peer.relay.both[0].await_listening(SECONDS)
-            await say(150)
-            follower.close()
-
-    asyncio.run(main())
+        await say(50)
+        assert log.reads == 0
+        own_redis.kill()
+        await say(100)
+        here.hub.cancel_marked("r", "interrupt")
+        there.hears_at_last(("r", "interrupt"))
+        reads = log.reads
+        assert reads
+        own_redis.start()
+        for peer in (here, there):
+            assert peer.relay.both[0].await_listening(SECONDS)
+        await say(150)
+        follower.close()
 
 
 def test_when_redis_hangs_postgres_takes_over(postgres: PostgresServer, own_redis: RedisServer) -> None:
@@ -449,28 +416,25 @@ def test_attempts_to_connect_are_at_most_two_seconds_apart() -> None:
 # --- processes --------------------------------------------------------------------------------------------------------
 
 
-def test_two_processes(kind: str, url: str) -> None:
-    async def main() -> None:
-        peer, log = Peer(RELAYS[kind](url, namespace="processes")), Log()
-        peer.begin()
-        peer.hub.created("r")
-        follower = peer.follow(log)
-        with other_process(kind, url, "200") as other:
-            assert other.stdin is not None
-            assert other.stdout is not None
-            assert other.stdout.readline() == "listening\n"
-            for _ in range(200):  # as the other will have committed it by the time it speaks
-                log.commit(3)
-            other.stdin.write("\n")
-            other.stdin.flush()
-            assert await read_all(follower, 600) == list(range(1, 601))
-            peer.hub.cancel_marked("r", "interrupt")
-            assert other.stdout.readline() == "cancelled\n"
-            assert other.wait(SECONDS) == 0
-        follower.close()
-        peer.hub.close()
-
-    asyncio.run(main())
+async def test_two_processes(kind: str, url: str) -> None:
+    peer, log = Peer(RELAYS[kind](url, namespace="processes")), Log()
+    peer.begin()
+    peer.hub.created("r")
+    follower = peer.follow(log)
+    with other_process(kind, url, "200") as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "listening\n"
+        for _ in range(200):  # as the other will have committed it by the time it speaks
+            log.commit(3)
+        other.stdin.write("\n")
+        other.stdin.flush()
+        assert await read_all(follower, 600) == list(range(1, 601))
+        peer.hub.cancel_marked("r", "interrupt")
+        assert other.stdout.readline() == "cancelled\n"
+        assert other.wait(SECONDS) == 0
+    follower.close()
+    peer.hub.close()
 
 
 @contextmanager

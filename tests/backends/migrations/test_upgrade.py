@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from support.databases import drop_schema, fresh_schema
-from support.server import Running, running, serve_for
+from support.server import Running, running
 from treadle.backends.clock import SystemClock
 from treadle.backends.engine import postgres_schema
 from treadle.backends.engine.sqlite import SqliteEngine
@@ -63,7 +63,7 @@ def test_a_file_of_a_later_schema_is_refused(tmp_path: Path) -> None:
         SqliteEngine(file, clock=SystemClock())
 
 
-def test_what_the_release_before_left_is_served_and_goes_on(tmp_path: Path) -> None:
+async def test_what_the_release_before_left_is_served_and_goes_on(tmp_path: Path) -> None:
     """A file as the first release wrote it: ended runs, one that waits to be resumed, one that is due by now, an
     item of the store and a cron."""
     with closing(sqlite3.connect(tmp_path / "treadle.sqlite3")) as conn:
@@ -72,7 +72,7 @@ def test_what_the_release_before_left_is_served_and_goes_on(tmp_path: Path) -> N
         conn.commit()
         resting, waiting, due = (_thread_in(conn, status) for status in ("idle", "interrupted", "busy"))
 
-    async def use(server: Running) -> None:
+    async with running(tmp_path) as server:
         runs = await server.get(f"/threads/{resting}/runs")
         assert [run["status"] for run in runs] == ["success"] * 3
         log = await server.read(f"/threads/{resting}/runs/{runs[-1]['run_id']}")
@@ -87,8 +87,6 @@ def test_what_the_release_before_left_is_served_and_goes_on(tmp_path: Path) -> N
         item = await server.get("/store/items", params={"namespace": "a", "key": "k"})
         assert item["value"] == {"v": 1}
         assert len(await server.post("/runs/crons/search", {})) == 1
-
-    serve_for(tmp_path, use)
 
 
 def _thread_in(conn: sqlite3.Connection, status: str) -> str:
@@ -187,29 +185,23 @@ def test_runs_of_earlier_releases_can_be_searched_by_their_tags_there_too(empty:
     assert {run_id: tags and json.loads(tags) for run_id, tags in found} == TAGS
 
 
-def test_many_processes_may_migrate_at_once(empty: str) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(60):
-            done = await asyncio.gather(*(asyncio.to_thread(postgres_schema.migrate, empty) for _ in range(6)))
-        assert sorted(before for before, _ in done) == [0] + [postgres_schema.newest_version()] * 5
-
-    asyncio.run(main())
+async def test_many_processes_may_migrate_at_once(empty: str) -> None:
+    async with asyncio.timeout(60):
+        done = await asyncio.gather(*(asyncio.to_thread(postgres_schema.migrate, empty) for _ in range(6)))
+    assert sorted(before for before, _ in done) == [0] + [postgres_schema.newest_version()] * 5
 
 
-def test_a_process_of_the_release_before_works_on_the_next_schema(tmp_path: Path, empty: str) -> None:
+async def test_a_process_of_the_release_before_works_on_the_next_schema(tmp_path: Path, empty: str) -> None:
     """What a later release may do while this one runs: add tables, and columns that may be left out."""
     postgres_schema.migrate(empty)
 
-    async def main() -> None:
-        async with asyncio.timeout(60), running(tmp_path, database_url=empty) as server:
-            thread = await server.thread()
-            assert await server.ended(await _said(server, thread, "before")) == "success"
-            await asyncio.to_thread(_next_release, empty, compatible_from=postgres_schema.newest_version())
-            assert await server.ended(await _said(server, thread, "after")) == "success"
-        async with asyncio.timeout(60), running(tmp_path, database_url=empty) as restarted:
-            assert await restarted.ended(await _said(restarted, thread, "again")) == "success"
-
-    asyncio.run(main())
+    async with asyncio.timeout(60), running(tmp_path, database_url=empty) as server:
+        thread = await server.thread()
+        assert await server.ended(await _said(server, thread, "before")) == "success"
+        await asyncio.to_thread(_next_release, empty, compatible_from=postgres_schema.newest_version())
+        assert await server.ended(await _said(server, thread, "after")) == "success"
+    async with asyncio.timeout(60), running(tmp_path, database_url=empty) as restarted:
+        assert await restarted.ended(await _said(restarted, thread, "again")) == "success"
 
 
 async def _said(server: Running, thread_id: str, text: str) -> str:

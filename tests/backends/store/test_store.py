@@ -68,21 +68,18 @@ def test_items_are_put_read_replaced_and_removed(engine: Engine) -> None:
     assert store.list_namespaces() == []
 
 
-def test_a_batch_reads_what_was_there_before_it_and_the_last_put_counts(engine: Engine) -> None:
-    async def main() -> None:
-        store = SqlStore(engine)
-        put = [PutOp(("n",), "k", {"v": number}) for number in range(3)]
-        assert await store.abatch([put[0], GetOp(("n",), "k"), *put[1:]]) == [None] * 4
-        found: Any = await store.abatch(
-            [GetOp(("n",), "k"), SearchOp(("n",)), ListNamespacesOp(), PutOp(("n",), "k", None)]
-        )
-        assert found[0].value == {"v": 2}
-        assert [item.value for item in found[1]] == [{"v": 2}]
-        assert found[2:] == [[("n",)], None]
-        assert await store.aget(("n",), "k") is None
-        assert await store.abatch([]) == []
-
-    asyncio.run(main())
+async def test_a_batch_reads_what_was_there_before_it_and_the_last_put_counts(engine: Engine) -> None:
+    store = SqlStore(engine)
+    put = [PutOp(("n",), "k", {"v": number}) for number in range(3)]
+    assert await store.abatch([put[0], GetOp(("n",), "k"), *put[1:]]) == [None] * 4
+    found: Any = await store.abatch(
+        [GetOp(("n",), "k"), SearchOp(("n",)), ListNamespacesOp(), PutOp(("n",), "k", None)]
+    )
+    assert found[0].value == {"v": 2}
+    assert [item.value for item in found[1]] == [{"v": 2}]
+    assert found[2:] == [[("n",)], None]
+    assert await store.aget(("n",), "k") is None
+    assert await store.abatch([]) == []
 
 
 def test_searches_come_in_order_of_creation_by_pages(engine: Engine) -> None:
@@ -249,22 +246,19 @@ def test_a_query_finds_the_most_similar_items_first(engine: Engine) -> None:
     assert store.search(("n",), query="dog", limit=1)[0].key == "cars"
 
 
-def test_an_async_embedding_and_one_of_the_wrong_size(engine: Engine) -> None:
+async def test_an_async_embedding_and_one_of_the_wrong_size(engine: Engine) -> None:
     async def aembed(texts: list[str]) -> list[list[float]]:
         return embed(texts)
 
-    async def main() -> None:
-        store = SqlStore(engine, index={"dims": 3, "embed": aembed})
-        await store.aput(("n",), "k", {"text": "dog"})
-        await store.aput(("n",), "l", {"text": "nothing"})
-        found = await store.asearch(("n",), query="dog")
-        assert [(item.key, item.score) for item in found] == [("k", pytest.approx(1.0)), ("l", 0.0)]
-        wrong = SqlStore(engine, index={"dims": 4, "embed": aembed})
-        with pytest.raises(ValueError, match=r"index.dims is 4, but index.embed returns vectors of 3"):
-            await wrong.aput(("n",), "k", {"text": "cat"})
-        assert (await store.asearch(("n",), query="dog"))[0].value == {"text": "dog"}
-
-    asyncio.run(main())
+    store = SqlStore(engine, index={"dims": 3, "embed": aembed})
+    await store.aput(("n",), "k", {"text": "dog"})
+    await store.aput(("n",), "l", {"text": "nothing"})
+    found = await store.asearch(("n",), query="dog")
+    assert [(item.key, item.score) for item in found] == [("k", pytest.approx(1.0)), ("l", 0.0)]
+    wrong = SqlStore(engine, index={"dims": 4, "embed": aembed})
+    with pytest.raises(ValueError, match=r"index.dims is 4, but index.embed returns vectors of 3"):
+        await wrong.aput(("n",), "k", {"text": "cat"})
+    assert (await store.asearch(("n",), query="dog"))[0].value == {"text": "dog"}
 
 
 # from a graph
@@ -274,7 +268,7 @@ class Visits(TypedDict):
     count: int
 
 
-def test_nodes_of_concurrent_runs_use_the_store(engine: Engine) -> None:
+async def test_nodes_of_concurrent_runs_use_the_store(engine: Engine) -> None:
     async def visit(state: Visits, runtime: Runtime[None]) -> Visits:
         assert runtime.store is not None
         mine = await runtime.store.aget(("visits",), str(state["count"]))
@@ -287,20 +281,17 @@ def test_nodes_of_concurrent_runs_use_the_store(engine: Engine) -> None:
         runtime.store.put(("sync",), str(state["count"]), {"n": state["count"]})
         return {"count": len(runtime.store.search(("sync",), limit=100))}
 
-    async def main() -> None:
-        store = SqlStore(engine)
-        builder = StateGraph(Visits)
-        builder.add_node("visit", visit)
-        builder.add_node("sync", sync)
-        builder.add_edge(START, "visit")
-        builder.add_edge("visit", "sync")
-        graph = builder.compile(store=store)
-        await asyncio.gather(*(graph.ainvoke({"count": number}) for number in range(20)))
-        found = await store.asearch(("visits",), limit=100)
-        assert sorted(item.value["n"] for item in found) == list(range(20))
-        assert await store.alist_namespaces() == [("sync",), ("visits",)]
-
-    asyncio.run(main())
+    store = SqlStore(engine)
+    builder = StateGraph(Visits)
+    builder.add_node("visit", visit)
+    builder.add_node("sync", sync)
+    builder.add_edge(START, "visit")
+    builder.add_edge("visit", "sync")
+    graph = builder.compile(store=store)
+    await asyncio.gather(*(graph.ainvoke({"count": number}) for number in range(20)))
+    found = await store.asearch(("visits",), limit=100)
+    assert sorted(item.value["n"] for item in found) == list(range(20))
+    assert await store.alist_namespaces() == [("sync",), ("visits",)]
 
 
 # against the model

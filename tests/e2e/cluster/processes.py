@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from treadle.ports.clock import Clock
 from treadle.project.storage import StorageConfig
 from treadle.runtime import Runtime, WorkerRuntime
 from treadle.runtime.backend import open_storage
-
-Use = Callable[["Cluster"], Awaitable[None]]
 
 
 class Cluster:
@@ -57,11 +54,7 @@ class Cluster:
         return shapes.rows(self.data, sql, parameters)
 
 
-def together(data: Path, use: Use, *, project: Path = GOLDEN, seconds: float = 60) -> None:
-    """Runs ``use`` over a database of its own, for ``seconds`` at most."""
-
-    async def main() -> None:
-        async with asyncio.timeout(seconds), AsyncExitStack() as stack:
-            await use(Cluster(data, project, stack))
-
-    asyncio.run(main())
+@asynccontextmanager
+async def cluster_over(data: Path, *, project: Path = GOLDEN) -> AsyncIterator[Cluster]:
+    async with AsyncExitStack() as stack:
+        yield Cluster(data, project, stack)

@@ -43,19 +43,6 @@ async def running(data: Path, clock: SetClock, **settings: Any) -> AsyncIterator
         yield Running(runtime, http)
 
 
-def serve(
-    data: Path, use: Callable[[Running, SetClock], Awaitable[None]], clock: SetClock | None = None, **settings: Any
-) -> None:
-    """Runs ``use`` against a server over ``data``, for a minute at most."""
-    clock = clock or SetClock()
-
-    async def main() -> None:
-        async with asyncio.timeout(60), running(data, clock, **settings) as server:
-            await use(server, clock)
-
-    asyncio.run(main())
-
-
 async def eventually(found: Callable[[], Awaitable[Any]]) -> Any:
     """What ``found`` gives once that is true."""
     async with asyncio.timeout(20):

@@ -9,10 +9,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from support.server import Running, frames, listening, serve_for
+import pytest
+
+from support.server import Running, frames, listening, running
 
 PROJECT = Path(__file__).parent / "project"
 READERS = 500
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Running]:
+    async with running(tmp_path, project=PROJECT) as server:
+        yield server
 
 
 @asynccontextmanager
@@ -41,10 +49,10 @@ def numbers(body: bytes) -> list[int]:
     return [int(found) for found in re.findall(rb'data: {"i":(\d+),', body)]
 
 
-def test_five_hundred_readers_each_get_every_event_in_order(tmp_path: Path) -> None:
+async def test_five_hundred_readers_each_get_every_event_in_order(tmp_path: Path) -> None:
     gate, events = tmp_path / "gate", 200
 
-    async def use(server: Running) -> None:
+    async with running(tmp_path / "data", project=PROJECT) as server:
         input = {"more": events, "pause": 0.005, "gate": str(gate)}
         path = await server.run("emitter", input, stream_mode=["custom"])
         async with listening(server.runtime.app) as url, AsyncExitStack() as open:
@@ -57,13 +65,11 @@ def test_five_hundred_readers_each_get_every_event_in_order(tmp_path: Path) -> N
         assert [frame.seq for frame in frames(body)] == list(range(1, events + 2))
         assert await server.read(path) == body
 
-    serve_for(tmp_path / "data", use, project=PROJECT)
 
-
-def test_one_of_a_crowd_that_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
+async def test_one_of_a_crowd_that_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
     gate, events = tmp_path / "gate", 3_000
 
-    async def use(server: Running) -> None:
+    async with running(tmp_path / "data", project=PROJECT) as server:
         input = {"more": events, "size": 2_000, "gate": str(gate)}
         path = await server.run("emitter", input, stream_mode=["custom"])
         async with listening(server.runtime.app) as url, AsyncExitStack() as open:
@@ -75,14 +81,12 @@ def test_one_of_a_crowd_that_does_not_read_holds_up_nobody(tmp_path: Path) -> No
             assert numbers(body) == list(range(events))
             assert await body_of(stalled) == body
 
-    serve_for(tmp_path / "data", use, project=PROJECT)
 
-
-def test_a_crowd_that_joins_late_reads_the_log_together(tmp_path: Path) -> None:
+async def test_a_crowd_that_joins_late_reads_the_log_together(tmp_path: Path) -> None:
     """Readings of the log are shared: there are far fewer than readers."""
     gate, events = tmp_path / "gate", 500
 
-    async def use(server: Running) -> None:
+    async with running(tmp_path / "data", project=PROJECT) as server:
         path = await server.run("emitter", {"n": events, "size": 1_000, "gate": str(gate)}, stream_mode=["custom"])
         async with server.reading(path) as first:
             await first.holds(events + 1)
@@ -103,5 +107,3 @@ def test_a_crowd_that_joins_late_reads_the_log_together(tmp_path: Path) -> None:
             await asyncio.gather(*(reader.rest() for reader in readers))
         assert {tuple(numbers(body)) for body in bodies} == {tuple(range(events))}
         assert readings < 50
-
-    serve_for(tmp_path / "data", use, project=PROJECT)

@@ -14,18 +14,23 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from support.server import Running, frames, listening, running, serve_for
+from support.server import Running, frames, listening, running
 
 PROJECT = Path(__file__).parent / "project"
 MODES = ["custom", "values"]
 OURS = {"treadle-events": "1"}
 
 
-@pytest.mark.parametrize("count", [2, 100])
-def test_readers_of_one_run_get_identical_bytes(tmp_path: Path, count: int) -> None:
-    gate = tmp_path / "gate"
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Running]:
+    async with running(tmp_path, project=PROJECT) as server:
+        yield server
 
-    async def use(server: Running) -> None:
+
+@pytest.mark.parametrize("count", [2, 100])
+async def test_readers_of_one_run_get_identical_bytes(tmp_path: Path, count: int) -> None:
+    gate = tmp_path / "gate"
+    async with running(tmp_path / "data", project=PROJECT) as server:
         path = await server.run("emitter", {"n": 200, "more": 200, "gate": str(gate)}, stream_mode=MODES)
         async with server.reading(path) as first:
             await first.holds(150)
@@ -39,13 +44,11 @@ def test_readers_of_one_run_get_identical_bytes(tmp_path: Path, count: int) -> N
         assert {reader.result() for reader in readers} == {body}
         assert await server.read(path) == body
 
-    serve_for(tmp_path / "data", use, project=PROJECT)
 
-
-def test_a_reader_may_come_before_in_the_middle_and_after(tmp_path: Path) -> None:
+async def test_a_reader_may_come_before_in_the_middle_and_after(tmp_path: Path) -> None:
     first_gate, gate = tmp_path / "first", tmp_path / "gate"
 
-    async def use(server: Running) -> None:
+    async with running(tmp_path / "data", project=PROJECT) as server:
         thread_id = await server.thread()
         ahead = await server.run("emitter", {"gate": str(first_gate)}, thread_id=thread_id)
         input = {"n": 20, "more": 20, "gate": str(gate)}
@@ -68,27 +71,21 @@ def test_a_reader_may_come_before_in_the_middle_and_after(tmp_path: Path) -> Non
         assert await server.read(path, "new") == b""
         assert await server.ended(ahead) == "success"
 
-    serve_for(tmp_path / "data", use, project=PROJECT)
 
-
-def test_a_reader_goes_on_after_a_restart_of_the_server(tmp_path: Path) -> None:
+async def test_a_reader_goes_on_after_a_restart_of_the_server(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-
-    async def main() -> None:
-        async with asyncio.timeout(60):
-            async with running(tmp_path / "data", project=PROJECT) as server:
-                path = await server.run("emitter", {"n": 10, "gate": str(gate)}, stream_mode=["custom"])
-                async with server.reading(path) as reader:
-                    seen = frames(await reader.holds(11))
-            gate.touch()
-            async with running(tmp_path / "data", project=PROJECT) as server:
-                rest = frames(await server.read(path, seen[-1].id))
-                assert [frame.event for frame in rest] == ["metadata", *["custom"] * 10]
-                assert rest[0].data["attempt"] == 2
-                assert [frame.seq for frame in seen + rest] == list(range(1, 23))
-                assert frames(await server.read(path)) == seen + rest
-
-    asyncio.run(main())
+    async with asyncio.timeout(60):
+        async with running(tmp_path / "data", project=PROJECT) as server:
+            path = await server.run("emitter", {"n": 10, "gate": str(gate)}, stream_mode=["custom"])
+            async with server.reading(path) as reader:
+                seen = frames(await reader.holds(11))
+        gate.touch()
+        async with running(tmp_path / "data", project=PROJECT) as server:
+            rest = frames(await server.read(path, seen[-1].id))
+            assert [frame.event for frame in rest] == ["metadata", *["custom"] * 10]
+            assert rest[0].data["attempt"] == 2
+            assert [frame.seq for frame in seen + rest] == list(range(1, 23))
+            assert frames(await server.read(path)) == seen + rest
 
 
 @asynccontextmanager
@@ -117,31 +114,27 @@ async def body_of(reader: asyncio.StreamReader) -> bytes:
     return body
 
 
-def test_a_reader_that_stops_reading_slows_nobody_and_still_gets_everything(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        path = await server.run("emitter", {"n": 6_000, "size": 1_000}, stream_mode=["custom"], after_seconds=0.5)
-        async with listening(server.runtime.app) as url, stalled(url, path) as (reader, _):
-            async with asyncio.timeout(20):
-                fast = await server.read(path)
-            assert (await server.get(path))["status"] == "success"
-            tails = server.runtime.backend.log._hub._tails  # type: ignore[attr-defined]
-            (tail,) = tails.values()
-            assert tail._events <= 4096 or len(tail._chunks) == 1
-            async with asyncio.timeout(30):
-                slow = await body_of(reader)
-            assert slow == fast
-            assert len(frames(fast)) == 6_001
-        assert not tails
-
-    serve_for(tmp_path, use, project=PROJECT)
+async def test_a_reader_that_stops_reading_slows_nobody_and_still_gets_everything(server: Running) -> None:
+    path = await server.run("emitter", {"n": 6_000, "size": 1_000}, stream_mode=["custom"], after_seconds=0.5)
+    async with listening(server.runtime.app) as url, stalled(url, path) as (reader, _):
+        async with asyncio.timeout(20):
+            fast = await server.read(path)
+        assert (await server.get(path))["status"] == "success"
+        tails = server.runtime.backend.log._hub._tails  # type: ignore[attr-defined]
+        (tail,) = tails.values()
+        assert tail._events <= 4096 or len(tail._chunks) == 1
+        async with asyncio.timeout(30):
+            slow = await body_of(reader)
+        assert slow == fast
+        assert len(frames(fast)) == 6_001
+    assert not tails
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.01])
-def test_heartbeats_are_steady_with_events_and_without(tmp_path: Path, pause: float) -> None:
+async def test_heartbeats_are_steady_with_events_and_without(tmp_path: Path, pause: float) -> None:
     """Forty intervals of wall time would be a slow test: the beat is short, and its count may be a little off."""
     gate = tmp_path / "gate"
-
-    async def use(server: Running) -> None:
+    async with running(tmp_path / "data", project=PROJECT, heartbeat_seconds=0.05) as server:
         input = {"n": 40 if pause else 0, "pause": pause, "gate": str(gate)}
         path = await server.run("emitter", input, stream_mode=["custom"])
         loop = asyncio.get_running_loop()
@@ -156,13 +149,10 @@ def test_heartbeats_are_steady_with_events_and_without(tmp_path: Path, pause: fl
         assert all(frame.raw == b": heartbeat\r\n\r\n" for frame in beats)
         assert [frame.seq for frame in log if frame.event] == list(range(1, len(log) - len(beats) + 1))
 
-    serve_for(tmp_path / "data", use, project=PROJECT, heartbeat_seconds=0.05)
 
-
-def test_waiting_calls_are_kept_alive_with_white_space(tmp_path: Path) -> None:
+async def test_waiting_calls_are_kept_alive_with_white_space(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-
-    async def use(server: Running) -> None:
+    async with running(tmp_path / "data", project=PROJECT, heartbeat_seconds=0.05) as server:
         path = await server.run("emitter", {"gate": str(gate)})
         async with server.http.stream("GET", f"{path}/join") as answer:
             body = b""
@@ -174,21 +164,16 @@ def test_waiting_calls_are_kept_alive_with_white_space(tmp_path: Path) -> None:
         assert body.startswith(b"\n\n\n")
         assert json.loads(body) == {"gate": str(gate), "log": ["emitted"]}
 
-    serve_for(tmp_path / "data", use, project=PROJECT, heartbeat_seconds=0.05)
 
-
-def test_ids_are_the_time_and_a_dense_number(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        path = await server.run("failing", {"n": 50}, stream_mode=["custom", "values", "updates", "tasks"])
-        before = await server.get(path)
-        await server.ended(path)
-        log = frames(await server.read(path, headers=OURS))
-        assert [frame.seq for frame in log] == list(range(1, len(log) + 1))
-        times = [int((frame.id or "").partition("-")[0]) for frame in log]
-        assert times == sorted(times)
-        assert abs(times[0] / 1000 - _seconds(before["created_at"])) < 5
-
-    serve_for(tmp_path, use, project=PROJECT)
+async def test_ids_are_the_time_and_a_dense_number(server: Running) -> None:
+    path = await server.run("failing", {"n": 50}, stream_mode=["custom", "values", "updates", "tasks"])
+    before = await server.get(path)
+    await server.ended(path)
+    log = frames(await server.read(path, headers=OURS))
+    assert [frame.seq for frame in log] == list(range(1, len(log) + 1))
+    times = [int((frame.id or "").partition("-")[0]) for frame in log]
+    assert times == sorted(times)
+    assert abs(times[0] / 1000 - _seconds(before["created_at"])) < 5
 
 
 def _seconds(text: str) -> float:
@@ -197,65 +182,55 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def test_the_replay_of_a_failed_run_has_its_error(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        thread_id = await server.thread()
-        body = {"assistant_id": "failing", "input": {"n": 2}, "stream_mode": ["custom"]}
-        live = await server.http.post(f"/threads/{thread_id}/runs/stream", json=body)
-        path = live.headers["content-location"]
-        error = {"error": "ValueError", "message": "as asked"}
-        log = frames(live.content)
-        assert (log[-1].event, log[-1].data) == ("error", error)
-        assert await server.read(path) == live.content
-        assert frames(await server.read(path, params={"stream_mode": "values"}))[-1].data == error
-        assert await server.get(f"{path}/join") == {"__error__": error}
-        waited = await server.post(f"/threads/{thread_id}/runs/wait", body)
-        assert waited == {"__error__": error}
-        assert (await server.get(path))["status"] == "error"
-        thread = await server.get(f"/threads/{thread_id}")
-        assert (thread["status"], thread["error"]) == ("error", error)
-
-    serve_for(tmp_path, use, project=PROJECT)
+async def test_the_replay_of_a_failed_run_has_its_error(server: Running) -> None:
+    thread_id = await server.thread()
+    body = {"assistant_id": "failing", "input": {"n": 2}, "stream_mode": ["custom"]}
+    live = await server.http.post(f"/threads/{thread_id}/runs/stream", json=body)
+    path = live.headers["content-location"]
+    error = {"error": "ValueError", "message": "as asked"}
+    log = frames(live.content)
+    assert (log[-1].event, log[-1].data) == ("error", error)
+    assert await server.read(path) == live.content
+    assert frames(await server.read(path, params={"stream_mode": "values"}))[-1].data == error
+    assert await server.get(f"{path}/join") == {"__error__": error}
+    waited = await server.post(f"/threads/{thread_id}/runs/wait", body)
+    assert waited == {"__error__": error}
+    assert (await server.get(path))["status"] == "error"
+    thread = await server.get(f"/threads/{thread_id}")
+    assert (thread["status"], thread["error"]) == ("error", error)
 
 
-def test_joining_a_finished_interrupted_run_gives_its_state_and_the_interrupt(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        path = await server.run("asking", {"n": 1})
-        joined = [await server.get(f"{path}/join") for _ in range(2)]
-        assert joined[0] == joined[1]
-        (interrupt,) = joined[0].pop("__interrupt__")
-        assert joined[0] == {"n": 1, "log": ["emitted"]}
-        assert interrupt == {"value": {"question": "ok?"}, "id": interrupt["id"], "response_schema": None}
-        log = frames(await server.read(path))
-        assert log[-1].data["__interrupt__"][0]["id"] == interrupt["id"]
-
-    serve_for(tmp_path, use, project=PROJECT)
+async def test_joining_a_finished_interrupted_run_gives_its_state_and_the_interrupt(server: Running) -> None:
+    path = await server.run("asking", {"n": 1})
+    joined = [await server.get(f"{path}/join") for _ in range(2)]
+    assert joined[0] == joined[1]
+    (interrupt,) = joined[0].pop("__interrupt__")
+    assert joined[0] == {"n": 1, "log": ["emitted"]}
+    assert interrupt == {"value": {"question": "ok?"}, "id": interrupt["id"], "response_schema": None}
+    log = frames(await server.read(path))
+    assert log[-1].data["__interrupt__"][0]["id"] == interrupt["id"]
 
 
 @pytest.mark.parametrize(("graph", "status"), [("emitter", "success"), ("failing", "error"), ("asking", "success")])
-def test_our_client_gets_the_end_and_the_tags_and_others_do_not(tmp_path: Path, graph: str, status: str) -> None:
-    async def use(server: Running) -> None:
-        thread_id = await server.thread()
-        body = {"assistant_id": graph, "input": {"n": 2}, "config": {"tags": ["a", "b"]}}
-        live = await server.http.post(f"/threads/{thread_id}/runs/stream", json=body, headers=OURS)
-        path = live.headers["content-location"]
-        run_id = path.rpartition("/")[2]
-        log = frames(live.content)
-        assert log[0].data == {"run_id": run_id, "attempt": 1, "tags": ["a", "b"]}
-        assert (log[-1].event, log[-1].data) == ("end", {"run_id": run_id, "status": status})
-        assert await server.read(path, headers=OURS) == live.content
-        plain = frames(await server.read(path))
-        assert plain[0].data == {"run_id": run_id, "attempt": 1}
-        assert [frame.raw for frame in plain[1:]] == [frame.raw for frame in log[1:-1]]
-
-    serve_for(tmp_path, use, project=PROJECT)
+async def test_our_client_gets_the_end_and_the_tags_and_others_do_not(server: Running, graph: str, status: str) -> None:
+    thread_id = await server.thread()
+    body = {"assistant_id": graph, "input": {"n": 2}, "config": {"tags": ["a", "b"]}}
+    live = await server.http.post(f"/threads/{thread_id}/runs/stream", json=body, headers=OURS)
+    path = live.headers["content-location"]
+    run_id = path.rpartition("/")[2]
+    log = frames(live.content)
+    assert log[0].data == {"run_id": run_id, "attempt": 1, "tags": ["a", "b"]}
+    assert (log[-1].event, log[-1].data) == ("end", {"run_id": run_id, "status": status})
+    assert await server.read(path, headers=OURS) == live.content
+    plain = frames(await server.read(path))
+    assert plain[0].data == {"run_id": run_id, "attempt": 1}
+    assert [frame.raw for frame in plain[1:]] == [frame.raw for frame in log[1:-1]]
 
 
 @pytest.mark.parametrize("removal", ["rollback", "delete"])
-def test_readers_of_a_run_that_is_rolled_back_end(tmp_path: Path, removal: str) -> None:
+async def test_readers_of_a_run_that_is_rolled_back_end(tmp_path: Path, removal: str) -> None:
     gate = tmp_path / "gate"
-
-    async def use(server: Running) -> None:
+    async with running(tmp_path / "data", project=PROJECT) as server:
         path = await server.run("emitter", {"n": 3, "gate": str(gate)}, stream_mode=["custom"])
         async with server.reading(path) as plain, server.reading(path, headers=OURS) as ours:
             await asyncio.gather(plain.holds(4), ours.holds(4))
@@ -269,13 +244,10 @@ def test_readers_of_a_run_that_is_rolled_back_end(tmp_path: Path, removal: str) 
         assert end.data == {"run_id": path.rpartition("/")[2], "status": "rolled_back"}
         assert (await server.http.get(path)).status_code == 404
 
-    serve_for(tmp_path / "data", use, project=PROJECT)
 
-
-def test_a_cancelled_run_closes_its_streams_without_an_event(tmp_path: Path) -> None:
+async def test_a_cancelled_run_closes_its_streams_without_an_event(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-
-    async def use(server: Running) -> None:
+    async with running(tmp_path / "data", project=PROJECT) as server:
         path = await server.run("emitter", {"n": 3, "gate": str(gate)}, stream_mode=["custom"])
         async with server.reading(path) as plain, server.reading(path, headers=OURS) as ours:
             await asyncio.gather(plain.holds(4), ours.holds(4))
@@ -285,36 +257,30 @@ def test_a_cancelled_run_closes_its_streams_without_an_event(tmp_path: Path) -> 
         # The status is committed before the stream closes.
         assert (await server.get(path))["status"] == "interrupted"
 
-    serve_for(tmp_path / "data", use, project=PROJECT)
-
 
 @pytest.mark.parametrize("kind", ["stream", "join"])
-def test_a_draining_server_breaks_off_what_it_cannot_finish(tmp_path: Path, kind: str) -> None:
+async def test_a_draining_server_breaks_off_what_it_cannot_finish(tmp_path: Path, kind: str) -> None:
     """The body has no terminating chunk: nobody can take it for complete. It does not count as the client's leaving."""
     gate = tmp_path / "gate"
-
-    async def main() -> None:
-        async with asyncio.timeout(60):
-            async with running(tmp_path / "data", project=PROJECT) as server:
-                path = await server.run("emitter", {"n": 3, "gate": str(gate)}, stream_mode=["custom"])
-                query = "?cancel_on_disconnect=1"
-                async with (
-                    listening(server.runtime.app) as url,
-                    httpx.AsyncClient(base_url=url) as http,
-                    http.stream("GET", f"{path}/{kind}{query}", headers={"last-event-id": "-1"}) as answer,
-                ):
-                    pieces = answer.aiter_raw()
-                    if kind == "stream":
-                        await anext(pieces)
-                    await server.runtime.drain()
-                    with pytest.raises(httpx.RemoteProtocolError):
-                        await exhaust(pieces)
-                assert (await server.get(path))["status"] == "pending"
-            gate.touch()
-            async with running(tmp_path / "data", project=PROJECT) as server:
-                assert await server.ended(path) == "success"
-
-    asyncio.run(main())
+    async with asyncio.timeout(60):
+        async with running(tmp_path / "data", project=PROJECT) as server:
+            path = await server.run("emitter", {"n": 3, "gate": str(gate)}, stream_mode=["custom"])
+            query = "?cancel_on_disconnect=1"
+            async with (
+                listening(server.runtime.app) as url,
+                httpx.AsyncClient(base_url=url) as http,
+                http.stream("GET", f"{path}/{kind}{query}", headers={"last-event-id": "-1"}) as answer,
+            ):
+                pieces = answer.aiter_raw()
+                if kind == "stream":
+                    await anext(pieces)
+                await server.runtime.drain()
+                with pytest.raises(httpx.RemoteProtocolError):
+                    await exhaust(pieces)
+            assert (await server.get(path))["status"] == "pending"
+        gate.touch()
+        async with running(tmp_path / "data", project=PROJECT) as server:
+            assert await server.ended(path) == "success"
 
 
 async def exhaust(pieces: AsyncIterator[bytes]) -> None:
@@ -324,10 +290,9 @@ async def exhaust(pieces: AsyncIterator[bytes]) -> None:
 
 @pytest.mark.parametrize("leaving", ["stream", "wait", "join", "joined stream"])
 @pytest.mark.parametrize("asked", [True, False])
-def test_a_client_that_leaves_stops_the_run_only_if_asked_to(tmp_path: Path, leaving: str, asked: bool) -> None:
+async def test_a_client_that_leaves_stops_the_run_only_if_asked_to(tmp_path: Path, leaving: str, asked: bool) -> None:
     gate = tmp_path / "gate"
-
-    async def use(server: Running) -> None:
+    async with running(tmp_path / "data", project=PROJECT) as server:
         thread_id = await server.thread()
         input = {"n": 3, "gate": str(gate)}
         if leaving in ("stream", "wait"):
@@ -349,18 +314,13 @@ def test_a_client_that_leaves_stops_the_run_only_if_asked_to(tmp_path: Path, lea
         left = "client disconnected from the run stream (on_disconnect=cancel)"
         assert error == ({"error": "UserInterrupt", "message": left} if asked else None)
 
-    serve_for(tmp_path / "data", use, project=PROJECT)
 
-
-def test_the_stream_of_a_stateless_run_can_be_joined_where_it_says(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        answer = await server.http.post("/runs/stream", json={"assistant_id": "emitter", "input": {"n": 3}})
-        assert answer.headers["content-location"].startswith("/runs/")
-        assert answer.headers["location"] == answer.headers["content-location"] + "/stream"
-        log = frames(answer.content)
-        again = await server.http.get(answer.headers["location"], headers={"last-event-id": log[0].id or ""})
-        assert frames(again.content) == log[1:]
-        joined = await server.http.get(answer.headers["content-location"] + "/join")
-        assert joined.json() == {"n": 3, "log": ["emitted"]}
-
-    serve_for(tmp_path, use, project=PROJECT)
+async def test_the_stream_of_a_stateless_run_can_be_joined_where_it_says(server: Running) -> None:
+    answer = await server.http.post("/runs/stream", json={"assistant_id": "emitter", "input": {"n": 3}})
+    assert answer.headers["content-location"].startswith("/runs/")
+    assert answer.headers["location"] == answer.headers["content-location"] + "/stream"
+    log = frames(answer.content)
+    again = await server.http.get(answer.headers["location"], headers={"last-event-id": log[0].id or ""})
+    assert frames(again.content) == log[1:]
+    joined = await server.http.get(answer.headers["content-location"] + "/join")
+    assert joined.json() == {"n": 3, "log": ["emitted"]}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,10 @@ PROJECT = Path(__file__).parent / "project"
 TOLD = ("values", "next")
 
 
-def with_server(data: Path, use: Callable[[Running], Awaitable[None]]) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(40), keeping(data, project=PROJECT, poll_seconds=0.05) as server:
-            await use(server)
-
-    asyncio.run(main())
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Running]:
+    async with keeping(tmp_path, project=PROJECT, poll_seconds=0.05) as server:
+        yield server
 
 
 async def run(server: Running, thread_id: str, graph: str, input: Any = None, **more: Any) -> Any:
@@ -61,92 +58,71 @@ async def read_everything(server: Running, thread_id: str) -> Any:
         ("asking_beside", {"log": ["in"]}, {"log": ["in"]}, ["number", "ask"]),
     ],
 )
-def test_what_a_graph_refused_is_left_out_of_its_state(
-    tmp_path: Path, graph: str, input: Any, values: Any, next: list[str]
+async def test_what_a_graph_refused_is_left_out_of_its_state(
+    server: Running, graph: str, input: Any, values: Any, next: list[str]
 ) -> None:
-    async def use(server: Running) -> None:
-        thread_id = await server.thread()
-        assert "__error__" in await run(server, thread_id, graph, input)
-        state = await read_everything(server, thread_id)
-        assert (state["values"], state["next"]) == (values, next)
-        assert (await server.get(f"/threads/{thread_id}"))["status"] == "error"
-
-    with_server(tmp_path, use)
+    thread_id = await server.thread()
+    assert "__error__" in await run(server, thread_id, graph, input)
+    state = await read_everything(server, thread_id)
+    assert (state["values"], state["next"]) == (values, next)
+    assert (await server.get(f"/threads/{thread_id}"))["status"] == "error"
 
 
-def test_a_question_beside_a_refused_output_is_told(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        thread_id = await server.thread()
-        await run(server, thread_id, "asking_beside", {"log": []})
-        state = await read_everything(server, thread_id)
-        assert [each["value"] for each in state["interrupts"]] == ["what?"]
-
-    with_server(tmp_path, use)
+async def test_a_question_beside_a_refused_output_is_told(server: Running) -> None:
+    thread_id = await server.thread()
+    await run(server, thread_id, "asking_beside", {"log": []})
+    state = await read_everything(server, thread_id)
+    assert [each["value"] for each in state["interrupts"]] == ["what?"]
 
 
-def test_a_refused_output_in_a_sub_graph_hides_neither_it_nor_its_parent(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        thread_id = await server.thread()
-        await run(server, thread_id, "parent", {"log": ["in"]})
-        await read_everything(server, thread_id)
-        state = await server.get(f"/threads/{thread_id}/state", params={"subgraphs": "true"})
-        assert (state["values"], state["next"]) == ({"log": ["in"]}, ["inner"])
-        inner = state["tasks"][0]["state"]
-        assert (inner["values"], inner["next"]) == ({"log": ["in"]}, ["number", "ask"])
-
-    with_server(tmp_path, use)
+async def test_a_refused_output_in_a_sub_graph_hides_neither_it_nor_its_parent(server: Running) -> None:
+    thread_id = await server.thread()
+    await run(server, thread_id, "parent", {"log": ["in"]})
+    await read_everything(server, thread_id)
+    state = await server.get(f"/threads/{thread_id}/state", params={"subgraphs": "true"})
+    assert (state["values"], state["next"]) == ({"log": ["in"]}, ["inner"])
+    inner = state["tasks"][0]["state"]
+    assert (inner["values"], inner["next"]) == ({"log": ["in"]}, ["number", "ask"])
 
 
-def test_the_refused_update_of_a_command_hides_neither_the_state_nor_the_history(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        thread_id = await server.thread()
-        await run(server, thread_id, "asking", {"log": ["in"]})
-        assert "__error__" in await run(server, thread_id, "asking", command={"update": {"log": 5}})
-        state = await read_everything(server, thread_id)
-        assert (state["values"], state["next"]) == ({"log": ["in"]}, ["ask"])
-        assert [each["value"] for each in state["interrupts"]] == ["what?"]
-
-    with_server(tmp_path, use)
+async def test_the_refused_update_of_a_command_hides_neither_the_state_nor_the_history(server: Running) -> None:
+    thread_id = await server.thread()
+    await run(server, thread_id, "asking", {"log": ["in"]})
+    assert "__error__" in await run(server, thread_id, "asking", command={"update": {"log": 5}})
+    state = await read_everything(server, thread_id)
+    assert (state["values"], state["next"]) == ({"log": ["in"]}, ["ask"])
+    assert [each["value"] for each in state["interrupts"]] == ["what?"]
 
 
-def test_in_a_history_only_the_state_with_a_refused_update_is_without_it(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        thread_id = await server.thread()
-        await run(server, thread_id, "asking", {"log": ["in"]})
-        await run(server, thread_id, "asking", command={"update": {"log": 5}})
-        await server.post(f"/threads/{thread_id}/state", {"values": {"log": ["mended"]}})
-        command = {"update": {"log": ["more"]}, "resume": "answer"}
-        answer = await run(server, thread_id, "asking", command=command)
-        assert answer["log"] == ["in", "mended", "more", "answer"]
-        await read_everything(server, thread_id)
-        history = await server.post(f"/threads/{thread_id}/history", {"limit": 20})
-        logs = [each["values"]["log"] for each in history]
-        assert logs == [["in", "mended", "more", "answer"], ["in", "mended", "more"], ["in"], []]
-
-    with_server(tmp_path, use)
+async def test_in_a_history_only_the_state_with_a_refused_update_is_without_it(server: Running) -> None:
+    thread_id = await server.thread()
+    await run(server, thread_id, "asking", {"log": ["in"]})
+    await run(server, thread_id, "asking", command={"update": {"log": 5}})
+    await server.post(f"/threads/{thread_id}/state", {"values": {"log": ["mended"]}})
+    command = {"update": {"log": ["more"]}, "resume": "answer"}
+    answer = await run(server, thread_id, "asking", command=command)
+    assert answer["log"] == ["in", "mended", "more", "answer"]
+    await read_everything(server, thread_id)
+    history = await server.post(f"/threads/{thread_id}/history", {"limit": 20})
+    logs = [each["values"]["log"] for each in history]
+    assert logs == [["in", "mended", "more", "answer"], ["in", "mended", "more"], ["in"], []]
 
 
 @pytest.mark.parametrize("way", ["state", "input"])
-def test_a_thread_goes_on_after_a_refused_input(tmp_path: Path, way: str) -> None:
-    async def use(server: Running) -> None:
-        thread_id = await server.thread()
-        await run(server, thread_id, "chat", {"messages": 5})
-        if way == "state":
-            await server.post(f"/threads/{thread_id}/state", {"values": {"messages": "hi"}, "as_node": "__start__"})
-        answer = await run(server, thread_id, "chat", {"messages": "hi"} if way == "input" else None)
-        assert [each["content"] for each in answer["messages"]] == ["hi", "x"]
-        assert (await server.get(f"/threads/{thread_id}"))["status"] == "idle"
-
-    with_server(tmp_path, use)
+async def test_a_thread_goes_on_after_a_refused_input(server: Running, way: str) -> None:
+    thread_id = await server.thread()
+    await run(server, thread_id, "chat", {"messages": 5})
+    if way == "state":
+        await server.post(f"/threads/{thread_id}/state", {"values": {"messages": "hi"}, "as_node": "__start__"})
+    answer = await run(server, thread_id, "chat", {"messages": "hi"} if way == "input" else None)
+    assert [each["content"] for each in answer["messages"]] == ["hi", "x"]
+    assert (await server.get(f"/threads/{thread_id}"))["status"] == "idle"
 
 
 @pytest.mark.parametrize("body", [{"values": None, "as_node": "__end__"}, {"values": {"messages": 5}}])
-def test_a_state_that_the_graph_refuses_is_a_400(tmp_path: Path, body: Any) -> None:
-    async def use(server: Running) -> None:
-        thread_id = await server.thread()
-        await run(server, thread_id, "chat", {"messages": 5})
-        answer = await server.http.post(f"/threads/{thread_id}/state", json=body)
-        assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
-        assert "Unsupported message type" in answer.json()["detail"]
-
-    with_server(tmp_path, use)
+async def test_a_state_that_the_graph_refuses_is_a_400(server: Running, body: Any) -> None:
+    thread_id = await server.thread()
+    await run(server, thread_id, "chat", {"messages": 5})
+    answer = await server.http.post(f"/threads/{thread_id}/state", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    assert "Unsupported message type" in answer.json()["detail"]

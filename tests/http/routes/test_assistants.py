@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.serving import Served, serving
+from support.serving import Served, served
 
 COLUMNS = [
     "assistant_id",
@@ -34,62 +34,49 @@ async def created(api: Served, **fields: Any) -> dict[str, Any]:
     return response.json()
 
 
-def test_every_graph_has_an_assistant(tmp_path: Path) -> None:
-    async def use(api: Served) -> None:
-        found = (await api.http.post("/assistants/search", json={"limit": 100})).json()
-        assert {item["graph_id"] for item in found} == set(api.graphs)
-        chain = next(item for item in found if item["graph_id"] == "chain")
-        assert chain["assistant_id"] == str(uuid.uuid5(SYSTEM, "chain"))
-        assert (chain["name"], chain["metadata"], chain["version"]) == ("chain", {"created_by": "system"}, 1)
-
-    serving(tmp_path, use)
+async def test_every_graph_has_an_assistant(api: Served) -> None:
+    found = (await api.http.post("/assistants/search", json={"limit": 100})).json()
+    assert {item["graph_id"] for item in found} == set(api.graphs)
+    chain = next(item for item in found if item["graph_id"] == "chain")
+    assert chain["assistant_id"] == str(uuid.uuid5(SYSTEM, "chain"))
+    assert (chain["name"], chain["metadata"], chain["version"]) == ("chain", {"created_by": "system"}, 1)
 
 
-def test_starting_again_keeps_what_was_changed(tmp_path: Path) -> None:
-    async def change(api: Served) -> None:
+async def test_starting_again_keeps_what_was_changed(tmp_path: Path) -> None:
+    async with served(tmp_path) as api:
         assert (await api.http.patch("/assistants/chain", json={"name": "mine"})).json()["version"] == 2
-
-    async def look(api: Served) -> None:
+    async with served(tmp_path) as api:
         assert (await api.http.get("/assistants/chain")).json()["name"] == "mine"
 
-    serving(tmp_path, change)
-    serving(tmp_path, look)
+
+async def test_create_get_and_defaults(api: Served) -> None:
+    one = await created(api, name="N1", description="D1", metadata={"m": 1}, context={"model_name": "x"})
+    assert list(one) == COLUMNS
+    assert one["config"] == {"configurable": {"model_name": "x"}}
+    assert one["context"] == {"model_name": "x"}
+    assert TIME.fullmatch(one["created_at"])
+    assert one["created_at"] == one["updated_at"]
+    assert (await api.http.get(f"/assistants/{one['assistant_id']}")).json() == one
+    assert (await api.http.get(f"/assistants/{one['assistant_id'].upper()}")).json() == one
+    plain = await created(api, bogus=1)
+    assert {key: plain[key] for key in COLUMNS[2:6]} == {
+        "config": {},
+        "context": {},
+        "metadata": {},
+        "name": "Untitled",
+    }
+    assert plain["description"] is None
 
 
-def test_create_get_and_defaults(tmp_path: Path) -> None:
-    async def use(api: Served) -> None:
-        one = await created(api, name="N1", description="D1", metadata={"m": 1}, context={"model_name": "x"})
-        assert list(one) == COLUMNS
-        assert one["config"] == {"configurable": {"model_name": "x"}}
-        assert one["context"] == {"model_name": "x"}
-        assert TIME.fullmatch(one["created_at"])
-        assert one["created_at"] == one["updated_at"]
-        assert (await api.http.get(f"/assistants/{one['assistant_id']}")).json() == one
-        assert (await api.http.get(f"/assistants/{one['assistant_id'].upper()}")).json() == one
-        plain = await created(api, bogus=1)
-        assert {key: plain[key] for key in COLUMNS[2:6]} == {
-            "config": {},
-            "context": {},
-            "metadata": {},
-            "name": "Untitled",
-        }
-        assert plain["description"] is None
-
-    serving(tmp_path, use)
-
-
-def test_an_existing_id_conflicts_unless_told_to_do_nothing(tmp_path: Path) -> None:
-    async def use(api: Served) -> None:
-        one = await created(api, name="N1")
-        same = {"graph_id": "ctx", "assistant_id": one["assistant_id"]}
-        response = await api.http.post("/assistants", json=same)
-        assert (response.status_code, response.json()["detail"]) == (
-            409,
-            f"Assistant {one['assistant_id']} already exists",
-        )
-        assert (await api.http.post("/assistants", json={**same, "if_exists": "do_nothing"})).json() == one
-
-    serving(tmp_path, use)
+async def test_an_existing_id_conflicts_unless_told_to_do_nothing(api: Served) -> None:
+    one = await created(api, name="N1")
+    same = {"graph_id": "ctx", "assistant_id": one["assistant_id"]}
+    response = await api.http.post("/assistants", json=same)
+    assert (response.status_code, response.json()["detail"]) == (
+        409,
+        f"Assistant {one['assistant_id']} already exists",
+    )
+    assert (await api.http.post("/assistants", json={**same, "if_exists": "do_nothing"})).json() == one
 
 
 @pytest.mark.parametrize(
@@ -138,138 +125,117 @@ def test_an_existing_id_conflicts_unless_told_to_do_nothing(tmp_path: Path) -> N
         ("GET", "/nested/subgraphs?recurse=x", None, 422, "recurse: must be"),
     ],
 )
-def test_refusals(tmp_path: Path, method: str, path: str, body: Any, status: int, says: str) -> None:
-    async def use(api: Served) -> None:
-        response = await api.http.request(method, f"/assistants{path}", json=body)
-        assert (response.status_code, says in response.json()["detail"]) == (status, True), response.text
-        assert response.json()["code"]
-
-    serving(tmp_path, use)
+async def test_refusals(api: Served, method: str, path: str, body: Any, status: int, says: str) -> None:
+    response = await api.http.request(method, f"/assistants{path}", json=body)
+    assert (response.status_code, says in response.json()["detail"]) == (status, True), response.text
+    assert response.json()["code"]
 
 
-def test_a_patch_makes_a_version_merges_metadata_and_replaces_the_rest(tmp_path: Path) -> None:
-    async def use(api: Served) -> None:
-        one = await created(api, name="N1", metadata={"m": 1}, context={"model_name": "x"}, config={"tags": ["t"]})
-        path = f"/assistants/{one['assistant_id']}"
-        patch = {"name": "N2", "metadata": {"m2": 2}, "context": {"temperature": 1.0}}
-        two = (await api.http.patch(path, json=patch)).json()
-        assert two["version"] == 2
-        assert two["metadata"] == {"m": 1, "m2": 2}
-        assert two["context"] == {"temperature": 1.0}
-        assert two["config"] == {"tags": ["t"], "configurable": {"temperature": 1.0}}
-        assert two["created_at"] == one["created_at"] < two["updated_at"]
-        three = (await api.http.patch(path, json={"description": "D3"})).json()
-        assert {**two, "version": 3, "description": "D3", "updated_at": three["updated_at"]} == three
-        four = (await api.http.patch(path, json={"config": {"recursion_limit": 7}})).json()
-        assert four["config"] == {"recursion_limit": 7, "configurable": {"temperature": 1.0}}
-        five = (await api.http.patch(path, json={"config": {"configurable": {"model_name": "z"}}})).json()
-        assert five["config"]["configurable"] == five["context"] == {"model_name": "z"}
-        six = (await api.http.patch(path, json={"context": {}})).json()
-        assert (six["config"], six["context"]) == ({}, {})
-
-    serving(tmp_path, use)
+async def test_a_patch_makes_a_version_merges_metadata_and_replaces_the_rest(api: Served) -> None:
+    one = await created(api, name="N1", metadata={"m": 1}, context={"model_name": "x"}, config={"tags": ["t"]})
+    path = f"/assistants/{one['assistant_id']}"
+    patch = {"name": "N2", "metadata": {"m2": 2}, "context": {"temperature": 1.0}}
+    two = (await api.http.patch(path, json=patch)).json()
+    assert two["version"] == 2
+    assert two["metadata"] == {"m": 1, "m2": 2}
+    assert two["context"] == {"temperature": 1.0}
+    assert two["config"] == {"tags": ["t"], "configurable": {"temperature": 1.0}}
+    assert two["created_at"] == one["created_at"] < two["updated_at"]
+    three = (await api.http.patch(path, json={"description": "D3"})).json()
+    assert {**two, "version": 3, "description": "D3", "updated_at": three["updated_at"]} == three
+    four = (await api.http.patch(path, json={"config": {"recursion_limit": 7}})).json()
+    assert four["config"] == {"recursion_limit": 7, "configurable": {"temperature": 1.0}}
+    five = (await api.http.patch(path, json={"config": {"configurable": {"model_name": "z"}}})).json()
+    assert five["config"]["configurable"] == five["context"] == {"model_name": "z"}
+    six = (await api.http.patch(path, json={"context": {}})).json()
+    assert (six["config"], six["context"]) == ({}, {})
 
 
-def test_versions_and_setting_the_latest_bring_back_the_context_too(tmp_path: Path) -> None:
-    async def use(api: Served) -> None:
-        one = await created(api, metadata={"m": 1}, context={"model_name": "x"})
-        path = f"/assistants/{one['assistant_id']}"
-        await api.http.patch(path, json={"metadata": {"m2": 2}, "context": {"temperature": 1.0}})
-        await api.http.patch(path, json={"name": "N3"})
-        rows = (await api.http.post(f"{path}/versions", json={})).json()
-        assert [row["version"] for row in rows] == [3, 2, 1]
-        assert set(rows[0]) == set(COLUMNS) - {"updated_at"}
-        paged = (await api.http.post(f"{path}/versions", json={"limit": 1, "offset": 1})).json()
-        assert [row["version"] for row in paged] == [2]
-        matching = (await api.http.post(f"{path}/versions", json={"metadata": {"m2": 2}})).json()
-        assert [row["version"] for row in matching] == [3, 2]
-        back = (await api.http.post(f"{path}/latest", json={"version": 1})).json()
-        assert {**one, "updated_at": back["updated_at"]} == back == (await api.http.get(path)).json()
-        assert (await api.http.patch(path, json={"name": "N4"})).json()["version"] == 4
-
-    serving(tmp_path, use)
+async def test_versions_and_setting_the_latest_bring_back_the_context_too(api: Served) -> None:
+    one = await created(api, metadata={"m": 1}, context={"model_name": "x"})
+    path = f"/assistants/{one['assistant_id']}"
+    await api.http.patch(path, json={"metadata": {"m2": 2}, "context": {"temperature": 1.0}})
+    await api.http.patch(path, json={"name": "N3"})
+    rows = (await api.http.post(f"{path}/versions", json={})).json()
+    assert [row["version"] for row in rows] == [3, 2, 1]
+    assert set(rows[0]) == set(COLUMNS) - {"updated_at"}
+    paged = (await api.http.post(f"{path}/versions", json={"limit": 1, "offset": 1})).json()
+    assert [row["version"] for row in paged] == [2]
+    matching = (await api.http.post(f"{path}/versions", json={"metadata": {"m2": 2}})).json()
+    assert [row["version"] for row in matching] == [3, 2]
+    back = (await api.http.post(f"{path}/latest", json={"version": 1})).json()
+    assert {**one, "updated_at": back["updated_at"]} == back == (await api.http.get(path)).json()
+    assert (await api.http.patch(path, json={"name": "N4"})).json()["version"] == 4
 
 
-def test_search_filters_sorts_selects_and_counts(tmp_path: Path) -> None:
-    async def use(api: Served) -> None:
-        first, second = await created(api, name="N1", metadata={"m": {"a": 1, "b": 2}}), await created(api)
+async def test_search_filters_sorts_selects_and_counts(api: Served) -> None:
+    first, second = await created(api, name="N1", metadata={"m": {"a": 1, "b": 2}}), await created(api)
 
-        async def search(**body: Any) -> Any:
-            return (await api.http.post("/assistants/search", json=body)).json()
+    async def search(**body: Any) -> Any:
+        return (await api.http.post("/assistants/search", json=body)).json()
 
-        ids = [item["assistant_id"] for item in await search(graph_id="ctx")]
-        assert ids[:2] == [second["assistant_id"], first["assistant_id"]]
-        assert len(ids) == 3
-        assert await search(name="N1", select=["assistant_id", "name"]) == [
-            {"assistant_id": first["assistant_id"], "name": "N1"}
-        ]
-        assert await search(metadata={"m": {"a": 1}}, select=["name"]) == [{"name": "N1"}]
-        assert await search(metadata={"m": {"a": 2}}) == []
-        page = await api.http.post(
-            "/assistants/search",
-            json={"limit": 3, "offset": 2, "sort_by": "name", "sort_order": "asc", "select": ["name"]},
-        )
-        assert [item["name"] for item in page.json()] == ["chat", "chat_plain", "chat_sub"]
-        total = len(api.graphs) + 2
-        assert (page.headers["x-pagination-total"], page.headers["x-pagination-next"]) == (str(total), "5")
-        last = await api.http.post("/assistants/search", json={"limit": 1000})
-        assert "x-pagination-next" not in last.headers
-        for body, number in [({}, total), ({"graph_id": "ctx"}, 3), ({"name": "N1"}, 1)]:
-            assert (await api.http.post("/assistants/count", json=body)).json() == number
-
-    serving(tmp_path, use)
+    ids = [item["assistant_id"] for item in await search(graph_id="ctx")]
+    assert ids[:2] == [second["assistant_id"], first["assistant_id"]]
+    assert len(ids) == 3
+    assert await search(name="N1", select=["assistant_id", "name"]) == [
+        {"assistant_id": first["assistant_id"], "name": "N1"}
+    ]
+    assert await search(metadata={"m": {"a": 1}}, select=["name"]) == [{"name": "N1"}]
+    assert await search(metadata={"m": {"a": 2}}) == []
+    page = await api.http.post(
+        "/assistants/search",
+        json={"limit": 3, "offset": 2, "sort_by": "name", "sort_order": "asc", "select": ["name"]},
+    )
+    assert [item["name"] for item in page.json()] == ["chat", "chat_plain", "chat_sub"]
+    total = len(api.graphs) + 2
+    assert (page.headers["x-pagination-total"], page.headers["x-pagination-next"]) == (str(total), "5")
+    last = await api.http.post("/assistants/search", json={"limit": 1000})
+    assert "x-pagination-next" not in last.headers
+    for body, number in [({}, total), ({"graph_id": "ctx"}, 3), ({"name": "N1"}, 1)]:
+        assert (await api.http.post("/assistants/count", json=body)).json() == number
 
 
-def test_delete_takes_its_threads_along_when_asked(tmp_path: Path) -> None:
-    async def use(api: Served) -> None:
-        for asked, left in [("", 2), ("?delete_threads=true", 0)]:
-            one = await created(api)
-            mark = {"assistant_id": one["assistant_id"]}
-            for _ in range(2):
-                await api.http.post("/threads", json={"metadata": mark})
-            response = await api.http.delete(f"/assistants/{one['assistant_id']}{asked}")
-            assert (response.status_code, response.content) == (204, b"")
-            assert (await api.http.get(f"/assistants/{one['assistant_id']}")).status_code == 404
-            assert (await api.http.post("/threads/count", json={"metadata": mark})).json() == left
-
-    serving(tmp_path, use)
+async def test_delete_takes_its_threads_along_when_asked(api: Served) -> None:
+    for asked, left in [("", 2), ("?delete_threads=true", 0)]:
+        one = await created(api)
+        mark = {"assistant_id": one["assistant_id"]}
+        for _ in range(2):
+            await api.http.post("/threads", json={"metadata": mark})
+        response = await api.http.delete(f"/assistants/{one['assistant_id']}{asked}")
+        assert (response.status_code, response.content) == (204, b"")
+        assert (await api.http.get(f"/assistants/{one['assistant_id']}")).status_code == 404
+        assert (await api.http.post("/threads/count", json={"metadata": mark})).json() == left
 
 
-def test_the_drawing_of_a_graph(tmp_path: Path) -> None:
-    async def use(api: Served) -> None:
-        drawing = (await api.http.get("/assistants/chain/graph")).json()
-        assert [node["id"] for node in drawing["nodes"]] == ["__start__", "n0", "n1", "n2", "__end__"]
-        assert drawing["nodes"][1] == {"id": "n0", "type": "runnable", "data": {"name": "n0"}}
-        assert {"source": "n0", "target": "n1"} in drawing["edges"]
+async def test_the_drawing_of_a_graph(api: Served) -> None:
+    drawing = (await api.http.get("/assistants/chain/graph")).json()
+    assert [node["id"] for node in drawing["nodes"]] == ["__start__", "n0", "n1", "n2", "__end__"]
+    assert drawing["nodes"][1] == {"id": "n0", "type": "runnable", "data": {"name": "n0"}}
+    assert {"source": "n0", "target": "n1"} in drawing["edges"]
 
-        async def nodes(xray: str) -> set[str]:
-            found = (await api.http.get(f"/assistants/nested/graph?xray={xray}")).json()
-            return {node["id"] for node in found["nodes"]}
+    async def nodes(xray: str) -> set[str]:
+        found = (await api.http.get(f"/assistants/nested/graph?xray={xray}")).json()
+        return {node["id"] for node in found["nodes"]}
 
-        assert await nodes("false") == await nodes("0") == {"__start__", "top", "sub", "__end__"}
-        assert "sub:deep" in await nodes("1")
-        assert "sub:deep:leaf" in await nodes("true")
-
-    serving(tmp_path, use)
+    assert await nodes("false") == await nodes("0") == {"__start__", "top", "sub", "__end__"}
+    assert "sub:deep" in await nodes("1")
+    assert "sub:deep:leaf" in await nodes("true")
 
 
-def test_the_schemas_of_a_graph_and_its_sub_graphs(tmp_path: Path) -> None:
-    async def use(api: Served) -> None:
-        schemas = (await api.http.get("/assistants/ctx/schemas")).json()
-        assert schemas["graph_id"] == "ctx"
-        assert set(schemas) == {
-            *("graph_id", "input_schema", "output_schema", "state_schema", "config_schema", "context_schema")
-        }
-        assert schemas["context_schema"]["properties"]["temperature"]["default"] == 0.5
+async def test_the_schemas_of_a_graph_and_its_sub_graphs(api: Served) -> None:
+    schemas = (await api.http.get("/assistants/ctx/schemas")).json()
+    assert schemas["graph_id"] == "ctx"
+    assert set(schemas) == {
+        *("graph_id", "input_schema", "output_schema", "state_schema", "config_schema", "context_schema")
+    }
+    assert schemas["context_schema"]["properties"]["temperature"]["default"] == 0.5
 
-        async def namespaces(path: str) -> list[str]:
-            return list((await api.http.get(f"/assistants/{path}")).json())
+    async def namespaces(path: str) -> list[str]:
+        return list((await api.http.get(f"/assistants/{path}")).json())
 
-        assert await namespaces("nested/subgraphs") == ["sub"]
-        assert await namespaces("nested/subgraphs?recurse=true") == ["sub", "sub|deep"]
-        assert await namespaces("nested/subgraphs/sub") == ["sub"]
-        assert await namespaces("nested/subgraphs/sub%7Cdeep?recurse=1") == ["sub|deep"]
-        assert await namespaces("nested/subgraphs/nope") == []
-        assert await namespaces("chain/subgraphs") == []
-
-    serving(tmp_path, use)
+    assert await namespaces("nested/subgraphs") == ["sub"]
+    assert await namespaces("nested/subgraphs?recurse=true") == ["sub", "sub|deep"]
+    assert await namespaces("nested/subgraphs/sub") == ["sub"]
+    assert await namespaces("nested/subgraphs/sub%7Cdeep?recurse=1") == ["sub|deep"]
+    assert await namespaces("nested/subgraphs/nope") == []
+    assert await namespaces("chain/subgraphs") == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from datetime import datetime
@@ -13,7 +12,7 @@ import pytest
 
 from support import shapes
 from support.keeping import Ahead, keeping
-from support.server import Running, serve_for
+from support.server import Running, running
 from treadle.http.routes.server import shown
 from treadle.settings import Settings
 
@@ -29,52 +28,48 @@ async def started(server: Running, path: str) -> None:
         await reader.holds(1)
 
 
-def test_the_state_of_a_server_that_has_nothing_to_do(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
-        state = await server.get("/server")
-        assert list(state) == KEYS
-        (worker,) = state["workers"]
-        assert (worker["host"], worker["pid"], worker["running"], worker["alive"]) == (
-            *(socket.gethostname(), os.getpid(), 0, True),
-        )
-        assert (worker["concurrency"], worker["version"]) == (16, state["version"])
-        assert 0 < worker["lease_seconds"] <= state["settings"]["lease_seconds"]
-        assert worker["started_at"] <= state["now"] < worker["expires_at"]
-        assert state["process"] == {**state["process"], "host": worker["host"], "pid": worker["pid"], "concurrency": 16}
-        assert state["queue"] == {
-            "pending": 0,
-            "running": 0,
-            "due": 0,
-            "oldest_pending_seconds": None,
-            "waiting": [],
-        }
-        assert set(state["runs"].values()) == {0}
-        assert state["webhooks"] == {
-            **dict.fromkeys(("pending", "delivered", "failed"), 0),
-            "oldest_pending_seconds": None,
-        }
-        assert state["crons"] == {"enabled": 0, "disabled": 0, "next_run_date": None}
-        database = state["database"]
-        assert (database["kind"], database["bytes"]) == (
-            *("sqlite" if shapes.embedded() else "postgres", sum(database["files"].values())),
-        )
-        assert database["bytes"] > 0
-        assert database["version"][0].isdigit()
-        assert (database["rows"]["runs"], database["rows"]["assistants"]) == (0, len(await assistants(server)))
-        began, now = (datetime.fromisoformat(state[name]) for name in ("started_at", "now"))
-        assert abs((now - began).total_seconds() - state["uptime_seconds"]) < 0.001
-
-    serve_for(tmp_path, use)
+async def test_the_state_of_a_server_that_has_nothing_to_do(server: Running) -> None:
+    state = await server.get("/server")
+    assert list(state) == KEYS
+    (worker,) = state["workers"]
+    assert (worker["host"], worker["pid"], worker["running"], worker["alive"]) == (
+        *(socket.gethostname(), os.getpid(), 0, True),
+    )
+    assert (worker["concurrency"], worker["version"]) == (16, state["version"])
+    assert 0 < worker["lease_seconds"] <= state["settings"]["lease_seconds"]
+    assert worker["started_at"] <= state["now"] < worker["expires_at"]
+    assert state["process"] == {**state["process"], "host": worker["host"], "pid": worker["pid"], "concurrency": 16}
+    assert state["queue"] == {
+        "pending": 0,
+        "running": 0,
+        "due": 0,
+        "oldest_pending_seconds": None,
+        "waiting": [],
+    }
+    assert set(state["runs"].values()) == {0}
+    assert state["webhooks"] == {
+        **dict.fromkeys(("pending", "delivered", "failed"), 0),
+        "oldest_pending_seconds": None,
+    }
+    assert state["crons"] == {"enabled": 0, "disabled": 0, "next_run_date": None}
+    database = state["database"]
+    assert (database["kind"], database["bytes"]) == (
+        *("sqlite" if shapes.embedded() else "postgres", sum(database["files"].values())),
+    )
+    assert database["bytes"] > 0
+    assert database["version"][0].isdigit()
+    assert (database["rows"]["runs"], database["rows"]["assistants"]) == (0, len(await assistants(server)))
+    began, now = (datetime.fromisoformat(state[name]) for name in ("started_at", "now"))
+    assert abs((now - began).total_seconds() - state["uptime_seconds"]) < 0.001
 
 
 async def assistants(server: Running) -> list[Any]:
     return await server.post("/assistants/search", {"limit": 1000})
 
 
-def test_the_state_tells_of_runs_that_wait_and_of_the_workers_that_run_others(tmp_path: Path) -> None:
+async def test_the_state_tells_of_runs_that_wait_and_of_the_workers_that_run_others(tmp_path: Path) -> None:
     clock = Ahead()
-
-    async def use(server: Running) -> None:
+    async with keeping(tmp_path, clock=clock, concurrency=2, lease_seconds=600) as server:
         await server.ended(await server.run("chain", {"n": []}))
         await server.ended(await server.run("boom", {"n": []}))
         await server.post("/runs/wait", {"assistant_id": "chain", "input": {"n": []}})
@@ -96,15 +91,9 @@ def test_the_state_tells_of_runs_that_wait_and_of_the_workers_that_run_others(tm
         assert [worker["running"] for worker in state["workers"]] == [2]
         assert state["process"]["open_streams"] == 0
 
-    async def main() -> None:
-        async with asyncio.timeout(40), keeping(tmp_path, clock=clock, concurrency=2, lease_seconds=600) as server:
-            await use(server)
 
-    asyncio.run(main())
-
-
-def test_the_state_tells_of_webhooks_and_crons(tmp_path: Path) -> None:
-    async def use(server: Running) -> None:
+async def test_the_state_tells_of_webhooks_and_crons(tmp_path: Path) -> None:
+    async with running(tmp_path, webhook_allow_private=True, webhook_backoff_seconds=600) as server:
         hook = {"webhook": "http://127.0.0.1:9/nobody"}
         await server.ended(await server.run("chain", {"n": []}, **hook))
         cron = {"assistant_id": "chain", "schedule": "0 0 1 1 *"}
@@ -115,8 +104,6 @@ def test_the_state_tells_of_webhooks_and_crons(tmp_path: Path) -> None:
         assert 0 <= state["webhooks"]["oldest_pending_seconds"] < 30
         assert state["crons"] == {"enabled": 1, "disabled": 1, "next_run_date": made["next_run_date"]}
 
-    serve_for(tmp_path, use, webhook_allow_private=True, webhook_backoff_seconds=600)
-
 
 def test_of_secrets_the_state_tells_only_whether_they_are_set() -> None:
     told = shown(Settings(database_url="postgresql://user:hidden@127.0.0.1/x", webhook_secret="hidden"))
@@ -125,12 +112,10 @@ def test_of_secrets_the_state_tells_only_whether_they_are_set() -> None:
     assert (told["data"], told["port"]) == (".treadle", 2024)
 
 
-def test_a_process_that_only_serves_says_so(tmp_path: Path) -> None:
+async def test_a_process_that_only_serves_says_so(tmp_path: Path) -> None:
     if shapes.embedded():
         pytest.skip("the process that has the file executes runs")
 
-    async def use(server: Running) -> None:
+    async with running(tmp_path, workers=0) as server:
         state = await server.get("/server")
         assert (state["process"]["concurrency"], state["workers"]) == (0, [])
-
-    serve_for(tmp_path, use, workers=0)
