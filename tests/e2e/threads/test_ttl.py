@@ -124,7 +124,7 @@ async def test_keep_latest_leaves_the_thread_and_its_latest_state(server: Runnin
 
 
 async def test_the_configuration_says_what_new_threads_get(clock: Ahead, tmp_path: Path) -> None:
-    async with serving(tmp_path, default={"default_ttl": 5, "strategy": "keep_latest"}) as server:
+    async with serving(tmp_path, clock, default_ttl=5, strategy="keep_latest") as server:
         plain = await server.thread()
         own = (await server.post("/threads", {"ttl": {"ttl": 60}}))["thread_id"]
         made = "00000000-0000-4000-8000-00000000000a"
