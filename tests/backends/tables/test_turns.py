@@ -260,7 +260,7 @@ def test_what_was_forgotten_is_found_by_the_sweep(queueing: Queueing) -> None:
     assert queueing.claim() == ["also"]
 
 
-async def test_many_that_claim_at_once_exceed_no_limit_and_leave_nothing(queueing: Queueing, tmp_path: Path) -> None:
+def test_many_that_claim_at_once_exceed_no_limit_and_leave_nothing(queueing: Queueing, tmp_path: Path) -> None:
     limits = Limits(graphs={"slow": 3}, key=2)
     if shapes.embedded():
         others = [queueing]
@@ -283,9 +283,12 @@ async def test_many_that_claim_at_once_exceed_no_limit_and_leave_nothing(queuein
                 done.append(claim.lease.run_id)
             await asyncio.sleep(0)
 
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        for number, each in enumerate(others * 2):
-            group.create_task(work(each, f"w{number}"))
+    async def main() -> None:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            for number, each in enumerate(others * 2):
+                group.create_task(work(each, f"w{number}"))
+
+    asyncio.run(main())
     assert len(set(done)) == len(done) == 40
     for each in others:
         if each is not queueing:
