@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -167,20 +167,3 @@ async def listening(app: Any) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await serving
-
-
-def serve_for(
-    data: Path,
-    use: Callable[[Running], Awaitable[None]],
-    *,
-    seconds: float = 60,
-    project: Path = GOLDEN,
-    **settings: Any,
-) -> None:
-    """Runs ``use`` against a server over ``data``, for ``seconds`` at most."""
-
-    async def main() -> None:
-        async with asyncio.timeout(seconds), running(data, project=project, **settings) as server:
-            await use(server)
-
-    asyncio.run(main())

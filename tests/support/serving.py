@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +33,3 @@ async def served(data: Path, **settings: Any) -> AsyncIterator[Served]:
         transport = StreamingTransport(runtime.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=20) as http:
             yield Served(http, runtime, graphs)
-
-
-def serving(data: Path, use: Callable[[Served], Awaitable[None]], *, seconds: float = 30, **settings: Any) -> None:
-    """Runs ``use`` against a served API, for ``seconds`` at most."""
-
-    async def main() -> None:
-        async with asyncio.timeout(seconds), served(data, **settings) as api:
-            await use(api)
-
-    asyncio.run(main())

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.serving import Served, serving
+from support.serving import Served
 
 TRANSCRIPTS = Path(__file__).parent / "records"
 MARK = re.compile(r"<(uuid|ts):\d+>")
@@ -121,22 +121,19 @@ class Names:
 
 
 @pytest.mark.parametrize("name", sorted(DIFFERENT))
-def test_transcript(name: str, tmp_path: Path) -> None:
+async def test_transcript(api: Served, name: str) -> None:
     recorded, volatile = steps(name)
     different = DIFFERENT[name]
     names = Names(volatile)
 
-    async def use(api: Served) -> None:
-        if name in SETUP:
-            assert (await api.http.post("/threads", json={"thread_id": volatile[SETUP[name]]})).status_code == 200
-        for number, step in enumerate(recorded):
-            found = await differences(api, names, step)
-            status, reason = different.get(number, (step["response"]["status"], ""))
-            said = f"step {number}, {step['request']['method']} {step['request']['path']}"
-            assert found[0] == status, (said, reason, found)
-            assert bool(found[1:]) == (number in different), (said, reason, found)
-
-    serving(tmp_path, use)
+    if name in SETUP:
+        assert (await api.http.post("/threads", json={"thread_id": volatile[SETUP[name]]})).status_code == 200
+    for number, step in enumerate(recorded):
+        found = await differences(api, names, step)
+        status, reason = different.get(number, (step["response"]["status"], ""))
+        said = f"step {number}, {step['request']['method']} {step['request']['path']}"
+        assert found[0] == status, (said, reason, found)
+        assert bool(found[1:]) == (number in different), (said, reason, found)
 
 
 async def differences(api: Served, names: Names, step: dict[str, Any]) -> list[Any]:

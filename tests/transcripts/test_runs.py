@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.server import Running, frames, serve_for
+from support.server import Running, frames
 
 HERE = Path(__file__).parent / "runs"
 STREAMED = Path(__file__).parent / "graph"
@@ -211,17 +211,14 @@ def load(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.json")), ids=lambda path: path.stem)
-def test_a_recorded_exchange(path: Path, tmp_path: Path) -> None:
-    serve_for(tmp_path, lambda server: replay(server, path.stem, load(path)))
+async def test_a_recorded_exchange(server: Running, path: Path) -> None:
+    await replay(server, path.stem, load(path))
 
 
-def test_recorded_streams(tmp_path: Path, subtests: Any) -> None:
+async def test_recorded_streams(server: Running, subtests: Any) -> None:
     """All stream modes, interrupts, failures and sub-graphs, as they were streamed."""
 
-    async def use(server: Running) -> None:
-        for path in sorted(STREAMED.glob("*.json")):
-            if not (HERE / path.name).exists() and path.stem != "thread_state_and_history":
-                with subtests.test(path.stem):
-                    await replay(server, path.stem, load(path))
-
-    serve_for(tmp_path, use)
+    for path in sorted(STREAMED.glob("*.json")):
+        if not (HERE / path.name).exists() and path.stem != "thread_state_and_history":
+            with subtests.test(path.stem):
+                await replay(server, path.stem, load(path))

@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from conformance.requirements import ROWS
-from support.server import Frame, Running, frames, serve_for
+from support.server import Frame, Running, frames, running
 from support.webhook_receiver import Receiver, in_turn
 from transcripts.test_runs import Names, ask, headers
 
@@ -297,34 +297,29 @@ SCENARIOS = sorted({path.stem for path in HERE.glob("*.json")} - {*SLOW, "webhoo
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_recorded_exchange(name: str, tmp_path: Path) -> None:
+async def test_a_recorded_exchange(server: Running, name: str) -> None:
     steps = load(name)
 
-    async def use(server: Running) -> None:
-        play = Play(server, name)
-        for index, step in enumerate(steps):
-            if index not in LEFT_OUT.get(name, {}):
-                await play.step(index, step)
-        await play.end(steps)
-
-    serve_for(tmp_path, use)
+    play = Play(server, name)
+    for index, step in enumerate(steps):
+        if index not in LEFT_OUT.get(name, {}):
+            await play.step(index, step)
+    await play.end(steps)
 
 
-def test_webhooks_match_the_recording(tmp_path: Path) -> None:
+async def test_webhooks_match_the_recording(tmp_path: Path) -> None:
     """Every kind of ending, and a receiver that fails twice."""
     failing = in_turn(500, 500)
     with Receiver(lambda got: failing(got) if got.path == "/sink/fail1" else 200) as receiver:
         steps = load("webhook_delivery", receiver.url(""))
 
-        async def use(server: Running) -> None:
+        async with running(tmp_path, webhook_allow_private=True, webhook_backoff_seconds=0.05) as server:
             play = Play(server, "webhook_delivery")
             for index, step in enumerate(steps):
                 if step["path"].startswith("/sink/"):
                     await arrived(play, receiver, index, step)
                 else:
                     await play.step(index, step)
-
-        serve_for(tmp_path, use, webhook_allow_private=True, webhook_backoff_seconds=0.05)
 
 
 async def arrived(play: Play, receiver: Receiver, index: int, step: dict[str, Any]) -> None:
