@@ -12,22 +12,20 @@ from typing import Any, cast
 import httpx
 import pytest
 import structlog
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from support.transport import StreamingTransport
 from treadle import errors
-from treadle.http import parse
 from treadle.http.app import application
 from treadle.http.responses import json_response
-from treadle.http.routing import Endpoint, Operation, Services
+from treadle.http.routing import Call, Endpoint, Operation, Services
 from treadle.model import JSON
 from treadle.settings import Settings
 
 ORIGIN = {"origin": "http://localhost:3000"}
 
 
-def operation(method: str, path: str, endpoint: Endpoint, **more: Any) -> Operation:
+def operation(method: str, path: str, endpoint: Endpoint[Any], **more: Any) -> Operation:
     return Operation(method=method, path=path, endpoint=endpoint, summary="", tag="Test", **more)
 
 
@@ -35,22 +33,23 @@ def operation(method: str, path: str, endpoint: Endpoint, **more: Any) -> Operat
 async def serving(table: list[Operation]) -> AsyncIterator[httpx.AsyncClient]:
     services = cast("Services", Services.__new__(Services))
     object.__setattr__(services, "requests", Counter())
+    object.__setattr__(services, "gate", None)
     object.__setattr__(services, "settings", Settings(max_body_bytes=10))
     transport = StreamingTransport(application(table, services))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         yield http
 
 
-async def echo(request: Request, services: Services) -> Response:
-    return json_response({"path": request.path_params, "body": (await request.body()).decode()})
+async def echo(call: Call[Any]) -> Response:
+    return json_response({"path": call.request.path_params})
 
 
-async def measured(request: Request, services: Services) -> Response:
-    return json_response(await parse.body(request, JSON, limit=services.settings.max_body_bytes))
+async def measured(call: Call[Any]) -> Response:
+    return json_response(call.body)
 
 
-def failing(error: Exception) -> Endpoint:
-    async def endpoint(request: Request, services: Services) -> Response:
+def failing(error: Exception) -> Endpoint[Any]:
+    async def endpoint(call: Call[Any]) -> Response:
         raise error
 
     return endpoint
@@ -112,7 +111,7 @@ async def test_an_id_is_decoded_once_per_segment() -> None:
 
 
 async def test_a_fixed_segment_wins_over_a_parameter() -> None:
-    async def other(request: Request, services: Services) -> Response:
+    async def other(call: Call[Any]) -> Response:
         return json_response("fixed")
 
     async with serving([operation("GET", "/things/{name}", echo), operation("GET", "/things/search", other)]) as http:
@@ -174,7 +173,7 @@ async def test_options_without_a_preflight_is_an_ordinary_request() -> None:
 async def test_chunks_pass_through_as_they_are_sent() -> None:
     go = asyncio.Event()
 
-    async def stream(request: Request, services: Services) -> Response:
+    async def stream(call: Call[Any]) -> Response:
         async def chunks() -> AsyncIterator[bytes]:
             yield b"one"
             await go.wait()
@@ -191,7 +190,7 @@ async def test_chunks_pass_through_as_they_are_sent() -> None:
 
 
 async def test_a_body_that_is_too_large_is_a_413_and_closes_the_connection() -> None:
-    async with serving([operation("POST", "/", measured)]) as http:
+    async with serving([operation("POST", "/", measured, body=JSON)]) as http:
         response = await http.post("/", content=json.dumps({"a": "x" * 100}))
         assert response.status_code == 413
         assert response.json()["code"] == "too_large"

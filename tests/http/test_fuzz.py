@@ -83,8 +83,8 @@ def requests(draw: st.DrawFn) -> tuple[str, str, bytes | None]:
     known = [parameter.name for parameter in operation.parameters if parameter.place == "query"]
     pairs = draw(st.lists(st.tuples(st.sampled_from([*known, "x"]), QUERY_TEXT), max_size=2))
     body = None
-    if operation.request is not None:
-        like = shaped(inspect.type_info(operation.request)).map(lambda value: json.dumps(value).encode())
+    if operation.body is not None:
+        like = shaped(inspect.type_info(operation.body)).map(lambda value: json.dumps(value).encode())
         body = draw(st.integers(0, 20).flatmap(lambda dice: like if dice else st.binary(max_size=20)))
     return operation.method, f"{'/'.join(segments)}?{urlencode(pairs)}", body
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from treadle.http.heartbeats import Beats
+from treadle.http.heartbeats import Heartbeats
 
 EVERY = 0.08
 
@@ -24,28 +24,28 @@ async def _beaten(streams: list[Stream], count: int) -> None:
 
 
 async def test_each_beats_once_in_an_interval_and_not_all_at_once() -> None:
-    beats, streams = Beats(), list[Stream]()
+    beats, streams = Heartbeats(), list[Stream]()
     for _ in range(40):
         streams.append(Stream())
-        beats.enter(streams[-1], EVERY)
+        beats.add(streams[-1], EVERY)
         await asyncio.sleep(EVERY / 40)
     await _beaten(streams, 4)
     counts = [len(stream.beats) for stream in streams]
     assert max(counts) - min(counts) <= 2
     assert len({stream.beats[0] for stream in streams}) > 5
     for stream in streams:
-        beats.leave(stream)
+        beats.remove(stream)
 
 
 async def test_who_has_left_beats_no_more_and_the_last_stops_the_timer() -> None:
-    beats, gone, here = Beats(), Stream(), Stream()
-    beats.enter(gone, EVERY)
-    beats.enter(here, EVERY)
-    beats.leave(gone)
+    beats, gone, here = Heartbeats(), Stream(), Stream()
+    beats.add(gone, EVERY)
+    beats.add(here, EVERY)
+    beats.remove(gone)
     await _beaten([here], 2)
     assert not gone.beats
-    beats.leave(here)
+    beats.remove(here)
     assert beats.idle
-    beats.enter(gone, EVERY)
+    beats.add(gone, EVERY)
     await _beaten([gone], 1)
-    beats.leave(gone)
+    beats.remove(gone)

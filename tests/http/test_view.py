@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from treadle.http.sse import EventReading, Streams, Terms, View
+from treadle.http.sse import EventReader, ReaderOptions, Streams, View
 from treadle.model import Event
 from treadle.ports.log import Chunk
 
@@ -108,8 +108,8 @@ async def test_a_reader_under_which_the_log_was_dropped_is_told() -> None:
     async def exists() -> bool:
         return True
 
-    terms = Terms(headers={}, heartbeat_seconds=60)
-    reading = EventReading(Kept(2, chunks), Streams(), terms, view=View(), run_id="r", exists=exists)
+    options = ReaderOptions(headers={}, heartbeat_seconds=60)
+    reading = EventReader(Kept(2, chunks), Streams(), options, view=View(), run_id="r", exists=exists)
     await reading({}, receive, send)
     names = [line for line in b"".join(sent).decode().split("\r\n") if line.startswith(("event", "id"))]
     ids = ["3", "4", None, "9", "10"]
@@ -145,8 +145,8 @@ async def test_a_large_event_is_sent_in_pieces() -> None:
         return True
 
     chunk = Chunk(1, [large, end])
-    terms = Terms(headers={}, heartbeat_seconds=60)
-    reading = EventReading(Kept(0, [chunk]), Streams(), terms, view=View(), run_id="r", exists=exists)
+    options = ReaderOptions(headers={}, heartbeat_seconds=60)
+    reading = EventReader(Kept(0, [chunk]), Streams(), options, view=View(), run_id="r", exists=exists)
     await reading({}, receive, send)
     assert b"".join(sent) == View().encode(chunk)
     assert max(map(len, sent)) <= 256 * 1024

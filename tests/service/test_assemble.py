@@ -10,7 +10,7 @@ import pytest
 
 from treadle.model import Assistant, RunCreate, Thread
 from treadle.ports.records import NewRun
-from treadle.service.request import Requested, assemble
+from treadle.service.request import Submission, assemble
 
 NOW = 1_700_000_000_000_000
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ def made(
         ),
         "r",
         NOW,
-        Requested(request_id="q"),
+        Submission(request_id="q"),
         temporary=stateless,
         stateless=stateless,
     )

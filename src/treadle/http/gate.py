@@ -1,26 +1,26 @@
-"""The choke point of every route: who asks, what the user's rules say to it, and what the request may then see.
+"""Authenticate and authorize the requests of every route, and determine which records each one may access.
 
-Each row of the route table names its resource and action. A rule sees the request as a ``value`` (see ``values``) and
-may change it: what it changed is what the endpoint gets.
+Each route declares its resource and action. The project's auth handlers get the request as a ``value`` (see
+``auth_values``) and may change it; the endpoint receives the changed request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import Message, Receive
-from starlette.types import Scope as Connection
+from starlette.types import Message
 
-from treadle.auth import scope as scopes
 from treadle.auth.handlers import AuthRejected, UserAuth
+from treadle.auth.scope import Scope, owner_metadata
 from treadle.errors import PermissionDeniedError, ServerError
 from treadle.graph.user import User
-from treadle.http import parse, values
+from treadle.http import parse
+from treadle.http.auth_values import AuthRequest, snapshot, uuid_or_text
 from treadle.model import JSON
 from treadle.ports.records import Records
 from treadle.service.assistants import Assistants
@@ -30,16 +30,16 @@ T = TypeVar("T")
 Resource = Literal["threads", "assistants", "crons", "store"]
 
 AUTHENTICATED = "treadle.user"
-"""Where an authentication that came before the routes leaves the user, in the ASGI scope."""
+"""The ASGI scope key for a user who was authenticated before the request reached our routes."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """What a route does to what, in the words of langgraph_sdk.auth. ``also`` are further rules that it must pass.
+    """The resource and action of a route, named as in langgraph_sdk.auth.
 
-    ``flags`` are those that a flag of the query adds. ``uses``: it runs or opens a graph, and the assistant that is
-    named must be readable, unless it is a graph's own. ``metadata`` is the field of the body that holds the metadata of
-    the resource, where that is not the body's own.
+    - ``also``: further rules that must accept the request; ``flags``: rules that apply if a query flag is set.
+    - ``uses``: the route runs or opens a graph, so the assistant must be readable, unless it is a graph's default one.
+    - ``metadata``: the body field with the resource's metadata.
     """
 
     resource: Resource | None
@@ -50,17 +50,22 @@ class Access:
     metadata: str = "metadata"
 
     def rules(self, query: Mapping[str, str]) -> list[tuple[str, str]]:
-        """``(resource, action)`` of every rule; the first one's changes count."""
+        """``(resource, action)`` of every rule; only the first one's changes to the request count."""
         flagged = [rule for name, *rule in self.flags if query.get(name, "0").lower() not in ("0", "false")]
         return [(str(self.resource), self.action), *self.also, *((resource, action) for resource, action in flagged)]
 
 
 PUBLIC = Access(None, "")
-"""Routes that tell nothing of anybody: whether the server is up, what it can do, its documents."""
+"""The access of routes that reveal nothing about users: health, capabilities, API documents."""
+
+_NOTHING: JSON = {"": {"$contains": ""}}
+"""A filter that matches no metadata: the key does not exist."""
 
 
 class Gate:
-    """Lets requests in. A server without one lets everybody do everything. ``records`` are those without a guard."""
+    """Admits requests by the rules of the project's ``auth``. ``records`` must be unguarded.
+
+    A server without a gate gives every request full access."""
 
     def __init__(self, auth: UserAuth, assistants: Assistants, records: Records, *, max_body_bytes: int) -> None:
         self._auth = auth
@@ -70,134 +75,132 @@ class Gate:
 
     @property
     def openapi(self) -> JSON:
-        """What the project says of security in the OpenAPI document."""
+        """The security section that the project adds to the OpenAPI document."""
         return self._auth.openapi
 
     async def identify(self, request: Request) -> tuple[Request, User]:
-        """Who asks, and the request, still to be read. Raises HTTPException as the user's code says."""
-        if known := request.scope.get(AUTHENTICATED):
-            return request, known
-        data = b""
-        if reads := bool(self._auth.wants & {"body", "request"}):
-            data = await parse.read(request, limit=self._limit)
-        given = _given(request, data, _readable(request.scope, data, request.receive) if reads else None)
-        user = await _answered(self._auth.authenticate(given))
-        return _readable(request.scope, data, request.receive) if reads else request, user
+        """Authenticate the request. Return it with an unread body, and its user.
+
+        Raises HTTPException with the status that the handler chose."""
+        if user := request.scope.get(AUTHENTICATED):
+            return request, user
+        # Read the body only for handlers that use it: identity must be checked before we accept a large upload.
+        if not self._auth.wants & {"body", "request"}:
+            return request, await _refusable(self._auth.authenticate(_arguments(request, b"", None)))
+        data = await parse.read(request, limit=self._limit)
+        arguments = _arguments(request, data, _replayed(request, data))
+        # The handler may consume its copy, so the endpoint gets another one.
+        return _replayed(request, data), await _refusable(self._auth.authenticate(arguments))
 
     async def admit(
-        self, request: Request, access: Access | None, body: Any, spelled: Callable[[Any], Any] | None = None
-    ) -> tuple[Request, scopes.Scope]:
-        """The request as the endpoint is to get it, and what it may see. ``body`` is the type of the body, if any;
-        ``spelled`` brings one with other names for its fields to those of the wire.
+        self, request: Request, access: Access | None, read_body: Callable[[Request], Awaitable[parse.Body]]
+    ) -> tuple[Request, parse.Body, Scope]:
+        """Return the request and body as the handlers left them, and the records that the endpoint may access.
 
-        Raises HTTPException as the user's code says, and what is wrong with the request itself."""
-        if access is None:  # a mistake of ours must not let anybody in
+        Raises HTTPException as the handlers decide, and APIError for a malformed request."""
+        if access is None:  # fail closed: a route without rules is a bug
             raise PermissionDeniedError(f"{request.method} {request.url.path} has no access rule")
+        # Authenticate before parsing: an unknown client must get 401, not details about its body.
         request, user = await self.identify(request)
-        content = None
-        if body is not None:
-            data = await parse.read(request, limit=self._limit)
-            content: Any = parse.decode(data, cast("type[object]", Any))
-            content = content if spelled is None else spelled(content)
-            parse.convert(content, body)
-        asked = values.Asked(
-            request.path_params, request.query_params, content, self._assistants.known_id, access.metadata
+        body = await read_body(request)
+        # Validated before the handlers run, so that they never see a body of the wrong shape.
+        before = orjson.dumps(body.raw)
+        asked = AuthRequest(
+            request.path_params, request.query_params, body.raw, self._assistants.known_id, access.metadata
         )
-        if content is None and access.action == "create_run":
-            asked.assumed = dict(zip(("assistant_id",), await self._named(asked), strict=False))
-        scope = await self._judge(access, user, asked)
-        return self._rewritten(request, asked), scope
+        if body.raw is None and access.action == "create_run":
+            asked.assumed = dict(zip(("assistant_id",), await self._assistant_ids(asked), strict=False))
+        scope = await self._authorize(access, user, asked)
+        if asked.query is not None:
+            request = Request({**request.scope, "query_string": asked.query}, request.receive)
+        return request, _changed(body, before), scope
 
-    async def _judge(self, access: Access, user: User, asked: values.Asked) -> scopes.Scope:
-        found: dict[str, list[JSON]] = {}
+    async def _authorize(self, access: Access, user: User, asked: AuthRequest) -> Scope:
+        filters: dict[str, list[JSON]] = {}
         marks: JSON = {}
-        rules = access.rules(asked.given)
+        rules = access.rules(asked.query_params)
         for number, (resource, action) in enumerate(rules):
-            filters = found.setdefault(resource, [])
+            of_resource = filters.setdefault(resource, [])
             for index in range(asked.count):
                 value = asked.value(index, resource, action)
-                before = values.snapshot(value)
-                filter = await _answered(self._auth.authorize(user, resource, action, value))
+                before = snapshot(value)
+                filter = await _refusable(self._auth.authorize(user, resource, action, value))
                 if filter and resource == "store":
                     raise PermissionDeniedError("A filter cannot be applied to the store: scope its namespace instead")
-                filters.extend([filter] if filter else ())
+                of_resource.extend([filter] if filter else ())
                 if action in ("create_run", "create"):
-                    marks |= scopes.owner_metadata(filter, before.get("metadata") or {}, value.get("metadata") or {})
+                    marks |= owner_metadata(filter, before.get("metadata") or {}, value.get("metadata") or {})
                 if number == 0:
-                    asked.change(index, action, before, value)
+                    asked.apply(index, action, before, value)
         if access.uses:
-            found.setdefault("assistants", []).extend(await self._usable(user, asked))
-        if access.action == "create" and (known := asked.own_id(str(access.resource))) is not None:
-            # Creating may answer with what is there already.
-            found[str(access.resource)].extend(await self._shown(user, str(access.resource), known))
-        brings_threads = ("threads", "create_run") in rules or ("threads", "create") in access.also
-        own = access.resource != "assistants"
-        return scopes.Scope(user, found, marks if brings_threads else {}, system_assistants=own)
+            filters.setdefault("assistants", []).extend(await self._usable_filters(user, asked))
+        if access.action == "create" and (new_id := asked.new_id(str(access.resource))) is not None:
+            # Creating with if_exists=do_nothing returns the existing resource, so it must be readable as well.
+            filters[str(access.resource)].extend(await self._read_filters(user, str(access.resource), new_id))
+        creates_threads = ("threads", "create_run") in rules or ("threads", "create") in access.also
+        return Scope(user, filters, marks if creates_threads else {}, system_assistants=access.resource != "assistants")
 
-    async def _usable(self, user: User, asked: values.Asked) -> list[JSON]:
-        """The filters for the assistants that are named: what cannot be read cannot be used either."""
-        named = [each for each in await self._named(asked) if not self._assistants.is_own(each)]
-        if not named:
+    async def _usable_filters(self, user: User, asked: AuthRequest) -> list[JSON]:
+        """The filters for the assistants of the request: one that is not readable cannot be used either."""
+        assistant_ids = [each for each in await self._assistant_ids(asked) if not self._assistants.is_own(each)]
+        if not assistant_ids:
             return [_NOTHING]
-        return [filter for each in named for filter in await self._shown(user, "assistants", each)]
+        return [filter for each in assistant_ids for filter in await self._read_filters(user, "assistants", each)]
 
-    async def _shown(self, user: User, resource: str, id: str) -> list[JSON]:
-        """The filters of the rule for reading; if it refuses, one that nothing passes."""
-        value: JSON = {f"{resource[:-1]}_id": values.uuid_or_text(id), "metadata": {}}
+    async def _read_filters(self, user: User, resource: str, id: str) -> list[JSON]:
+        """The filters of the read rule; if it refuses, one that matches nothing."""
+        value: JSON = {f"{resource[:-1]}_id": uuid_or_text(id), "metadata": {}}
         try:
             filter = await self._auth.authorize(user, resource, "read", value)
         except AuthRejected as refused:
             if refused.status >= 500:
-                raise _http(refused) from refused
+                raise _http_error(refused) from refused
             return [_NOTHING]
         return [filter] if filter else []
 
-    async def _named(self, asked: values.Asked) -> list[str]:
-        if named := asked.assistants():
-            return named
+    async def _assistant_ids(self, asked: AuthRequest) -> list[str]:
+        """The assistants that the body names, or else the one that last ran on the thread."""
         thread_id = asked.thread_id
-        if thread_id is None:
-            return []
+        if (assistant_ids := asked.assistant_ids()) or thread_id is None:
+            return assistant_ids
         metadata = await self._records.read(lambda tx: tx.thread_metadata(thread_id))
-        named_before = (metadata or {}).get("assistant_id")
-        return [named_before] if isinstance(named_before, str) else []
-
-    def _rewritten(self, request: Request, asked: values.Asked) -> Request:
-        connection = dict(request.scope)
-        if asked.query is not None:
-            connection["query_string"] = asked.query
-        if asked.content is None:
-            return Request(connection, request.receive)
-        try:
-            data = orjson.dumps(asked.content)
-        except orjson.JSONEncodeError as error:
-            raise ServerError("An auth handler added a value to the request that is not JSON") from error
-        return _readable(connection, data, request.receive)
+        assistant_id = (metadata or {}).get("assistant_id")
+        return [assistant_id] if isinstance(assistant_id, str) else []
 
 
-_NOTHING: JSON = {"": {"$contains": ""}}
-"""A filter that no metadata passes: there is no such key."""
+def _changed(body: parse.Body, before: bytes) -> parse.Body:
+    """The body after the handlers ran. ``before`` is its JSON from before.
+
+    Handlers change nested objects in place and may add UUIDs or datetimes, so compare and convert the JSON text."""
+    try:
+        after = orjson.dumps(body.raw)
+    except orjson.JSONEncodeError as error:
+        raise ServerError("An auth handler added a value to the request that is not JSON") from error
+    if after == before:
+        return body
+    raw = parse.json(after)
+    return parse.Body(raw, parse.convert(raw, body.type), body.type)
 
 
-def _readable(connection: Connection | dict[str, Any], data: bytes, receive: Receive) -> Request:
-    """A request whose body is ``data``; what comes after it is whatever the connection says."""
+def _replayed(request: Request, data: bytes) -> Request:
+    """The request with an unread body ``data``; later messages (the disconnect) come from the connection."""
     sent = False
 
-    async def replay() -> Message:
+    async def receive() -> Message:
         nonlocal sent
         if sent:
-            return await receive()
+            return await request.receive()
         sent = True
         return {"type": "http.request", "body": data, "more_body": False}
 
-    return Request(cast("Connection", connection), replay)
+    return Request(request.scope, receive)
 
 
-def _given(request: Request, data: bytes, readable: Request | None) -> Mapping[str, Any]:
-    """What an authenticate handler may ask for (langgraph_sdk.Auth.authenticate)."""
+def _arguments(request: Request, data: bytes, replayed: Request | None) -> Mapping[str, Any]:
+    """The arguments that an authenticate handler may declare (langgraph_sdk.Auth.authenticate)."""
     return {
-        "request": readable,
-        "body": _parsed(data),
+        "request": replayed,
+        "body": _json_or_empty(data),
         "path": request.url.path,
         "method": request.method,
         "path_params": dict(request.path_params),
@@ -207,19 +210,19 @@ def _given(request: Request, data: bytes, readable: Request | None) -> Mapping[s
     }
 
 
-def _parsed(data: bytes) -> Any:
+def _json_or_empty(data: bytes) -> Any:
     try:
         return orjson.loads(data) if data else {}
     except orjson.JSONDecodeError:
         return {}
 
 
-async def _answered(answer: Awaitable[T]) -> T:
+async def _refusable(answer: Awaitable[T]) -> T:
     try:
         return await answer
     except AuthRejected as refused:
-        raise _http(refused) from refused
+        raise _http_error(refused) from refused
 
 
-def _http(refused: AuthRejected) -> HTTPException:
+def _http_error(refused: AuthRejected) -> HTTPException:
     return HTTPException(refused.status, refused.detail, refused.headers)

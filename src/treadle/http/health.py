@@ -1,4 +1,4 @@
-"""What a process answers that serves no API: whether it is up, and its figures."""
+"""The HTTP interface of a process without an API: health and metrics."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from treadle.ports.statistics import Statistics
 
 
 def build(statistics: Statistics, *, slots: int) -> ASGIApp:
-    """``/ok`` and ``/metrics``. ``slots`` are the runs that the process executes at once."""
+    """Build an app with ``/ok`` and ``/metrics``. ``slots`` is how many runs the process executes at once."""
 
     async def ok(request: Request) -> Response:
         return json_response(Ok())
 
-    async def figures(request: Request) -> Response:
-        return await metrics.answer(request, statistics, metrics.Served(slots))
+    async def get_metrics(request: Request) -> Response:
+        return await metrics.respond(request.query_params, statistics, metrics.Served(slots))
 
     handlers: dict[Any, Any] = {APIError: on_http_error, HTTPException: on_http_error}
-    return Starlette(routes=[Route("/ok", ok), Route("/metrics", figures)], exception_handlers=handlers)
+    return Starlette(routes=[Route("/ok", ok), Route("/metrics", get_metrics)], exception_handlers=handlers)

@@ -1,4 +1,4 @@
-"""Heartbeats of open streams: one timer for all of them, however many there are."""
+"""Schedule the heartbeats of all open streams with a single timer."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 from typing import Protocol
 
 _SLOTS = 16
-"""Groups that beat one after another within an interval, so that thousands do not beat at once."""
+"""Groups that take turns within an interval, so that thousands of streams do not send at the same moment."""
 
 
 class Beating(Protocol):
     def beat(self) -> None: ...
 
 
-class Beats:
-    """Whoever has entered is told to beat: first within the interval after that, then once in each."""
+class Heartbeats:
+    """Calls ``beat`` of every stream once per interval, for the first time within the interval after it was added."""
 
     def __init__(self) -> None:
         self._slots: list[set[Beating]] = [set() for _ in range(_SLOTS)]
@@ -25,20 +25,20 @@ class Beats:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody is in, and so no timer runs."""
+        """Whether there are no streams, and so no timer."""
         return self._timer is None
 
-    def enter(self, one: Beating, seconds: float) -> None:
-        """``seconds`` is the interval, the same for all."""
+    def add(self, stream: Beating, seconds: float) -> None:
+        """Add a stream. ``seconds`` is the interval, which is the same for all streams."""
         self._tick_seconds = seconds / _SLOTS
-        # The slot that has just had its turn is the last to have the next.
-        self._slot_of[one] = self._now
-        self._slots[self._now].add(one)
+        # The current slot has just had its turn, so a full interval passes before the next one.
+        self._slot_of[stream] = self._now
+        self._slots[self._now].add(stream)
         if self._timer is None:
             self._wait()
 
-    def leave(self, one: Beating) -> None:
-        self._slots[self._slot_of.pop(one)].discard(one)
+    def remove(self, stream: Beating) -> None:
+        self._slots[self._slot_of.pop(stream)].discard(stream)
         if not self._slot_of and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -48,6 +48,6 @@ class Beats:
 
     def _tick(self) -> None:
         self._now = (self._now + 1) % _SLOTS
-        for one in tuple(self._slots[self._now]):
-            one.beat()
+        for stream in tuple(self._slots[self._now]):
+            stream.beat()
         self._wait()

@@ -1,4 +1,4 @@
-"""The OpenAPI document and a page of the routes, both made from the route table. Nothing in them leaves the machine."""
+"""Generate the OpenAPI document and a page of the routes from their declarations. The page loads nothing remote."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from treadle.model import JSON
 
 _REFERENCES = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"{(\w+)}")
+_ERROR_REFERENCE = {"$ref": _REFERENCES.format(name="Error")}
 _UUIDS = ("thread_id", "run_id", "cron_id", "delivery_id")
 _ERROR = {
     "type": "object",
@@ -41,7 +42,7 @@ summary{cursor:pointer;padding:.3rem 0}pre{background:#f4f4f4;padding:.7rem;over
 
 
 def document(operations: Sequence[Operation], *, version: str) -> JSON:
-    """The OpenAPI 3.1 document of the route table."""
+    """Return the OpenAPI 3.1 document of ``operations``."""
     schema, components = _schemas(operations)
     paths: JSON = {}
     for operation in operations:
@@ -55,25 +56,25 @@ def document(operations: Sequence[Operation], *, version: str) -> JSON:
 
 
 def secured(document: JSON, security: JSON) -> JSON:
-    """The document with what the project says of security (``auth.openapi`` of langgraph.json)."""
+    """Return the document with the project's security section (``auth.openapi`` in langgraph.json)."""
     schemes = {"securitySchemes": security["securitySchemes"]} if "securitySchemes" in security else {}
     secured = {**document, "components": {**document["components"], **schemes}}
     if "security" in security:
         secured["security"] = security["security"]
     for path, methods in security.get("paths", {}).items():
         known = secured["paths"].get(path, {})
-        told = {
-            name.lower(): {**known[name.lower()], "security": needs}
-            for name, needs in methods.items()
+        changed = {
+            name.lower(): {**known[name.lower()], "security": requirement}
+            for name, requirement in methods.items()
             if name.lower() in known
         }
-        if told:
-            secured["paths"] = {**secured["paths"], path: {**known, **told}}
+        if changed:
+            secured["paths"] = {**secured["paths"], path: {**known, **changed}}
     return secured
 
 
 def page(document: JSON) -> str:
-    """A page that lists the routes of ``document``, with what goes in and out of each."""
+    """Return an HTML page that lists the routes of ``document`` with their parameters and bodies."""
     title = f"treadle {escape(document['info']['version'])}"
     tags: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
@@ -87,22 +88,23 @@ def page(document: JSON) -> str:
 
 
 def _schemas(operations: Sequence[Operation]) -> tuple[Callable[[Any], JSON], JSON]:
-    """A function from a type of the table to its schema, and the schemas that those refer to."""
+    """Return a function from a declared type to its schema, and the component schemas that those reference."""
     types = [
         type
         for operation in operations
         for type in (
-            operation.request,
-            operation.response,
-            *operation.otherwise.values(),
+            operation.body,
+            operation.returns,
+            *operation.also_returns.values(),
             *(p.type for p in operation.parameters),
         )
         if type is not None
     ]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCES)
-    # Not every type hashes alike (bool | int is int | bool): they are told apart by identity, and live in the table.
-    known = {id(type): schema for type, schema in zip(types, schemas, strict=True)}
-    return (lambda type: known[id(type)]), components
+    # Look types up by identity, because different ones may compare equal (bool | int == int | bool).
+    # The declarations keep them alive, so ids are not reused.
+    by_id = {id(type): schema for type, schema in zip(types, schemas, strict=True)}
+    return (lambda type: by_id[id(type)]), components
 
 
 def _describe(operation: Operation, schema: Callable[[Any], JSON]) -> JSON:
@@ -114,8 +116,8 @@ def _describe(operation: Operation, schema: Callable[[Any], JSON]) -> JSON:
     }
     if parameters := _parameters(operation, schema):
         described["parameters"] = parameters
-    if operation.request is not None:
-        described["requestBody"] = {"required": True, "content": _json(schema(operation.request))}
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": _json(schema(operation.body))}
     return described
 
 
@@ -144,36 +146,26 @@ def _parameter(parameter: Parameter, schema: Callable[[Any], JSON]) -> JSON:
 
 
 def _responses(operation: Operation, schema: Callable[[Any], JSON]) -> JSON:
-    answers = {str(status): _answer(status, _content(operation, status, schema)) for status in _statuses(operation)}
-    large = (413,) if operation.request is not None else ()
-    # Where the project has an auth, whose handlers may give other statuses too.
-    foreign = () if operation.access is PUBLIC else (401, 403)
-    refused = sorted({*operation.errors, *large, *foreign})
-    return {**answers, **{str(status): _refusal(status) for status in refused}}
-
-
-def _statuses(operation: Operation) -> list[int]:
-    return [operation.status, *operation.otherwise]
+    statuses = [operation.status, *operation.also_returns]
+    successes = {str(status): _response(status, _content(operation, status, schema)) for status in statuses}
+    large = (413,) if operation.body is not None else ()
+    # The usual statuses of a project's auth handlers, which may choose any other as well.
+    auth = () if operation.access is PUBLIC else (401, 403)
+    errors = sorted({*operation.errors, *large, *auth})
+    return {**successes, **{str(status): _response(status, _json(_ERROR_REFERENCE)) for status in errors}}
 
 
 def _content(operation: Operation, status: int, schema: Callable[[Any], JSON]) -> JSON:
-    """By media type, what the body of an answer that is no refusal holds."""
+    """The schema of a successful response by media type."""
     if operation.streams:
         return {"text/event-stream": {"schema": {"$ref": _REFERENCES.format(name="StreamEvent")}}}
-    type = operation.response if status == operation.status else operation.otherwise[status]
-    texts = {media: {"schema": {"type": "string"}} for media in operation.texts}
+    type = operation.returns if status == operation.status else operation.also_returns[status]
+    texts = {media: {"schema": {"type": "string"}} for media in operation.media_types}
     return {**(_json(schema(type)) if type is not None else {}), **texts}
 
 
-def _answer(status: int, content: JSON) -> JSON:
+def _response(status: int, content: JSON) -> JSON:
     return {"description": HTTPStatus(status).phrase, **({"content": content} if content else {})}
-
-
-def _refusal(status: int) -> JSON:
-    return {
-        "description": HTTPStatus(status).phrase,
-        "content": _json({"$ref": _REFERENCES.format(name="Error")}),
-    }
 
 
 def _json(schema: JSON) -> JSON:

@@ -1,12 +1,12 @@
-"""Bytes to model objects, strictly: what cannot be understood is refused, naming the field and what is allowed."""
+"""Strict parsing of bodies, paths and queries; errors name the field and the allowed values."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import orjson
@@ -20,26 +20,40 @@ from treadle.model import JSON
 T = TypeVar("T")
 
 MOST = 2**31 - 1
-"""The largest integer a query parameter or a limit may be."""
+"""The largest integer that a query parameter accepts."""
 
-_WRAPPING = 16
-"""Levels that a request's JSON may come to lie under when it is stored and sent: orjson writes 254 in all."""
+_ENCLOSING_LEVELS = 16
+"""Levels of nesting that storing or sending a request's JSON may add; orjson encodes 254 levels in total."""
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------------
 
 
-async def body(request: Request, type: type[T], *, limit: int) -> T:
-    """The body as ``type``. The content type is ignored, as wire.md asks.
+class Body(NamedTuple):
+    """A request body: decoded JSON, and its conversion to the declared type. All are None for a request without one."""
 
-    Raises TooLargeError as soon as more than ``limit`` bytes are announced or read, UnprocessableError for what is not
-    JSON or not a ``type``, BadRequestError for JSON nested too deeply.
+    raw: Any
+    value: Any
+    type: Any
+
+
+async def body(request: Request, type: Any, *, limit: int, rename: Callable[[Any], Any] | None = None) -> Body:
+    """Read the body as ``type`` (None: leave it unread), regardless of its content type.
+
+    ``rename`` maps alternative field names to those of the wire. Raises TooLargeError as soon as more than ``limit``
+    bytes are announced or read, UnprocessableError for a body that is not JSON or not a ``type``, BadRequestError for
+    JSON nested too deeply.
     """
-    return decode(await read(request, limit=limit), type)
+    if type is None:
+        return Body(None, None, None)
+    raw = json(await read(request, limit=limit))
+    if rename is not None:
+        raw = rename(raw)
+    return Body(raw, convert(raw, type), type)
 
 
 async def read(request: Request, *, limit: int) -> bytes:
-    """The raw body. Raises TooLargeError."""
+    """Read the body's bytes. Raises TooLargeError."""
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
         raise _too_large(limit)
@@ -54,19 +68,20 @@ async def read(request: Request, *, limit: int) -> bytes:
 
 
 def decode(data: bytes, type: type[T]) -> T:
-    """JSON bytes as ``type``. Raises UnprocessableError or BadRequestError, see ``body``."""
-    return convert(_json(data), type)
+    """Decode JSON bytes to ``type``. Raises as ``body`` does."""
+    return convert(json(data), type)
 
 
 def convert(raw: Any, type: type[T]) -> T:
-    """JSON that has been decoded as ``type``. Raises UnprocessableError naming the field."""
+    """Convert decoded JSON to ``type``. Raises UnprocessableError naming the field."""
     try:
         return msgspec.convert(raw, type)
     except msgspec.ValidationError as error:
         raise _invalid(str(error), type) from None
 
 
-def _json(data: bytes) -> Any:
+def json(data: bytes) -> Any:
+    """Decode JSON bytes. Raises UnprocessableError or BadRequestError, also for JSON that cannot be encoded again."""
     try:
         raw = msgspec.json.decode(data)
     except RecursionError:
@@ -80,8 +95,11 @@ def _json(data: bytes) -> Any:
 
 
 def _check_writable(raw: Any) -> None:
-    """Refuses JSON that could be read but never be written again: too deep, integers over 64 bits, lone surrogates."""
-    for _ in range(_WRAPPING):
+    """Refuse JSON that orjson cannot encode: nested too deeply, integers over 64 bits, lone surrogates.
+
+    Such a value would be accepted now and then fail every later read of the row that stores it.
+    """
+    for _ in range(_ENCLOSING_LEVELS):
         raw = (raw,)
     try:
         orjson.dumps(raw)
@@ -95,7 +113,7 @@ def _too_large(limit: int) -> TooLargeError:
     return TooLargeError(f"Request body is larger than {limit} bytes", limit=limit)
 
 
-# --- what a validation error says -------------------------------------------------------------------------------------
+# --- validation errors ------------------------------------------------------------------------------------------------
 
 
 _STEP = re.compile(r"\.([^.\[]+)|\[([^\]]*)\]")
@@ -105,42 +123,42 @@ _NAMED = re.compile(r"field `([^`]+)`")
 def _invalid(message: str, type: Any) -> UnprocessableError:
     problem, _, place = message.partition(" - at `$")
     path = place.removesuffix("`")
-    found = _at(inspect.type_info(type), path)
+    types = _types_at(inspect.type_info(type), path)
     if named := _NAMED.search(problem):
         path = f"{path}.{named[1]}"
     field = path.removeprefix(".")
     text = f"{field or 'request body'}: {_lower(problem)}"
-    if allowed := _allowed(problem, found):
+    if allowed := _allowed(problem, types):
         return UnprocessableError(f"{text}; allowed: {', '.join(allowed)}", field=field, allowed=allowed)
     return UnprocessableError(text, field=field)
 
 
-def _allowed(problem: str, found: list[inspect.Type]) -> list[str]:
-    """What may stand there instead, where msgspec tells only what was wrong."""
+def _allowed(problem: str, types: list[inspect.Type]) -> list[str]:
+    """The allowed enum values or field names, which msgspec's message leaves out."""
     if "enum value" in problem:
-        return sorted({str(value) for info in found if isinstance(info, inspect.LiteralType) for value in info.values})
+        return sorted({str(value) for info in types if isinstance(info, inspect.LiteralType) for value in info.values})
     if "unknown field" in problem:
-        return sorted({f.encode_name for info in found if isinstance(info, inspect.StructType) for f in info.fields})
+        return sorted({f.encode_name for info in types if isinstance(info, inspect.StructType) for f in info.fields})
     return []
 
 
-def _at(info: inspect.Type, path: str) -> list[inspect.Type]:
-    """The types that may stand at ``path`` of ``info``, unions taken apart."""
-    found = [info]
+def _types_at(info: inspect.Type, path: str) -> list[inspect.Type]:
+    """The types allowed at ``path`` within ``info``, with unions flattened."""
+    types = [info]
     for name, _ in _STEP.findall(path):
-        found = [inner for outer in _flat(found) for inner in _inside(outer, name)]
-    return list(_flat(found))
+        types = [inner for outer in _flatten(types) for inner in _children(outer, name)]
+    return list(_flatten(types))
 
 
-def _flat(infos: Iterable[inspect.Type]) -> Iterator[inspect.Type]:
+def _flatten(infos: Iterable[inspect.Type]) -> Iterator[inspect.Type]:
     for info in infos:
         if isinstance(info, inspect.UnionType):
-            yield from _flat(info.types)
+            yield from _flatten(info.types)
         else:
             yield info
 
 
-def _inside(info: inspect.Type, name: str) -> list[inspect.Type]:
+def _children(info: inspect.Type, name: str) -> list[inspect.Type]:
     if name and isinstance(info, inspect.StructType):
         return [field.type for field in info.fields if field.encode_name == name]
     if not name and isinstance(info, inspect.ListType):
@@ -152,16 +170,13 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-# --- paths ------------------------------------------------------------------------------------------------------------
-
-
-def path_uuid(request: Request, name: str, kind: str) -> str:
-    """The path parameter ``name`` in the canonical form of a UUID. ``kind`` is what the text calls it (``thread``)."""
-    return uuid_text(request.path_params[name], kind)
+# --- ids --------------------------------------------------------------------------------------------------------------
 
 
 def uuid_text(text: str, kind: str) -> str:
-    """``text`` in the canonical form of a UUID, or UnprocessableError."""
+    """Return ``text`` as a canonical UUID. ``kind`` (such as ``thread``) names it in the error.
+
+    Raises UnprocessableError."""
     try:
         return str(uuid.UUID(text))
     except ValueError:
@@ -175,7 +190,7 @@ _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
 class Query:
-    """Typed access to query parameters. Every reader returns None or its default where the parameter is absent."""
+    """Typed access to query parameters. Every method returns None or its default if the parameter is absent."""
 
     def __init__(self, params: QueryParams) -> None:
         self._params = params
@@ -201,25 +216,24 @@ class Query:
 
     def choice(self, name: str, allowed: Sequence[T]) -> T | None:
         text = self._params.get(name)
-        return None if text is None else _chosen(name, text, allowed)
+        return None if text is None else _choice(name, text, allowed)
 
     def items(self, name: str) -> list[str] | None:
-        """A list, spelled in any of three ways: ``a=x&a=y``, ``a=["x","y"]`` or ``a=x,y``."""
-        given = self._params.getlist(name)
-        return [item for text in given for item in _split(name, text)] if given else None
+        """A list in one of three forms: ``a=x&a=y``, ``a=["x","y"]`` or ``a=x,y``."""
+        texts = self._params.getlist(name)
+        return [item for text in texts for item in _split(name, text)] if texts else None
 
     def choices(self, name: str, allowed: Sequence[T]) -> list[T] | None:
-        """A list as in ``items``, of what is allowed."""
-        given = self.items(name)
-        return None if given is None else [_chosen(name, item, allowed) for item in given]
+        """A list as in ``items``, limited to the ``allowed`` values."""
+        return choices(name, self.items(name), allowed)
 
     def moment(self, name: str) -> datetime | None:
-        """An ISO 8601 time; one without an offset is UTC."""
+        """An ISO 8601 time in UTC; UTC is also assumed if it has no offset."""
         text = self._params.get(name)
         if text is None:
             return None
         try:
-            # A plus that was not percent-encoded arrives as a space.
+            # Clients that do not percent-encode the plus of an offset send a space.
             moment = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
@@ -236,22 +250,9 @@ class Query:
             raise _refused(name, text, "a JSON object") from None
 
 
-def query(request: Request) -> Query:
-    return Query(request.query_params)
-
-
-def choices(name: str, given: Iterable[str] | None, allowed: Sequence[T]) -> list[T] | None:
-    """A list of a body, checked like ``Query.choices``."""
-    return None if given is None else [_chosen(name, item, allowed) for item in given]
-
-
-def bounded(name: str, given: int | None, default: int, *, least: int = 0, most: int = MOST) -> int:
-    """An integer of a body, checked like ``Query.integer``."""
-    if given is None:
-        return default
-    if not least <= given <= most:
-        raise _refused(name, str(given), f"an integer from {least} to {most}")
-    return given
+def choices(name: str, items: Iterable[str] | None, allowed: Sequence[T]) -> list[T] | None:
+    """The list ``items``, which the request calls ``name``, limited to the ``allowed`` values."""
+    return None if items is None else [_choice(name, item, allowed) for item in items]
 
 
 def _split(name: str, text: str) -> list[str]:
@@ -263,7 +264,7 @@ def _split(name: str, text: str) -> list[str]:
         raise _refused(name, text, 'a JSON array of strings, such as ["x","y"]') from None
 
 
-def _chosen(name: str, text: str, allowed: Sequence[T]) -> T:
+def _choice(name: str, text: str, allowed: Sequence[T]) -> T:
     for value in allowed:
         if value == text:
             return value

@@ -1,7 +1,7 @@
-"""Readers of a run over HTTP. stream, join stream, wait and join are one loop over the log, with two ways to write it.
+"""Serve the events or the result of a run: streams, waits and joins are one loop over the log with two outputs.
 
-We own the race with the client's disconnect and the heartbeat: Starlette's StreamingResponse watches neither the way an
-endless stream needs (STYLE.md, habit 10).
+Starlette's StreamingResponse only notices a disconnect when it sends, and it has no heartbeat. So a Reader is a plain
+ASGI application that waits for the log, the disconnect, the heartbeat and the drain at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec import structs
 from starlette.types import Receive, Scope, Send
 
 from treadle import sse
-from treadle.http.heartbeats import Beats
+from treadle.http.heartbeats import Heartbeats
 from treadle.model import Event
 from treadle.ports.log import Chunk, Follower
 
@@ -27,61 +27,63 @@ STREAM_HEADERS = {
 }
 
 
-_PIECE = 128 * 1024
-"""Bytes that are sent at once, so that what a slow reader keeps in memory is bounded."""
-_VIEWS = 8
-"""Of how many views a chunk keeps the bytes: those that most readers have, and no more than a client could ask for."""
+_SEND_BYTES = 128 * 1024
+"""The size of one send. Backpressure only works between sends, so this bounds the memory of a slow reader."""
+_CACHED_VIEWS = 8
+"""How many views of a chunk are cached. Clients choose their view, so without a limit they could fill the memory."""
 
 
-def encoded(chunk: Chunk, view: Hashable, shown: Callable[[Event], Event | None]) -> bytes:
-    """The wire bytes of a chunk: those of its parts, or of its events as ``shown`` shows them. Kept with the chunk for
-    the next reader with that view."""
-    known = chunk.frames.get(view)
-    if known is None:
+def encode_chunk(chunk: Chunk, view: Hashable, visible: Callable[[Event], Event | None]) -> bytes:
+    """The wire bytes of a chunk, cached in it for other readers with the same ``view``.
+
+    ``visible`` returns the event to send in place of an event, or None to leave it out."""
+    body = chunk.frames.get(view)
+    if body is None:
         if chunk.parts:
-            known = b"".join([encoded(part, view, shown) for part in chunk.parts])
+            body = b"".join([encode_chunk(part, view, visible) for part in chunk.parts])
         else:
-            known = b"".join(_frames(chunk, shown))
-        if len(chunk.frames) < _VIEWS:
-            chunk.frames[view] = known
-    return known
+            body = b"".join(_frames(chunk, visible))
+        if len(chunk.frames) < _CACHED_VIEWS:
+            chunk.frames[view] = body
+    return body
 
 
-def _frames(chunk: Chunk, shown: Callable[[Event], Event | None]) -> Iterator[bytes]:
-    """What is shown as it is, is asked for once for all events of its name."""
+def _frames(chunk: Chunk, visible: Callable[[Event], Event | None]) -> Iterator[bytes]:
+    """Encode the events. ``visible`` decides by name, so an unchanged or hidden name is looked up only once."""
     heads: dict[tuple[str, str], bytes] = {}
     for seq, event in enumerate(chunk.events, chunk.first):
         head = heads.get((event.mode, event.ns))
         if head is None:
-            seen = shown(event)
-            head = sse.head(event.name) if seen is event else b""
-            if seen is None or seen is event:
+            replacement = visible(event)
+            head = sse.head(event.name) if replacement is event else b""
+            if replacement is None or replacement is event:
                 heads[event.mode, event.ns] = head
             else:
-                yield sse.numbered(sse.head(seen.name), seen.data, seen.ms, seq)
+                # Changed data depends on the single event, so it is not remembered.
+                yield sse.numbered(sse.head(replacement.name), replacement.data, replacement.ms, seq)
         if head:
             yield sse.numbered(head, event.data, event.ms, seq)
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Which events of the log a reader gets, and how. ``extended`` is what our own client asks for (an ``end`` event
-    with the status, the tags in ``metadata``); ``only`` are event names, None for all."""
+    """Selects the events for a reader. ``extended`` adds what only our own client requests: the ``end`` event with the
+    status, and the tags in ``metadata``. ``only`` are event names, None for all."""
 
     extended: bool = False
     only: frozenset[str] | None = None
     subgraphs: bool = True
 
     def encode(self, chunk: Chunk) -> bytes:
-        """The wire bytes of a chunk; made once for all readers that want the same."""
-        return encoded(chunk, (self.extended, self.only, self.subgraphs), self._shown)
+        """The wire bytes of a chunk, encoded once for all readers with the same view."""
+        return encode_chunk(chunk, (self.extended, self.only, self.subgraphs), self._visible)
 
-    def _shown(self, event: Event) -> Event | None:
-        if not self._wanted(event):
+    def _visible(self, event: Event) -> Event | None:
+        if not self._includes(event):
             return None
-        return started(event) if event.mode == "metadata" and not self.extended else event
+        return official_metadata(event) if event.mode == "metadata" and not self.extended else event
 
-    def _wanted(self, event: Event) -> bool:
+    def _includes(self, event: Event) -> bool:
         if event.mode == "end":
             return self.extended
         if event.mode == "error":
@@ -91,135 +93,140 @@ class View:
         return self.only is None or event.mode in self.only or event.name in self.only
 
 
-def started(event: Event) -> Event:
-    """The first event of an attempt as the official protocol has it."""
-    known = orjson.loads(event.data)
-    return structs.replace(event, data=orjson.dumps({"run_id": known["run_id"], "attempt": known["attempt"]}))
+def official_metadata(event: Event) -> Event:
+    """The first event of an attempt with only the fields of the official protocol."""
+    data = orjson.loads(event.data)
+    return structs.replace(event, data=orjson.dumps({"run_id": data["run_id"], "attempt": data["attempt"]}))
 
 
 class Streams:
-    """The open readers of this server. ``break_all`` is for a draining one: their connections break, as if cut."""
+    """The open readers of this server."""
 
     def __init__(self) -> None:
         self.broken = False
-        self.open: set[Reading] = set()
-        self.beats = Beats()
+        self.open: set[Reader] = set()
+        self.heartbeats = Heartbeats()
 
     def break_all(self) -> None:
+        """Break all connections while the server drains, so that clients reconnect to another server."""
         self.broken = True
-        for reading in tuple(self.open):
-            reading.follower.wake()
+        for reader in tuple(self.open):
+            reader.follower.wake()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
-    """How a reader is served. ``on_leave`` is called when the client goes away before the end."""
+class ReaderOptions:
+    """The response of a reader. ``on_disconnect`` is called when the client disconnects before the end."""
 
     headers: Mapping[str, str]
     heartbeat_seconds: float
-    on_leave: Callable[[], Awaitable[None]] | None = None
+    on_disconnect: Callable[[], Awaitable[None]] | None = None
 
 
-class Reading:
-    """One reader on one connection, from the request until the run ends, the client leaves or the server drains."""
+class Reader:
+    """One reader on one connection, until the run ends, the client disconnects or the server drains.
 
-    def __init__(self, follower: Follower, streams: Streams, terms: Terms) -> None:
+    Disconnect, heartbeat and drain set a flag and wake the follower, so that ``_relay`` is the only task that sends."""
+
+    def __init__(self, follower: Follower, streams: Streams, options: ReaderOptions) -> None:
         self.follower = follower
         self._streams = streams
-        self._terms = terms
-        self._left = False
-        self._due = False
+        self._options = options
+        self._disconnected = False
+        self._heartbeat_due = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         watcher = asyncio.get_running_loop().create_task(self._watch(receive))
         self._streams.open.add(self)
-        self._streams.beats.enter(self, self._terms.heartbeat_seconds)
+        self._streams.heartbeats.add(self, self._options.heartbeat_seconds)
         try:
             await self._start(send)
-            finished = await self._relay(send)
-            if finished:
+            if await self._relay(send):
                 await send({"type": "http.response.body", "body": await self._last(), "more_body": False})
         finally:
             self._streams.open.discard(self)
-            self._streams.beats.leave(self)
+            self._streams.heartbeats.remove(self)
             self.follower.close()
             watcher.cancel()
-        if self._left and not self._streams.broken and (on_leave := self._terms.on_leave) is not None:
-            await on_leave()
+        # A drain also ends in a disconnect, but the client will resume: its run must not be cancelled.
+        if self._disconnected and not self._streams.broken and self._options.on_disconnect is not None:
+            await self._options.on_disconnect()
 
     async def _start(self, send: Send) -> None:
-        headers = [(name.encode(), value.encode()) for name, value in self._terms.headers.items()]
+        headers = [(name.encode(), value.encode()) for name, value in self._options.headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def _relay(self, send: Send) -> bool:
-        """Sends what comes until the run has ended. False: the client left or the server drains, and the response is
-        left unfinished so that nobody takes it for complete."""
+        """Send until the run has ended. Return False if the client disconnected or the server drains.
+
+        In that case the response stays unfinished, because a client must not take it for complete."""
         while not self.follower.ended:
-            if self._left or self._streams.broken:
+            if self._disconnected or self._streams.broken:
                 return False
-            for body in await self._more():
-                if not self._left:
+            for body in await self._read():
+                if not self._disconnected:
                     await send({"type": "http.response.body", "body": body, "more_body": True})
-            if self._due and not self._left:
-                self._due = False
-                await send({"type": "http.response.body", "body": self._beat, "more_body": True})
-        return not self._left
+            if self._heartbeat_due and not self._disconnected:
+                self._heartbeat_due = False
+                await send({"type": "http.response.body", "body": self._heartbeat, "more_body": True})
+        return not self._disconnected
 
     def beat(self) -> None:
-        """It is time to say that the stream is still alive."""
-        self._due = True
+        """Send a heartbeat."""
+        self._heartbeat_due = True
         self.follower.wake()
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self._left = True
+        self._disconnected = True
         self.follower.wake()
 
-    # what is written
+    # output
 
-    _beat: bytes
+    _heartbeat: bytes
 
-    async def _more(self) -> Iterable[bytes]:
-        """What is to be sent now, once there is something, or once ``wake`` was called."""
+    async def _read(self) -> Iterable[bytes]:
+        """Wait for something to send, or for ``wake``."""
         raise NotImplementedError
 
     async def _last(self) -> bytes:
+        """The end of the body, after the run has ended."""
         raise NotImplementedError
 
 
-class Following(Reading):
-    """Writes every event that its view shows, as a server-sent event."""
+class StreamReader(Reader):
+    """Sends events as server-sent events."""
 
-    _beat = sse.HEARTBEAT
+    _heartbeat = sse.HEARTBEAT
 
-    async def _more(self) -> Iterable[bytes]:
-        return self._pieces(await self.follower.read())
+    async def _read(self) -> Iterable[bytes]:
+        return self._split(await self.follower.read())
 
-    def _pieces(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
+    def _split(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
         for chunk in chunks:
             body = self._encode(chunk)
-            yield from (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
+            yield from (body[start : start + _SEND_BYTES] for start in range(0, len(body), _SEND_BYTES))
 
     def _encode(self, chunk: Chunk) -> bytes:
         raise NotImplementedError
 
 
-class EventReading(Following):
-    """The events of a run. ``gap`` is the first seq still kept when the reader asked for older ones."""
+class EventReader(StreamReader):
+    """Sends the events of a run. ``gap`` is the first seq in the log if the reader requested deleted ones."""
 
     def __init__(
         self,
         follower: Follower,
         streams: Streams,
-        terms: Terms,
+        options: ReaderOptions,
         *,
         view: View,
         gap: int | None = None,
         run_id: str,
         exists: Callable[[], Awaitable[bool]],
     ) -> None:
-        super().__init__(follower, streams, terms)
+        super().__init__(follower, streams, options)
         self._view = view
         self._gap = gap
         self._next = gap or follower.cursor + 1
@@ -234,36 +241,36 @@ class EventReading(Following):
 
     def _encode(self, chunk: Chunk) -> bytes:
         self._ended = chunk.ends
-        # A reader so slow that what it had yet to read was dropped meanwhile is told so, too.
+        # Retention may also delete events that a slow reader has yet to read.
         notice = _gap_notice(chunk.first) if chunk.first > self._next else b""
         self._next = chunk.last + 1
         return notice + self._view.encode(chunk)
 
     async def _last(self) -> bytes:
-        """A run that was rolled back or deleted has no log to hold its end; our own client is told all the same."""
+        # The log of a run that was rolled back or deleted is gone, so send the end event that it cannot contain.
         if self._ended or not self._view.extended or await self._exists():
             return b""
         return sse.encode("end", orjson.dumps({"run_id": self._run_id, "status": "rolled_back"}))
 
 
 def _gap_notice(first: int) -> bytes:
-    """A control frame, so it has no id: the events before ``first`` cannot be had any more."""
+    """The frame for deleted events before ``first``. It has no id, because it is not part of the log."""
     notice = {"error": "gap", "message": f"events before {first} are no longer kept", "first_seq": first}
     return sse.encode("gap", orjson.dumps(notice))
 
 
-class ResultReading(Reading):
-    """Writes one JSON body once the run has ended; white space keeps the connection alive until then."""
+class ResultReader(Reader):
+    """Sends one JSON body when the run has ended. Until then, white space keeps the connection alive."""
 
-    _beat = b"\n"
+    _heartbeat = b"\n"
 
     def __init__(
-        self, follower: Follower, streams: Streams, terms: Terms, *, result: Callable[[], Awaitable[bytes]]
+        self, follower: Follower, streams: Streams, options: ReaderOptions, *, result: Callable[[], Awaitable[bytes]]
     ) -> None:
-        super().__init__(follower, streams, terms)
+        super().__init__(follower, streams, options)
         self._result = result
 
-    async def _more(self) -> Iterable[bytes]:
+    async def _read(self) -> Iterable[bytes]:
         await self.follower.end()
         return ()
 

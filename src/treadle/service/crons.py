@@ -20,7 +20,7 @@ from treadle.ports.records import Records, Transaction
 from treadle.service.assistants import Assistants
 from treadle.service.cron_times import next_run
 from treadle.service.paging import limit_of, offset_of
-from treadle.service.request import Requested
+from treadle.service.request import Submission
 from treadle.service.runs import Runs
 from treadle.times import from_microseconds
 
@@ -259,9 +259,9 @@ def _request(cron: Cron) -> RunCreate:
     return request
 
 
-def _by(cron: Cron, requester: JSON | None) -> Requested:
+def _by(cron: Cron, requester: JSON | None) -> Submission:
     made_by = None if requester is None else msgspec.convert(requester, Requester)
-    return Requested(request_id=str(uuid.uuid4()), cron_id=cron.cron_id, requester=made_by)
+    return Submission(request_id=str(uuid.uuid4()), cron_id=cron.cron_id, requester=made_by)
 
 
 def _existing(tx: Transaction, cron_id: str) -> Cron:

@@ -15,7 +15,7 @@ from treadle.run_search import FoundRun
 _FORK = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 
 
-class Requested(Struct, frozen=True):
+class Submission(Struct, frozen=True):
     """The parts of an HTTP request that a run stores, apart from the body.
 
     ``key`` is the Idempotency-Key; a cron passes its id. ``headers`` are copied into the configurable. ``priority`` and
@@ -58,7 +58,7 @@ def assemble(
     thread: Thread,
     run_id: str,
     now: int,
-    requested: Requested,
+    submission: Submission,
     *,
     temporary: bool,
     stateless: bool,
@@ -70,15 +70,15 @@ def assemble(
     metadata = assistant.metadata | ({} if stateless else thread.metadata) | own | (request.metadata or {})
     config = request.config or RunConfig()
     context = assistant.context | (config.configurable or {}) | (request.context or {})
-    by = {} if requested.cron_id is None else {"cron_id": requested.cron_id}
+    by = {} if submission.cron_id is None else {"cron_id": submission.cron_id}
     metadata |= by
     merged = _config(assistant.config, config, metadata)
     merged["configurable"] |= {
         **context,
-        **requested.headers,
+        **submission.headers,
         **_checkpoint(request),
         **by,
-        **_asked_by(requested, now),
+        **_asked_by(submission, now),
         "__after_seconds__": request.after_seconds or 0,
         "run_id": run_id,
         "thread_id": thread.thread_id,
@@ -95,16 +95,16 @@ def assemble(
         multitask_strategy=request.multitask_strategy or "enqueue",
         available_at=now + max(0, int((request.after_seconds or 0) * 1_000_000)),
         temporary=temporary,
-        priority=requested.priority,
-        concurrency_key=requested.concurrency_key,
+        priority=submission.priority,
+        concurrency_key=submission.concurrency_key,
     )
 
 
-def again(old: Run, found: FoundRun, run_id: str, now: int, requested: Requested, *, goes_on: bool) -> NewRun:
+def again(old: Run, found: FoundRun, run_id: str, now: int, submission: Submission, *, goes_on: bool) -> NewRun:
     """Build a retry of ``old``. With ``goes_on``, it continues from the thread's current state, without input."""
     mark: JSON = {"retry_of": old.run_id}
     config: JSON = old.kwargs["config"]
-    configurable: JSON = {**config["configurable"], **_asked_by(requested, now), "__after_seconds__": 0}
+    configurable: JSON = {**config["configurable"], **_asked_by(submission, now), "__after_seconds__": 0}
     configurable["run_id"] = run_id
     kwargs: JSON = {**old.kwargs, "config": {**config, "metadata": {**config.get("metadata", {}), **mark}}}
     if old.langsmith_session_name is not None:
@@ -128,15 +128,15 @@ def again(old: Run, found: FoundRun, run_id: str, now: int, requested: Requested
     )
 
 
-def _asked_by(requested: Requested, now: int) -> JSON:
+def _asked_by(submission: Submission, now: int) -> JSON:
     """The user and the time of the request, for the configurable."""
-    user = requested.requester.user if requested.requester else None
+    user = submission.requester.user if submission.requester else None
     identity = user["identity"] if user else ""
     return {
         "langgraph_auth_user": user,
         "langgraph_auth_user_id": identity,
         "langgraph_auth_permissions": (user or {}).get("permissions") or [],
-        "langgraph_request_id": requested.request_id,
+        "langgraph_request_id": submission.request_id,
         "__request_start_time_ms__": now // 1000,
         "user_id": identity,
     }

@@ -20,7 +20,7 @@ from treadle.ports.records import Records, Transaction
 from treadle.service.admission import Admission
 from treadle.service.assistants import Assistants
 from treadle.service.multitask import decide
-from treadle.service.request import Requested, again, assemble, check, thread_config
+from treadle.service.request import Submission, again, assemble, check, thread_config
 from treadle.webhooks.targets import Targets
 
 _BUSY = "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
@@ -56,51 +56,51 @@ class Runs:
 
     # creating
 
-    async def create(self, thread_id: str | None, request: RunCreate, requested: Requested) -> Run:
+    async def create(self, thread_id: str | None, request: RunCreate, submission: Submission) -> Run:
         """Create a pending run, on a new temporary thread if ``thread_id`` is None.
 
         Raises NotFoundError, UnprocessableError, ConflictError (the thread is busy and the strategy is ``reject``; or
         the idempotency key belongs to another request), RateLimitError (too many pending runs).
         """
-        return (await self.create_batch([(thread_id, request)], requested))[0]
+        return (await self.create_batch([(thread_id, request)], submission))[0]
 
-    async def create_batch(self, requests: Sequence[tuple[str | None, RunCreate]], requested: Requested) -> list[Run]:
+    async def create_batch(self, requests: Sequence[tuple[str | None, RunCreate]], submission: Submission) -> list[Run]:
         """Create all of them, in order, or none."""
         for _, request in requests:
             self.check(request)
 
         def make(tx: Transaction) -> list[Run]:
-            return [self._insert(tx, thread_id, request, requested) for thread_id, request in requests]
+            return [self._insert(tx, thread_id, request, submission) for thread_id, request in requests]
 
         asked = [[thread_id, to_builtins(request)] for thread_id, request in requests]
-        return await self._create(len(requests), make, requested, asked)
+        return await self._create(len(requests), make, submission, asked)
 
-    async def retry(self, thread_id: str, run_id: str, requested: Requested) -> Run:
+    async def retry(self, thread_id: str, run_id: str, submission: Submission) -> Run:
         """Retry a failed run: from the thread's state, without input, if it has a checkpoint, otherwise from the start.
 
         Raises NotFoundError, ConflictError if the run did not fail, and as ``create`` does.
         """
 
         def make(tx: Transaction) -> list[Run]:
-            return [self._again(tx, thread_id, run_id, requested)]
+            return [self._again(tx, thread_id, run_id, submission)]
 
-        return (await self._create(1, make, requested, []))[0]
+        return (await self._create(1, make, submission, []))[0]
 
     async def _create(
-        self, count: int, make: Callable[[Transaction], list[Run]], requested: Requested, asked: list[Any]
+        self, count: int, make: Callable[[Transaction], list[Run]], submission: Submission, asked: list[Any]
     ) -> list[Run]:
         """Create runs with ``make``, or return the ones that an earlier request with the same idempotency key created.
         ``asked`` is compared with that request."""
-        digest = "" if requested.key is None else _digest([requested.route, asked])
+        digest = "" if submission.key is None else _digest([submission.route, asked])
         entry = self.admission.enter(count, self._clock.monotonic())
 
         def work(tx: Transaction) -> list[Run]:
-            if requested.key is not None and (known := tx.idempotency_record(requested.key)):
+            if submission.key is not None and (known := tx.idempotency_record(submission.key)):
                 return _same(tx, known, digest)
             entry.check(tx)
             runs = make(tx)
-            if requested.key is not None:
-                tx.save_idempotency_record(requested.key, digest, [run.run_id for run in runs])
+            if submission.key is not None:
+                tx.save_idempotency_record(submission.key, digest, [run.run_id for run in runs])
             return runs
 
         try:
@@ -114,12 +114,12 @@ class Runs:
         if request.webhook is not None:
             self._targets.check(request.webhook)
 
-    def insert(self, tx: Transaction, thread_id: str | None, request: RunCreate, requested: Requested) -> Run:
+    def insert(self, tx: Transaction, thread_id: str | None, request: RunCreate, submission: Submission) -> Run:
         """Create a run from a checked request, within a transaction. If it raises, nothing was written."""
         self.admission.check(tx)
-        return self._insert(tx, thread_id, request, requested)
+        return self._insert(tx, thread_id, request, submission)
 
-    def _insert(self, tx: Transaction, thread_id: str | None, request: RunCreate, requested: Requested) -> Run:
+    def _insert(self, tx: Transaction, thread_id: str | None, request: RunCreate, submission: Submission) -> Run:
         if not self._webhooks:
             request = structs.replace(request, webhook=None)
         assistant = self._assistants.resolve(tx, request.assistant_id)
@@ -127,15 +127,15 @@ class Runs:
         temporary = thread_id is None and request.on_completion != "keep"
         stateless = thread_id is None
         ran = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
-        thread = self._thread(tx, thread_id or uuid7(tx.now), request, requested, ran, create=stateless)
+        thread = self._thread(tx, thread_id or uuid7(tx.now), request, submission, ran, create=stateless)
         strategy = request.multitask_strategy or "enqueue"
         self._supersede(tx, thread.thread_id, strategy, run_id)
-        run = assemble(request, assistant, thread, run_id, tx.now, requested, temporary=temporary, stateless=stateless)
+        run = assemble(request, assistant, thread, run_id, tx.now, submission, temporary=temporary, stateless=stateless)
         config = thread_config({} if request.config is None else to_builtins(request.config))
         marked = None if thread.metadata.items() >= ran.items() else thread.metadata | ran
         return tx.insert_run(run, thread_metadata=marked, thread_config=config)
 
-    def _again(self, tx: Transaction, thread_id: str, run_id: str, requested: Requested) -> Run:
+    def _again(self, tx: Transaction, thread_id: str, run_id: str, submission: Submission) -> Run:
         old = _of_thread(tx, thread_id, run_id)
         if old.status not in _RETRIED:
             raise ConflictError(f"The run is {old.status}: only one that ended in {_listed(_RETRIED)} can be retried")
@@ -146,20 +146,20 @@ class Runs:
                 last_run_id=last.run_id,
             )
         self._assistants.resolve(tx, old.assistant_id)
-        run = again(old, last, uuid7(tx.now), tx.now, requested, goes_on=tx.has_checkpoints(thread_id, run_id))
+        run = again(old, last, uuid7(tx.now), tx.now, submission, goes_on=tx.has_checkpoints(thread_id, run_id))
         if (webhook := run.kwargs["webhook"]) is not None:
             self._targets.check(webhook)
         return tx.insert_run(run)
 
     def _thread(
-        self, tx: Transaction, thread_id: str, request: RunCreate, requested: Requested, ran: JSON, *, create: bool
+        self, tx: Transaction, thread_id: str, request: RunCreate, submission: Submission, ran: JSON, *, create: bool
     ) -> Thread:
         """The thread of a run. A new one starts with ``ran`` in its metadata."""
         if not create and (thread := tx.thread(thread_id, values=False)):
             return thread
         if not create and request.if_not_exists != "create":
             raise NotFoundError("Thread or assistant not found.")
-        marks = requested.requester.owner_metadata if requested.requester else {}
+        marks = submission.requester.owner_metadata if submission.requester else {}
         metadata = ({} if create else request.metadata or {}) | marks | ran
         tx.insert_thread(thread_id, metadata=metadata, ttl=self._thread_ttl)
         thread = tx.thread(thread_id, values=False)

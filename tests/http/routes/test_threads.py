@@ -375,7 +375,7 @@ async def test_an_update_shows_the_interrupt_that_waits(api: Served) -> None:
         ({"values": {"n": ["x"]}, "as_node": "bogus"}, "Node bogus does not exist"),
         ({"values": [{"n": ["l1"]}, {"n": ["l2"]}]}, "Expected dict"),
         ({"values": {"n": 5}, "as_node": "n0"}, ""),
-        ({"values": {}, "checkpoint": {"checkpoint_ns": "nope:1"}}, "no sub-graph 'nope'"),
+        ({"values": {}, "checkpoint": {"checkpoint_ns": "nope:1"}}, "no subgraph 'nope'"),
     ],
 )
 async def test_an_update_that_the_graph_does_not_take_is_a_bad_request(

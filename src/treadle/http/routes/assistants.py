@@ -1,18 +1,17 @@
-"""The endpoints of assistants."""
+"""The routes of assistants."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from treadle.errors import UnprocessableError
 from treadle.http import parse, select
 from treadle.http.gate import Access
 from treadle.http.responses import json_response, no_content, paged
-from treadle.http.routing import Operation, Parameter, Services
+from treadle.http.routing import Call, Parameter, Routes
 from treadle.model import (
     JSON,
     Assistant,
@@ -24,72 +23,150 @@ from treadle.model import (
     AssistantVersions,
 )
 
+READ = Access("assistants", "read")
+SEARCH = Access("assistants", "search")
+UPDATE = Access("assistants", "update")
+_DELETE_THREADS = Parameter(name="delete_threads", type=bool, description="also delete the threads that ran it")
+_XRAY = Parameter(name="xray", type=bool | int, description="draw subgraphs: all, or this many levels")
+_RECURSE = Parameter(name="recurse", type=bool, description="include nested subgraphs")
 
-async def create(request: Request, services: Services) -> Response:
-    body = await parse.body(request, AssistantCreate, limit=services.settings.max_body_bytes)
+route = Routes("Assistants", "/assistants", errors=(404, 422))
+
+
+@route(
+    "POST",
+    "",
+    "Create an assistant",
+    access=Access("assistants", "create"),
+    body=AssistantCreate,
+    returns=Assistant,
+    errors=(400, 404, 409, 422),
+)
+async def create(call: Call[AssistantCreate]) -> Response:
+    body = call.body
     assistant_id = None if body.assistant_id is None else parse.uuid_text(body.assistant_id, "assistant")
-    return json_response(await services.assistants.create(body, assistant_id))
+    return json_response(await call.services.assistants.create(body, assistant_id))
 
 
-async def get(request: Request, services: Services) -> Response:
-    return json_response(await services.assistants.get(_reference(request)))
+@route("POST", "/search", "Search assistants", access=SEARCH, body=AssistantSearch, returns=list[Assistant])
+async def search(call: Call[AssistantSearch]) -> Response:
+    body = call.body
+    columns = parse.choices("select", body.select, select.ASSISTANT_COLUMNS)
+    assistants, total = await call.services.assistants.search(body)
+    return paged([select.columns(each, columns) for each in assistants], total=total, offset=body.offset or 0)
 
 
-async def patch(request: Request, services: Services) -> Response:
-    body = await parse.body(request, AssistantPatch, limit=services.settings.max_body_bytes)
-    return json_response(await services.assistants.patch(_reference(request), body))
+@route("POST", "/count", "Count assistants", access=SEARCH, body=AssistantSearch, returns=int)
+async def count(call: Call[AssistantSearch]) -> Response:
+    return json_response(await call.services.assistants.count(call.body))
 
 
-async def delete(request: Request, services: Services) -> Response:
-    delete_threads = parse.query(request).flag("delete_threads")
-    await services.assistants.delete(_reference(request), delete_threads=delete_threads)
+@route("GET", "/{assistant_id}", "Get an assistant", access=READ, returns=Assistant)
+async def get(call: Call[None]) -> Response:
+    return json_response(await call.services.assistants.get(_reference(call)))
+
+
+@route(
+    "PATCH",
+    "/{assistant_id}",
+    "Update an assistant, creating a new version",
+    access=UPDATE,
+    body=AssistantPatch,
+    returns=Assistant,
+    errors=(400, 404, 409, 422),
+)
+async def patch(call: Call[AssistantPatch]) -> Response:
+    return json_response(await call.services.assistants.patch(_reference(call), call.body))
+
+
+@route(
+    "DELETE",
+    "/{assistant_id}",
+    "Delete an assistant",
+    access=Access("assistants", "delete", flags=(("delete_threads", "threads", "delete"),)),
+    status=204,
+    parameters=(_DELETE_THREADS,),
+    errors=(404, 409, 422),
+)
+async def delete(call: Call[None]) -> Response:
+    delete_threads = call.query.flag("delete_threads")
+    await call.services.assistants.delete(_reference(call), delete_threads=delete_threads)
     return no_content()
 
 
-async def search(request: Request, services: Services) -> Response:
-    body = await parse.body(request, AssistantSearch, limit=services.settings.max_body_bytes)
-    names = parse.choices("select", body.select, select.ASSISTANT_COLUMNS)
-    found, total = await services.assistants.search(body)
-    return paged([select.columns(item, names) for item in found], total=total, offset=body.offset or 0)
+@route(
+    "POST",
+    "/{assistant_id}/versions",
+    "List the versions of an assistant, newest first",
+    access=READ,
+    body=AssistantVersions,
+    returns=list[AssistantVersion],
+)
+async def versions(call: Call[AssistantVersions]) -> Response:
+    return json_response(await call.services.assistants.versions(_reference(call), call.body))
 
 
-async def count(request: Request, services: Services) -> Response:
-    body = await parse.body(request, AssistantSearch, limit=services.settings.max_body_bytes)
-    return json_response(await services.assistants.count(body))
+@route(
+    "POST",
+    "/{assistant_id}/latest",
+    "Make an earlier version of an assistant the current one",
+    access=UPDATE,
+    body=AssistantLatest,
+    returns=Assistant,
+)
+async def set_latest(call: Call[AssistantLatest]) -> Response:
+    return json_response(await call.services.assistants.set_latest(_reference(call), call.body.version))
 
 
-async def versions(request: Request, services: Services) -> Response:
-    body = await parse.body(request, AssistantVersions, limit=services.settings.max_body_bytes)
-    return json_response(await services.assistants.versions(_reference(request), body))
+@route(
+    "GET",
+    "/{assistant_id}/graph",
+    "Get the nodes and edges of the graph",
+    access=READ,
+    returns=JSON,
+    parameters=(_XRAY,),
+)
+async def graph(call: Call[None]) -> Response:
+    xray = _xray(call.query.text("xray"))
+    return json_response(await call.services.assistants.drawing(_reference(call), xray=xray))
 
 
-async def set_latest(request: Request, services: Services) -> Response:
-    body = await parse.body(request, AssistantLatest, limit=services.settings.max_body_bytes)
-    return json_response(await services.assistants.set_latest(_reference(request), body.version))
+@route("GET", "/{assistant_id}/schemas", "Get the JSON schemas of the graph", access=READ, returns=JSON)
+async def schemas(call: Call[None]) -> Response:
+    return json_response(await call.services.assistants.schemas(_reference(call)))
 
 
-async def graph(request: Request, services: Services) -> Response:
-    xray = _xray(parse.query(request).text("xray"))
-    return json_response(await services.assistants.drawing(_reference(request), xray=xray))
+@route(
+    "GET",
+    "/{assistant_id}/subgraphs/{namespace}",
+    "Get the schemas of one subgraph",
+    access=READ,
+    returns=JSON,
+    parameters=(_RECURSE,),
+)
+@route(
+    "GET",
+    "/{assistant_id}/subgraphs",
+    "Get the schemas of the subgraphs",
+    access=READ,
+    returns=JSON,
+    parameters=(_RECURSE,),
+)
+async def subgraphs(call: Call[None]) -> Response:
+    recurse = call.query.flag("recurse")
+    namespace = call.request.path_params.get("namespace")
+    return json_response(
+        await call.services.assistants.subgraphs(_reference(call), namespace=namespace, recurse=recurse)
+    )
 
 
-async def schemas(request: Request, services: Services) -> Response:
-    return json_response(await services.assistants.schemas(_reference(request)))
-
-
-async def subgraphs(request: Request, services: Services) -> Response:
-    recurse = parse.query(request).flag("recurse")
-    namespace = request.path_params.get("namespace")
-    found = await services.assistants.subgraphs(_reference(request), namespace=namespace, recurse=recurse)
-    return json_response(found)
-
-
-def _reference(request: Request) -> str:
-    return request.path_params["assistant_id"]
+def _reference(call: Call[Any]) -> str:
+    """An assistant's id or a graph's name."""
+    return call.request.path_params["assistant_id"]
 
 
 def _xray(text: str | None) -> int | bool:
-    """``true``, ``false`` or how many levels of sub-graphs to draw."""
+    """Parse ``true``, ``false`` or the number of subgraph levels to draw."""
     if text is None or text.lower() in ("true", "false"):
         return text is not None and text.lower() == "true"
     if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII):
@@ -97,133 +174,3 @@ def _xray(text: str | None) -> int | bool:
             f"Invalid xray value {text[:80]!r}: must be true, false or a number of levels from 0 to 999", field="xray"
         )
     return int(text)
-
-
-def _operation(method: str, path: str, endpoint: Any, summary: str, **more: Any) -> Operation:
-    return Operation(
-        method=method, path=f"/assistants{path}", endpoint=endpoint, summary=summary, tag="Assistants", **more
-    )
-
-
-_RECURSE = Parameter(name="recurse", type=bool, description="sub-graphs of sub-graphs too")
-
-ROUTES: list[Operation] = [
-    _operation(
-        "POST",
-        "",
-        create,
-        "Create an assistant",
-        access=Access("assistants", "create"),
-        request=AssistantCreate,
-        response=Assistant,
-        errors=(400, 404, 409, 422),
-    ),
-    _operation(
-        "POST",
-        "/search",
-        search,
-        "Search assistants",
-        access=Access("assistants", "search"),
-        request=AssistantSearch,
-        response=list[Assistant],
-        errors=(404, 422),
-    ),
-    _operation(
-        "POST",
-        "/count",
-        count,
-        "Count assistants",
-        access=Access("assistants", "search"),
-        request=AssistantSearch,
-        response=int,
-        errors=(404, 422),
-    ),
-    _operation(
-        "GET",
-        "/{assistant_id}",
-        get,
-        "Get an assistant",
-        access=Access("assistants", "read"),
-        response=Assistant,
-        errors=(404, 422),
-    ),
-    _operation(
-        "PATCH",
-        "/{assistant_id}",
-        patch,
-        "Change an assistant: a new version",
-        access=Access("assistants", "update"),
-        request=AssistantPatch,
-        response=Assistant,
-        errors=(400, 404, 409, 422),
-    ),
-    _operation(
-        "DELETE",
-        "/{assistant_id}",
-        delete,
-        "Delete an assistant",
-        access=Access("assistants", "delete", flags=(("delete_threads", "threads", "delete"),)),
-        status=204,
-        parameters=(Parameter(name="delete_threads", type=bool, description="and the threads that ran it"),),
-        errors=(404, 409, 422),
-    ),
-    _operation(
-        "POST",
-        "/{assistant_id}/versions",
-        versions,
-        "List the versions of an assistant, newest first",
-        access=Access("assistants", "read"),
-        request=AssistantVersions,
-        response=list[AssistantVersion],
-        errors=(404, 422),
-    ),
-    _operation(
-        "POST",
-        "/{assistant_id}/latest",
-        set_latest,
-        "Bring back a version of an assistant",
-        access=Access("assistants", "update"),
-        request=AssistantLatest,
-        response=Assistant,
-        errors=(404, 422),
-    ),
-    _operation(
-        "GET",
-        "/{assistant_id}/graph",
-        graph,
-        "Get the nodes and edges of the graph",
-        access=Access("assistants", "read"),
-        response=JSON,
-        parameters=(Parameter(name="xray", type=bool | int, description="draw sub-graphs, all or that many levels"),),
-        errors=(404, 422),
-    ),
-    _operation(
-        "GET",
-        "/{assistant_id}/schemas",
-        schemas,
-        "Get the JSON schemas of the graph",
-        access=Access("assistants", "read"),
-        response=JSON,
-        errors=(404, 422),
-    ),
-    _operation(
-        "GET",
-        "/{assistant_id}/subgraphs",
-        subgraphs,
-        "Get the schemas of the sub-graphs",
-        access=Access("assistants", "read"),
-        response=JSON,
-        parameters=(_RECURSE,),
-        errors=(404, 422),
-    ),
-    _operation(
-        "GET",
-        "/{assistant_id}/subgraphs/{namespace}",
-        subgraphs,
-        "Get the schemas of one sub-graph",
-        access=Access("assistants", "read"),
-        response=JSON,
-        parameters=(_RECURSE,),
-        errors=(404, 422),
-    ),
-]

@@ -1,4 +1,4 @@
-"""What the server does and holds, in numbers: for Prometheus, or as JSON (wire.md, System)."""
+"""The metrics of the server, as text for Prometheus or as JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
-from starlette.requests import Request
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from treadle.http import parse
 from treadle.http.gate import PUBLIC
 from treadle.http.responses import json_response
-from treadle.http.routing import Operation, Parameter, Services
+from treadle.http.routing import Call, Parameter, Routes
 from treadle.model import JSON
 from treadle.ports.statistics import ServerMetrics, Statistics
 
@@ -24,14 +24,11 @@ Format = Literal["prometheus", "json"]
 FORMATS: tuple[Format, ...] = ("prometheus", "json")
 
 
-async def metrics(request: Request, services: Services) -> Response:
-    slots, streams = services.settings.slots, len(services.streams.open)
-    served = Served(slots, streams, services.requests, services.runs.admission.refused)
-    return await answer(request, services.statistics, served)
+route = Routes("System")
 
 
 class Served(NamedTuple):
-    """What this process does: ``slots`` are the runs that it may execute at once, ``refused`` those it did not take."""
+    """The figures of this process. ``slots`` is how many runs it executes at once, ``refused`` how many got 429."""
 
     slots: int = 0
     streams: int = 0
@@ -39,37 +36,52 @@ class Served(NamedTuple):
     refused: int = 0
 
 
-async def answer(request: Request, statistics: Statistics, served: Served) -> Response:
-    wanted = parse.query(request).choice("format", FORMATS)
+@route(
+    "GET",
+    "/metrics",
+    "Get metrics, as text for Prometheus or as JSON",
+    access=PUBLIC,
+    returns=JSON,
+    media_types=("text/plain",),
+    parameters=(Parameter(name="format", type=Format, description="default prometheus"),),
+    errors=(422,),
+)
+async def metrics(call: Call[None]) -> Response:
+    services = call.services
+    slots, streams = services.settings.slots, len(services.streams.open)
+    served = Served(slots, streams, services.requests, services.runs.admission.refused)
+    return await respond(call.request.query_params, services.statistics, served)
+
+
+async def respond(query: QueryParams, statistics: Statistics, served: Served) -> Response:
+    format = parse.Query(query).choice("format", FORMATS)
     figures = await statistics.metrics()
-    if wanted == "json":
+    if format == "json":
         return json_response(_as_json(figures, served))
     return Response(_as_text(families(figures, served)), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def families(figures: ServerMetrics, served: Served) -> Iterator[Metric]:
-    """Every metric of treadle's own."""
+    """All metrics of treadle, without those of the Prometheus client."""
     waiting = figures.waiting
-    yield _gauge("runs_pending", "Runs that wait to be claimed, delayed ones included", figures.pending)
-    yield _gauge("runs_running", "Runs that are being executed", figures.running)
-    yield _gauge("runs_due", "Pending runs whose time has come", waiting.runs)
+    yield _gauge("runs_pending", "Runs waiting to be claimed, including delayed ones", figures.pending)
+    yield _gauge("runs_running", "Runs being executed", figures.running)
+    yield _gauge("runs_due", "Pending runs that are due", waiting.runs)
     yield _gauge("run_wait_seconds_max", "How long the oldest due run has been waiting", waiting.oldest or 0.0)
     yield _gauge("workers", "Workers that hold a lease", figures.workers)
     yield _queued(figures)
     yield _queue_wait(figures)
     yield _gauge("worker_slots", "Runs that this process executes at once", served.slots)
-    yield _gauge("streams_open", "Readers that are connected: streams, waits and joins", served.streams)
+    yield _gauge("streams_open", "Connected readers: streams, waits and joins", served.streams)
     yield _labelled(GaugeMetricFamily, "rows", "Rows of each table, counted once a minute", "table", figures.rows)
     yield _labelled(GaugeMetricFamily, "file_bytes", "Size of the database's files", "file", figures.file_bytes)
-    yield _labelled(CounterMetricFamily, "runs_ended", "Runs that came to an end", "status", figures.ended)
-    yield _counter("claims", "Attempts that were begun", figures.claims)
+    yield _labelled(CounterMetricFamily, "runs_ended", "Runs that ended", "status", figures.ended)
+    yield _counter("claims", "Attempts started", figures.claims)
     yield _counter("events", "Events appended to the log", figures.events)
-    yield _counter("commits", "Transactions of the writer, each for a group of jobs", figures.commits)
-    yield _counter("write_jobs", "Jobs that were committed in them", figures.jobs)
-    yield _counter("runs_refused", "Runs that were answered with 429, because too many were pending", served.refused)
-    yield _counter(
-        "runs_expired", "Ended runs that were removed because they had been kept long enough", figures.expired
-    )
+    yield _counter("commits", "Write transactions, each committing a batch of jobs", figures.commits)
+    yield _counter("write_jobs", "Jobs committed in write transactions", figures.jobs)
+    yield _counter("runs_refused", "Runs refused with 429 because too many were pending", served.refused)
+    yield _counter("runs_expired", "Ended runs deleted by retention", figures.expired)
     yield _requests(served.requests)
 
 
@@ -82,7 +94,7 @@ def _counter(name: str, help: str, value: float) -> Metric:
 
 
 def _queued(figures: ServerMetrics) -> Metric:
-    help = "Pending runs by graph, priority (low below 0, high above) and what they wait for, as claims found it"
+    help = "Pending runs by graph, priority (low: below 0, high: above 0) and what the last claim found them blocked by"
     family = GaugeMetricFamily("treadle_runs_queued", help, labels=["graph", "priority", "blocked_by"])
     for depth in figures.depths:
         family.add_metric([depth.graph_id, depth.priority, depth.blocked_by], depth.runs)
@@ -117,8 +129,8 @@ def _requests(requests: Mapping[tuple[str, str, int], int]) -> Metric:
     return family
 
 
-class _Given(Collector):
-    """Hands a registry what has been gathered already."""
+class _Collected(Collector):
+    """Passes metrics that were gathered already to a registry."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = list(metrics)
@@ -129,13 +141,13 @@ class _Given(Collector):
 
 def _as_text(metrics: Iterable[Metric]) -> bytes:
     registry = CollectorRegistry()
-    registry.register(_Given(metrics))
+    registry.register(_Collected(metrics))
     ProcessCollector(registry=registry)
     return generate_latest(registry)
 
 
 def _as_json(figures: ServerMetrics, served: Served) -> JSON:
-    """The names of the official server's, and our own beside them."""
+    """The metrics under the names of the official server, and additional ones."""
     waiting, slots = figures.waiting, served.slots
     counted = [
         {"method": method, "path": path, "status": status, "count": count}
@@ -166,19 +178,3 @@ def _as_json(figures: ServerMetrics, served: Served) -> JSON:
             "write_jobs": figures.jobs,
         },
     }
-
-
-ROUTES: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/metrics",
-        endpoint=metrics,
-        summary="Metrics, as text for Prometheus or as JSON",
-        tag="System",
-        access=PUBLIC,
-        response=JSON,
-        texts=("text/plain",),
-        parameters=(Parameter(name="format", type=Format, description="prometheus unless given"),),
-        errors=(422,),
-    )
-]

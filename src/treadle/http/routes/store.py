@@ -1,4 +1,4 @@
-"""The endpoints of the store (wire.md, Store)."""
+"""The routes of the store."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from langgraph.store.base import Item, SearchItem
-from msgspec import Struct
-from starlette.requests import Request
+from langgraph.store.base import Item
+from msgspec import Struct, structs
 from starlette.responses import Response
 
 from treadle.errors import BadRequestError
-from treadle.http import parse
 from treadle.http.gate import Access
 from treadle.http.responses import json_response, no_content
-from treadle.http.routing import Operation, Parameter, Services
+from treadle.http.routing import Call, Parameter, Routes
 from treadle.model import JSON
+
+_GET = (
+    Parameter(name="namespace", type=str, description="labels joined by periods"),
+    Parameter(name="key", type=str),
+    Parameter(
+        name="refresh_ttl", type=bool, description="extend the item's expiry; the project's configuration by default"
+    ),
+)
 
 
 class StorePut(Struct, kw_only=True):
-    """``index`` names the fields to embed, false none; ``ttl`` is in minutes."""
+    """``index`` lists the fields to embed, false for none; ``ttl`` is in minutes."""
 
     namespace: list[str]
     key: str
@@ -36,7 +42,7 @@ class StoreDelete(Struct, kw_only=True):
 
 
 class StoreSearch(Struct, kw_only=True):
-    """Without ``namespace_prefix`` everything is searched."""
+    """Without ``namespace_prefix``, all namespaces are searched."""
 
     namespace_prefix: list[str] | None = None
     filter: JSON | None = None
@@ -63,7 +69,7 @@ class StoreItem(Struct, kw_only=True):
 
 
 class FoundItem(StoreItem, kw_only=True):
-    """``score`` is the similarity to the query, where there is an index."""
+    """``score`` is the similarity to the query, null without an index."""
 
     score: float | None = None
 
@@ -76,32 +82,40 @@ class Namespaces(Struct):
     namespaces: list[tuple[str, ...]]
 
 
-async def put(request: Request, services: Services) -> Response:
-    body = await parse.body(request, StorePut, limit=services.settings.max_body_bytes)
-    await services.store.put(body.namespace, body.key, body.value, index=body.index, ttl=body.ttl)
+route = Routes("Store", "/store", errors=(400, 422))
+
+
+@route("PUT", "/items", "Store an item", access=Access("store", "put"), body=StorePut, status=204)
+async def put(call: Call[StorePut]) -> Response:
+    body = call.body
+    await call.services.store.put(body.namespace, body.key, body.value, index=body.index, ttl=body.ttl)
     return no_content()
 
 
-async def get(request: Request, services: Services) -> Response:
-    query = parse.query(request)
+@route(
+    "GET", "/items", "Get an item, or null", access=Access("store", "get"), returns=StoreItem | None, parameters=_GET
+)
+async def get(call: Call[None]) -> Response:
+    query = call.query
     key = query.text("key")
     if not key:
         raise BadRequestError("Key is required", field="key")
     namespace = (query.text("namespace") or "").split(".")
     refresh = query.flag("refresh_ttl") if query.text("refresh_ttl") is not None else None
-    item = await services.store.get(namespace, key, refresh_ttl=refresh)
-    return json_response(None if item is None else _item(item))
+    item = await call.services.store.get(namespace, key, refresh_ttl=refresh)
+    return json_response(None if item is None else StoreItem(**_fields(item)))
 
 
-async def delete(request: Request, services: Services) -> Response:
-    body = await parse.body(request, StoreDelete, limit=services.settings.max_body_bytes)
-    await services.store.delete(body.namespace, body.key)
+@route("DELETE", "/items", "Delete an item", access=Access("store", "delete"), body=StoreDelete, status=204)
+async def delete(call: Call[StoreDelete]) -> Response:
+    await call.services.store.delete(call.body.namespace, call.body.key)
     return no_content()
 
 
-async def search(request: Request, services: Services) -> Response:
-    body = await parse.body(request, StoreSearch, limit=services.settings.max_body_bytes)
-    found = await services.store.search(
+@route("POST", "/items/search", "Search items", access=Access("store", "search"), body=StoreSearch, returns=FoundItems)
+async def search(call: Call[StoreSearch]) -> Response:
+    body = call.body
+    items = await call.services.store.search(
         body.namespace_prefix or (),
         filter=body.filter,
         query=body.query,
@@ -109,105 +123,35 @@ async def search(request: Request, services: Services) -> Response:
         offset=body.offset,
         refresh_ttl=body.refresh_ttl,
     )
-    return json_response(FoundItems([_found(item) for item in found]))
+    return json_response(FoundItems([FoundItem(**_fields(item), score=item.score) for item in items]))
 
 
-async def namespaces(request: Request, services: Services) -> Response:
-    body = await parse.body(request, StoreNamespaces, limit=services.settings.max_body_bytes)
-    found = await services.store.namespaces(
-        prefix=body.prefix, suffix=body.suffix, max_depth=body.max_depth, limit=body.limit, offset=body.offset
-    )
-    return json_response(Namespaces(found))
+@route(
+    "POST",
+    "/namespaces",
+    "List namespaces",
+    access=Access("store", "list_namespaces"),
+    body=StoreNamespaces,
+    returns=Namespaces,
+)
+async def namespaces(call: Call[StoreNamespaces]) -> Response:
+    return json_response(Namespaces(await call.services.store.namespaces(**structs.asdict(call.body))))
 
 
-def _item(item: Item) -> StoreItem:
-    return StoreItem(
-        namespace=list(item.namespace),
-        key=item.key,
-        value=_value(item.value),
-        created_at=item.created_at,
-        updated_at=item.updated_at,
-    )
+def _fields(item: Item) -> JSON:
+    """The fields of a StoreItem."""
+    return {
+        "namespace": list(item.namespace),
+        "key": item.key,
+        "value": _encoded(item.value),
+        "created_at": item.created_at,
+        "updated_at": item.updated_at,
+    }
 
 
-def _found(item: SearchItem) -> FoundItem:
-    return FoundItem(
-        namespace=list(item.namespace),
-        key=item.key,
-        value=_value(item.value),
-        created_at=item.created_at,
-        updated_at=item.updated_at,
-        score=item.score,
-    )
-
-
-def _value(value: Any) -> orjson.Fragment:
-    """The value as JSON: graphs may store integers beyond 64 bits, which orjson does not write."""
+def _encoded(value: Any) -> orjson.Fragment:
+    """The value as JSON. Graphs may store integers over 64 bits, which only the standard library can encode."""
     try:
         return orjson.Fragment(orjson.dumps(value))
     except TypeError:
         return orjson.Fragment(json.dumps(value))
-
-
-def _operation(method: str, path: str, endpoint: Any, summary: str, **more: Any) -> Operation:
-    return Operation(method=method, path=f"/store{path}", endpoint=endpoint, summary=summary, tag="Store", **more)
-
-
-ROUTES: list[Operation] = [
-    _operation(
-        "PUT",
-        "/items",
-        put,
-        "Store an item",
-        access=Access("store", "put"),
-        request=StorePut,
-        status=204,
-        errors=(400, 422),
-    ),
-    _operation(
-        "GET",
-        "/items",
-        get,
-        "Get an item, or null",
-        access=Access("store", "get"),
-        response=StoreItem | None,
-        parameters=(
-            Parameter(name="namespace", type=str, description="labels joined by periods"),
-            Parameter(name="key", type=str),
-            Parameter(
-                name="refresh_ttl", type=bool, description="put off its expiry; the configuration says if not given"
-            ),
-        ),
-        errors=(400, 422),
-    ),
-    _operation(
-        "DELETE",
-        "/items",
-        delete,
-        "Delete an item",
-        access=Access("store", "delete"),
-        request=StoreDelete,
-        status=204,
-        errors=(400, 422),
-    ),
-    _operation(
-        "POST",
-        "/items/search",
-        search,
-        "Search items",
-        access=Access("store", "search"),
-        request=StoreSearch,
-        response=FoundItems,
-        errors=(400, 422),
-    ),
-    _operation(
-        "POST",
-        "/namespaces",
-        namespaces,
-        "List namespaces",
-        access=Access("store", "list_namespaces"),
-        request=StoreNamespaces,
-        response=Namespaces,
-        errors=(400, 422),
-    ),
-]

@@ -1,18 +1,16 @@
-"""The endpoints of the server itself: alive, what it is, and its documents."""
+"""The routes of the server itself: health, capabilities and API documents."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from treadle.http import openapi
 from treadle.http.gate import PUBLIC
 from treadle.http.responses import json_response
-from treadle.http.routing import Operation, Services
+from treadle.http.routing import Call, Routes
 from treadle.model import JSON
 
 SHOWN_SETTINGS = (
@@ -26,7 +24,7 @@ SHOWN_SETTINGS = (
     "idempotency_seconds",
     "max_body_bytes",
 )
-"""What anybody may know of the settings: the limits that a client meets, no path and no address."""
+"""The settings that are public: limits that clients run into, but no paths or addresses."""
 
 
 class Ok(msgspec.Struct):
@@ -35,7 +33,7 @@ class Ok(msgspec.Struct):
 
 
 class Info(msgspec.Struct, kw_only=True):
-    """``flags`` says what clients may rely on, ``settings`` which limits they meet."""
+    """``flags`` are capabilities, ``settings`` the limits that clients run into."""
 
     version: str
     langgraph_py_version: str
@@ -44,43 +42,38 @@ class Info(msgspec.Struct, kw_only=True):
     settings: JSON
 
 
-async def ok(request: Request, services: Services) -> Response:
+route = Routes("System")
+
+
+@route("GET", "/ok", "Check that the server is up", access=PUBLIC, returns=Ok)
+@route("GET", "/", "Check that the server is up", access=PUBLIC, returns=Ok)
+async def ok(call: Call[None]) -> Response:
     return json_response(Ok())
 
 
-async def info(request: Request, services: Services) -> Response:
+@route("GET", "/info", "Get the server's version, capabilities and limits", access=PUBLIC, returns=Info)
+async def info(call: Call[None]) -> Response:
     return json_response(
         Info(
             version=version("treadle"),
             langgraph_py_version=version("langgraph"),
             flags={"assistants": True, "crons": True, "store": True, "strict_resume": True, "langsmith": False},
             host={"kind": "self-hosted", "server": "treadle"},
-            settings={name: getattr(services.settings, name) for name in SHOWN_SETTINGS},
+            settings={name: getattr(call.services.settings, name) for name in SHOWN_SETTINGS},
         )
     )
 
 
-async def document(request: Request, services: Services) -> Response:
-    return json_response(_document(request, services))
+@route("GET", "/openapi.json", "Get this document", access=PUBLIC, returns=JSON)
+async def document(call: Call[None]) -> Response:
+    return json_response(_document(call))
 
 
-async def docs(request: Request, services: Services) -> Response:
-    return HTMLResponse(openapi.page(_document(request, services)))
+@route("GET", "/docs", "Get the routes as a page", access=PUBLIC, media_types=("text/html",))
+async def docs(call: Call[None]) -> Response:
+    return HTMLResponse(openapi.page(_document(call)))
 
 
-def _document(request: Request, services: Services) -> JSON:
-    described = openapi.document(request.app.state.treadle_operations, version=version("treadle"))
-    return described if services.gate is None else openapi.secured(described, services.gate.openapi)
-
-
-def _operation(path: str, endpoint: Any, summary: str, **more: Any) -> Operation:
-    return Operation(method="GET", path=path, endpoint=endpoint, summary=summary, tag="System", access=PUBLIC, **more)
-
-
-ROUTES: list[Operation] = [
-    _operation("/", ok, "Whether the server is up", response=Ok),
-    _operation("/ok", ok, "Whether the server is up", response=Ok),
-    _operation("/info", info, "What the server is and can do", response=Info),
-    _operation("/openapi.json", document, "This document", response=JSON),
-    _operation("/docs", docs, "The routes as a page", texts=("text/html",)),
-]
+def _document(call: Call[None]) -> JSON:
+    document = openapi.document(call.request.app.state.treadle_operations, version=version("treadle"))
+    return document if call.services.gate is None else openapi.secured(document, call.services.gate.openapi)

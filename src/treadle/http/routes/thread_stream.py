@@ -1,4 +1,4 @@
-"""The stream of a thread: what all its runs say, in one order that goes on from run to run (wire.md, Threads)."""
+"""The stream of a thread: the events of all its runs, in one order that continues from run to run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from urllib.parse import urlencode
 
 import orjson
 from msgspec import structs
-from starlette.requests import Request
 
 from treadle import sse
 from treadle.errors import UnprocessableError
-from treadle.http import parse
 from treadle.http.gate import Access
-from treadle.http.routing import Operation, Parameter, Services
-from treadle.http.sse import STREAM_HEADERS, Following, Streams, Terms, encoded, started
+from treadle.http.routing import Call, Parameter, Routes
+from treadle.http.sse import STREAM_HEADERS, ReaderOptions, StreamReader, Streams, encode_chunk, official_metadata
 from treadle.model import Event
 from treadle.ports.log import Chunk, Follower
 
@@ -23,93 +21,91 @@ ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
 MODES: tuple[ThreadStreamMode, ...] = ("run_modes", "lifecycle", "state_update")
 _NAMES = ("stream_modes", "stream_mode")
 _FROM_THE_START = ("0", "0-0", "-")
+_PARAMETERS = (
+    Parameter(name="stream_modes", type=list[ThreadStreamMode], description="default run_modes"),
+    Parameter(name="stream_mode", type=list[ThreadStreamMode], description="the same as stream_modes"),
+    Parameter(
+        name="Last-Event-ID",
+        type=str,
+        place="header",
+        description="read after this event; 0, 0-0 or - from the start; only new events by default",
+    ),
+)
+
+route = Routes("Threads")
 
 
 @dataclass(frozen=True)
 class ThreadView:
-    """Which events a reader gets: all of the runs (``run_modes``), where they begin and end (``lifecycle``, and
-    ``run_modes`` too), states that were written without a run (``state_update``)."""
+    """Selects events: all events of the runs (``run_modes``), only where runs start and end (``lifecycle``), and states
+    written without a run (``state_update``)."""
 
     modes: frozenset[ThreadStreamMode]
 
     def encode(self, chunk: Chunk) -> bytes:
-        """The wire bytes of a chunk; made once for all readers of the same modes."""
-        return encoded(chunk, self.modes, self._shown)
+        """The wire bytes of a chunk, encoded once for all readers with the same modes."""
+        return encode_chunk(chunk, self.modes, self._visible)
 
-    def _shown(self, event: Event) -> Event | None:
-        if not self._wanted(event.mode):
+    def _visible(self, event: Event) -> Event | None:
+        if not self._includes(event.mode):
             return None
         if event.mode == "end":
-            over = {"status": "run_done", "run_id": orjson.loads(event.data)["run_id"]}
-            return structs.replace(event, mode="metadata", data=orjson.dumps(over))
-        return started(event) if event.mode == "metadata" else event
+            data = {"status": "run_done", "run_id": orjson.loads(event.data)["run_id"]}
+            return structs.replace(event, mode="metadata", data=orjson.dumps(data))
+        return official_metadata(event) if event.mode == "metadata" else event
 
-    def _wanted(self, mode: str) -> bool:
+    def _includes(self, mode: str) -> bool:
         if mode == "state_update":
             return "state_update" in self.modes
         return "run_modes" in self.modes or (mode in ("metadata", "end") and "lifecycle" in self.modes)
 
 
-class ThreadReading(Following):
-    """The events of a thread, until the client leaves or the server drains."""
+class ThreadReader(StreamReader):
+    """Sends the events of a thread until the client disconnects or the server drains."""
 
-    def __init__(self, follower: Follower, streams: Streams, terms: Terms, *, view: ThreadView) -> None:
-        super().__init__(follower, streams, terms)
+    def __init__(self, follower: Follower, streams: Streams, options: ReaderOptions, *, view: ThreadView) -> None:
+        super().__init__(follower, streams, options)
         self._view = view
 
     def _encode(self, chunk: Chunk) -> bytes:
         return self._view.encode(chunk)
 
 
-async def stream(request: Request, services: Services) -> ThreadReading:
-    thread_id = parse.path_uuid(request, "thread_id", "thread")
-    query = parse.query(request)
-    asked: list[ThreadStreamMode] = [mode for name in _NAMES for mode in query.choices(name, MODES) or ()]
-    modes = frozenset(asked) or frozenset(MODES[:1])
+@route(
+    "GET",
+    "/threads/{thread_id}/stream",
+    "Follow all runs of a thread",
+    access=Access("threads", "read"),
+    parameters=_PARAMETERS,
+    errors=(422,),
+    streams=True,
+)
+async def stream(call: Call[None]) -> ThreadReader:
+    services, query = call.services, call.query
+    thread_id = call.id("thread")
+    requested: list[ThreadStreamMode] = [mode for name in _NAMES for mode in query.choices(name, MODES) or ()]
+    modes = frozenset(requested) or frozenset(MODES[:1])
     if services.gate is not None:
-        await services.threads.get(thread_id)  # one that is yet to come could turn out to be somebody else's
-    event_id = _event_id(request.headers.get("last-event-id"))
+        # Without auth the thread may be created later; with auth that thread could belong to another user.
+        await services.threads.get(thread_id)
+    event_id = _event_id(call.request.headers.get("last-event-id"))
     after = 0 if event_id == (0, 0) else await services.log.thread_cursor(thread_id, event_id)
-    # Where the SDKs come back to when the connection breaks: with the same modes, since they keep none themselves.
+    # The SDKs reconnect here without remembering their modes, so the address contains them.
     location = f"/threads/{thread_id}/stream?{urlencode([('stream_modes', mode) for mode in sorted(modes)])}"
-    terms = Terms(
+    options = ReaderOptions(
         headers={**STREAM_HEADERS, "location": location}, heartbeat_seconds=services.settings.heartbeat_seconds
     )
     follower = services.log.follow_thread(thread_id, after)
-    return ThreadReading(follower, services.streams, terms, view=ThreadView(modes))
+    return ThreadReader(follower, services.streams, options, view=ThreadView(modes))
 
 
-def _event_id(given: str | None) -> tuple[int, int] | None:
-    """``(0, 0)`` for the start, None for what comes from now on."""
-    if not given:
+def _event_id(text: str | None) -> tuple[int, int] | None:
+    """Parse Last-Event-ID: ``(0, 0)`` for the start, None for new events only."""
+    if not text:
         return None
-    known = (0, 0) if given in _FROM_THE_START else sse.parse_event_id(given)
-    if known is None:
-        text = "Last-Event-ID: must be the id of an event, or 0, 0-0 or - for the start"
-        raise UnprocessableError(text, field="Last-Event-ID")
-    # Ids of other servers count from 0, and ours from 1: such a one says nothing here.
-    return None if known[0] and not known[1] else known
-
-
-ROUTES: list[Operation] = [
-    Operation(
-        method="GET",
-        path="/threads/{thread_id}/stream",
-        endpoint=stream,
-        summary="Follow all runs of a thread",
-        access=Access("threads", "read"),
-        tag="Threads",
-        parameters=(
-            Parameter(name="stream_modes", type=list[ThreadStreamMode], description="run_modes unless given"),
-            Parameter(name="stream_mode", type=list[ThreadStreamMode], description="the same"),
-            Parameter(
-                name="Last-Event-ID",
-                type=str,
-                place="header",
-                description="read after this event; 0, 0-0 or - from the start; only what is new unless given",
-            ),
-        ),
-        errors=(422,),
-        streams=True,
-    )
-]
+    event_id = (0, 0) if text in _FROM_THE_START else sse.parse_event_id(text)
+    if event_id is None:
+        detail = "Last-Event-ID: must be the id of an event, or 0, 0-0 or - for the start"
+        raise UnprocessableError(detail, field="Last-Event-ID")
+    # Our ids count from 1. An id with number 0 comes from another server and says nothing about this log.
+    return None if event_id[0] and not event_id[1] else event_id

@@ -1,4 +1,4 @@
-"""What a rule of the user's sees of a request: the shapes of langgraph_sdk.auth.types; what it changed, put back."""
+"""Translate requests to the values of auth handlers (langgraph_sdk.auth.types), and apply the handlers' changes."""
 
 from __future__ import annotations
 
@@ -12,80 +12,81 @@ from treadle.errors import UnprocessableError
 from treadle.model import JSON
 
 _MARKED = frozenset(["create", "create_run", "update", "search"])
-"""Actions whose value has metadata, as an object, whether the request has any or not."""
+"""Actions whose value always has a ``metadata`` object, even if the request has none."""
 _RUN_FIELDS = ("assistant_id", "metadata", "multitask_strategy", "if_not_exists", "after_seconds")
 _CRON_FIELDS = ("schedule", "timezone", "end_time", "enabled", "on_run_completed", "metadata")
 _NAMESPACES = {"search": "namespace_prefix", "list_namespaces": "prefix"}
 _NESTED = ("kwargs", "payload")
+_QUERY_FIELDS = ("action", "limit", "offset", "status", "thread_id", "run_id")
 _IDS = ("thread_id", "run_id", "cron_id", "assistant_id", "delivery_id")
 
 
-class Asked:
-    """A request to be judged: its path, its query, its body. ``content`` is the body as it is now, ``query`` the query
-    string if that has changed, ``assumed`` what a request without a body is taken to say. ``identify`` gives the id of
-    an assistant for its id or its graph's name. ``metadata`` names the field of the body that the rule sees as
-    metadata."""
+class AuthRequest:
+    """A request that auth handlers judge and may change.
+
+    ``content`` is its JSON body, which handlers change in place; ``query`` is its new query string if a handler changed
+    that. ``assumed`` replaces the body of a request without one. ``identify`` maps a graph's name to the id of its
+    assistant. ``metadata`` is the body field that handlers see as ``metadata``."""
 
     def __init__(
         self,
         path: Mapping[str, str],
-        query: Mapping[str, str],
+        query_params: Mapping[str, str],
         content: Any,
         identify: Callable[[str], str],
         metadata: str = "metadata",
     ) -> None:
         self.content = content
         self.query: bytes | None = None
-        self.given = query
+        self.query_params = query_params
         self._path = path
         self._identify = identify
         self._metadata = metadata
         self.assumed: JSON = {}
-        self._put: list[Callable[[JSON, str, Any], None]] = []
 
     @property
     def count(self) -> int:
-        """How many values there are: one, or one for each item of a batch."""
+        """The number of values: one, or one for each item of a batch."""
         return len(cast("list[Any]", self.content)) if isinstance(self.content, list) else 1
 
     @property
     def thread_id(self) -> str | None:
-        found = self._path.get("thread_id")
-        return None if found is None else str(uuid_or_text(found))
+        thread_id = self._path.get("thread_id")
+        return None if thread_id is None else str(uuid_or_text(thread_id))
 
-    def own_id(self, resource: str) -> str | None:
-        """The id that the body asks for, for something new."""
-        found = self._item(0).get(f"{resource[:-1]}_id") if self.count else None
-        return found if isinstance(found, str) else None
+    def new_id(self, resource: str) -> str | None:
+        """The id that the body requests for a new ``resource``."""
+        new_id = self._item(0).get(f"{resource[:-1]}_id") if self.count else None
+        return new_id if isinstance(new_id, str) else None
 
-    def assistants(self) -> list[str]:
+    def assistant_ids(self) -> list[str]:
         """The ids of the assistants that the body names."""
-        named = [item.get("assistant_id") for item in self._items()]
-        return [self._identify(name) for name in named if isinstance(name, str)]
+        references = [item.get("assistant_id") for item in self._items()]
+        return [self._identify(reference) for reference in references if isinstance(reference, str)]
 
     def value(self, index: int, resource: str, action: str) -> JSON:
-        """The value for a rule of ``resource`` and ``action``."""
+        """Return the value for the handler of ``resource`` and ``action``."""
         item = self._item(index) or self.assumed
         ids = {name: self._id(name, text) for name, text in self._path.items() if name in _IDS}
         if resource == "store":
-            return _store(action, item or dict(self.given))
+            return _store(action, item or dict(self.query_params))
         if action == "create_run":
-            # Only an item of a batch names its thread in the body.
+            # Only items of a batch name their thread in the body.
             thread_id = item.get("thread_id") if isinstance(self.content, list) else None
-            # The run of a path is not the one that is to be created.
-            return _run(item) | {"thread_id": thread_id} | ids | {"run_id": None} | self._named(item)
+            # A run in the path is the one being retried, not the one being created.
+            return _run(item) | {"thread_id": thread_id} | ids | {"run_id": None} | self._assistant(item)
         if resource == "crons" and action in ("create", "update"):
             return _cron(item) | {"thread_id": None} | ids
         return self._plain(item, action) | ids
 
-    def change(self, index: int, action: str, before: JSON, after: JSON) -> None:
-        """Puts what a rule changed into the request. What a request cannot hold (an id of the path) stays as it was."""
-        if action == "read":  # its value only tells what is read; a body may have fields of the same names
+    def apply(self, index: int, action: str, before: JSON, after: JSON) -> None:
+        """Apply a handler's changes to the request, except for ids in the path."""
+        if action == "read":  # the value describes the resource, and the body may have unrelated fields of these names
             return
         changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
         if self.content is None:
             if "namespace" in changed:
-                self.query = self._renamed(changed["namespace"])
+                self.query = self._query_with(changed["namespace"])
             return
         item = self._item(index)
         for key in before.keys() - after.keys():
@@ -98,17 +99,17 @@ class Asked:
             elif key not in self._path:
                 item[self._metadata if key == "metadata" else key] = value
 
-    def _renamed(self, namespace: Any) -> bytes:
-        """The query with another namespace, whose labels are joined by periods there."""
+    def _query_with(self, namespace: Any) -> bytes:
+        """The query string with another namespace, its labels joined by periods."""
         labels = [str(label) for label in namespace or ()]
         if any(not label or "." in label for label in labels):
             raise UnprocessableError("namespace: labels must be non-empty and without periods", field="namespace")
-        pairs = [(name, text) for name, text in self.given.items() if name != "namespace"]
+        pairs = [(name, text) for name, text in self.query_params.items() if name != "namespace"]
         return urlencode([("namespace", ".".join(labels)), *pairs]).encode()
 
     def _items(self) -> list[JSON]:
-        given = self.content if isinstance(self.content, list) else [self.content]
-        return [cast("JSON", item) for item in cast("list[Any]", given) if isinstance(item, dict)]
+        items = self.content if isinstance(self.content, list) else [self.content]
+        return [cast("JSON", item) for item in cast("list[Any]", items) if isinstance(item, dict)]
 
     def _item(self, index: int) -> JSON:
         if isinstance(self.content, list):
@@ -118,12 +119,13 @@ class Asked:
     def _id(self, name: str, text: str) -> Any:
         return uuid_or_text(self._identify(text) if name == "assistant_id" else text)
 
-    def _named(self, item: JSON) -> JSON:
+    def _assistant(self, item: JSON) -> JSON:
         return {"assistant_id": self._id("assistant_id", item["assistant_id"])} if "assistant_id" in item else {}
 
     def _plain(self, item: JSON, action: str) -> JSON:
-        fields = item if self.content is not None else {key: text for key, text in self.given.items() if key in _SHOWN}
-        value: JSON = dict(fields)
+        value: JSON = dict(item)
+        if self.content is None:
+            value = {key: text for key, text in self.query_params.items() if key in _QUERY_FIELDS}
         if action in _MARKED:
             value["metadata"] = copy.deepcopy(value.get(self._metadata) or {})
         for name in ("thread_id", "assistant_id", "cron_id"):
@@ -133,7 +135,7 @@ class Asked:
 
 
 def snapshot(value: JSON) -> JSON:
-    """What ``change`` compares with later. What lies deeper than this is the request's own, and changes in place."""
+    """Copy ``value`` for ``apply`` to compare with later. Deeper objects belong to the request and change in place."""
     copied = {key: dict(cast("JSON", value[key])) for key in _NESTED if key in value}
     return {**value, **copied, "metadata": copy.deepcopy(value.get("metadata"))}
 
@@ -144,11 +146,8 @@ def _update(item: JSON, before: JSON, after: JSON) -> None:
     item.update({name: part for name, part in after.items() if name not in before or before[name] != part})
 
 
-_SHOWN = ("action", "limit", "offset", "status", "thread_id", "run_id")
-
-
 def uuid_or_text(text: str) -> Any:
-    """A UUID where ``text`` is one: refusing what is none is the endpoint's part."""
+    """Return ``text`` as a UUID, or unchanged if it is not one: the endpoint reports that."""
     try:
         return uuid.UUID(text)
     except ValueError:
@@ -156,7 +155,7 @@ def uuid_or_text(text: str) -> Any:
 
 
 def _run(item: JSON) -> JSON:
-    """RunsCreate: what starts the run, and all else under ``kwargs``."""
+    """A RunsCreate: the fields of the run, and all others under ``kwargs``."""
     known = {name: item[name] for name in _RUN_FIELDS if item.get(name) is not None}
     return {
         "run_id": None,
@@ -170,18 +169,18 @@ def _run(item: JSON) -> JSON:
 
 
 def _cron(item: JSON) -> JSON:
-    """CronsCreate and CronsUpdate: when, and the request for runs under ``payload``."""
+    """A CronsCreate or CronsUpdate: the fields of the cron, and those of its runs under ``payload``."""
     known = {name: item[name] for name in _CRON_FIELDS if name in item}
     payload = {name: value for name, value in item.items() if name not in _CRON_FIELDS}
     return {"cron_id": None, **known, "metadata": copy.deepcopy(item.get("metadata") or {}), "payload": payload}
 
 
 def _store(action: str, item: JSON) -> JSON:
-    """The operation, with its namespace (or its prefix) as a tuple under ``namespace``."""
+    """A store operation with its namespace or prefix as a tuple under ``namespace``."""
     name = _NAMESPACES.get(action, "namespace")
-    given = item.get(name)
-    if isinstance(given, str):
-        given = [label for label in given.split(".") if label]
+    namespace = item.get(name)
+    if isinstance(namespace, str):
+        namespace = [label for label in namespace.split(".") if label]
     absent = None if action == "list_namespaces" else ()
     rest = {key: value for key, value in item.items() if key != name}
-    return {**rest, "namespace": tuple(given) if given else absent}
+    return {**rest, "namespace": tuple(namespace) if namespace else absent}
