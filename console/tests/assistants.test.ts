@@ -159,20 +159,20 @@ test("form and JSON show the same value, and neither loses anything", async ({ o
   expect(await json.inputValue()).toBe('{"topic": ');
 });
 
-test("sub-graphs open and close in the drawing, nodes are buttons, and the URL keeps which", async ({ open, page }) => {
+test("subgraphs expand and collapse in the drawing, nodes are buttons, and the URL keeps which", async ({ open, page }) => {
   await open("/assistants/briefing?tab=graph");
   const drawing = page.getByRole("group", { name: "Graph of briefing" });
   const judge = drawing.getByRole("button", { name: /^judge\b.*research/ });
   await judge.waitFor();
-  await drawing.getByRole("button", { name: "Close sub-graph research" }).press("Enter");
+  await drawing.getByRole("button", { name: "Collapse subgraph research" }).press("Enter");
   await judge.waitFor({ state: "detached" });
-  await drawing.getByRole("button", { name: "Open sub-graph research" }).press("Enter");
+  await drawing.getByRole("button", { name: "Expand subgraph research" }).press("Enter");
   await judge.press("Enter");
   expect(new URL(page.url()).searchParams.get("node")).toBe("research:judge");
   await page.reload();
   await page.getByRole("heading", { name: "research:judge" }).waitFor();
   expect(await judge.getAttribute("aria-pressed")).toBe("true");
-  await drawing.getByRole("button", { name: "Close all sub-graphs" }).click();
+  await drawing.getByRole("button", { name: "Collapse all subgraphs" }).click();
   await judge.waitFor({ state: "detached" });
   await drawing.getByRole("button", { name: "Draw from left to right" }).click();
   expect(await faults(page)).toEqual([]);

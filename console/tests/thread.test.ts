@@ -151,12 +151,12 @@ test("a message of the state is replaced by its id", async ({ api, open, page })
   expect(await texts(api, thread)).toEqual(["hello", "I heard nothing."]);
 });
 
-test("what a sub-agent said is in its call, as it talks and long after", async ({ api, open, page }) => {
+test("what a subagent said is in its call, as it talks and long after", async ({ api, open, page }) => {
   const { thread_id } = await api.threads.create({ graphId: "team" });
   await open(`/threads/${thread_id}`);
   await page.getByRole("textbox", { name: "Message" }).fill("How old is it?");
   await page.keyboard.press("Enter");
-  await page.getByRole("region", { name: "Sub-agent researcher" }).getByText("Let me look that up.").waitFor();
+  await page.getByRole("region", { name: "Subagent researcher" }).getByText("Let me look that up.").waitFor();
   await chat(page)
     .getByText(/^The researcher says/)
     .waitFor();
@@ -165,17 +165,17 @@ test("what a sub-agent said is in its call, as it talks and long after", async (
   await chat(page)
     .getByRole("button", { name: /research/ })
     .click();
-  const inner = page.getByRole("region", { name: "Sub-agent" });
+  const inner = page.getByRole("region", { name: "Subagent" });
   await inner.getByText("Let me look that up.").waitFor();
   await inner.getByRole("button", { name: /look_up/ }).waitFor();
   expect(await faults(page)).toEqual([]);
 });
 
-test("a sub-graph's checkpoints open", async ({ api, open, page }) => {
+test("a subgraph's checkpoints open", async ({ api, open, page }) => {
   const thread = await ran(api, "nested", { delay: 0, steps: [] });
   await open(`/threads/${thread}`);
   await rows(page).filter({ hasText: "→ research" }).click();
-  await page.getByRole("button", { name: "Open sub-graph" }).click();
+  await page.getByRole("button", { name: "Open subgraph" }).click();
   await rows(page).filter({ hasText: "search → read" }).waitFor();
   await page.getByRole("button", { name: "Back from research" }).click();
   await rows(page).filter({ hasText: "→ research" }).waitFor();

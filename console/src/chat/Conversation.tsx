@@ -14,15 +14,15 @@ export type ConversationProps = {
   transcript: Transcript;
   /** A run is going: calls without a result are at work, and what streams has a caret. */
   live?: boolean;
-  /** This is a sub-agent's: those who ask it are no people. */
+  /** This is a subagent's: those who ask it are no people. */
   inside?: boolean;
-  /** Shown in an opened tool call of which no sub-agent is known: a page may look for one. */
+  /** Shown in an opened tool call of which no subagent is known: a page may look for one. */
   subagentOf?: ((called: CallWithResult) => ReactNode) | undefined;
   /** What else can be done with a message: buttons beside its copy button. */
   actionsOf?: ((message: Message) => ReactNode) | undefined;
 };
 
-/** Messages with their tool calls and sub-agents. Of a long conversation the end, with the rest a press away. */
+/** Messages with their tool calls and subagents. Of a long conversation the end, with the rest a press away. */
 export function Conversation({ transcript, live = false, inside = false, subagentOf, actionsOf }: ConversationProps) {
   const turns = turnsOf(transcript);
   const [shown, setShown] = useState(AT_ONCE);
@@ -116,7 +116,7 @@ const MessageView = memo(
     sameCalls(a.calls, b.calls),
 );
 
-/** Sub-agents are new values whenever anything was said: calls that have one are drawn again. */
+/** Subagents are new values whenever anything was said: calls that have one are drawn again. */
 function sameCalls(before: readonly CallWithResult[], after: readonly CallWithResult[]): boolean {
   if (before.length !== after.length) return false;
   return before.every((called, index) => {
@@ -130,10 +130,10 @@ function innerShown(called: CallWithResult, given: Given): ReactNode {
   return <SubagentView of={called.inner} {...given} live={given.live && called.result === null} />;
 }
 
-/** What a sub-agent said, set in. */
+/** What a subagent said, set in. */
 function SubagentView({ of: inner, ...given }: Given & { of: Subagent }) {
   return (
-    <section className={styles.inner} aria-label={`Sub-agent ${inner.name}`}>
+    <section className={styles.inner} aria-label={`Subagent ${inner.name}`}>
       <h4>{inner.name}</h4>
       <Turns turns={inner.turns} {...given} inside />
     </section>

@@ -9,7 +9,7 @@ type CallProps = {
   called: CallWithResult;
   /** The run goes on: a call without a result is at work. */
   live: boolean;
-  /** What the sub-agent said; it opens by itself while it talks. */
+  /** What the subagent said; it opens by itself while it talks. */
   inner?: ReactNode;
 };
 

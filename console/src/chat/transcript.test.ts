@@ -126,7 +126,7 @@ const TEAM: TranscriptEvent[] = [
 ];
 
 describe("turns", () => {
-  test("a result is folded into its call, and the sub-agent that worked on it too", () => {
+  test("a result is folded into its call, and the subagent that worked on it too", () => {
     const turns = turnsOf(foldTranscript(transcriptOf({}), TEAM));
     expect(turns.map((turn) => turn.message?.id)).toEqual(["h", "a", "d"]);
     const called = turns[1]?.calls[0];
@@ -135,7 +135,7 @@ describe("turns", () => {
     expect(called?.inner?.turns[0]?.message?.blocks).toEqual([{ kind: "text", text: "Looking", sources: [] }]);
   });
 
-  test("a sub-graph without a call speaks after what was said before it", () => {
+  test("a subgraph without a call speaks after what was said before it", () => {
     const transcript = foldTranscript(transcriptOf({ messages: [human("hi", "h")] }), [
       piece(chunk("inside", "i"), meta("writer:t|model:2"), ["writer:t"]),
       piece(chunk("outside", "o"), meta("model:3")),
@@ -145,7 +145,7 @@ describe("turns", () => {
     expect(turns[1]?.message?.id).toBe("o");
   });
 
-  test("a sub-graph whose messages the graph took over is not told twice", () => {
+  test("a subgraph whose messages the graph took over is not told twice", () => {
     const transcript = foldTranscript(transcriptOf({}), [
       piece(chunk("same", "s"), meta("writer:t|model:2"), ["writer:t"]),
       values({ messages: [ai("same", "s")] }),

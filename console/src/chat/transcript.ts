@@ -6,7 +6,7 @@ import { sameJson } from "./equality";
 /** What a fold needs of an event of a feed; `FeedEvent` and `LoggedEvent` have it. */
 export type TranscriptEvent = { mode: string; namespace: readonly string[]; data: unknown };
 
-/** The messages of the graph itself or of one sub-graph. `""` is the graph. */
+/** The messages of the graph itself or of one subgraph. `""` is the graph. */
 export type Scope = {
   namespace: string;
   /** The agent's name, or else the node's whose inside it is. */
@@ -21,7 +21,7 @@ export type Transcript = {
   /** The key of the state that holds messages. */
   key: string;
   scopes: ReadonlyMap<string, Scope>;
-  /** Which sub-graph works for which tool call: namespace by the call's id. */
+  /** Which subgraph works for which tool call: namespace by the call's id. */
   links: ReadonlyMap<string, string>;
 };
 
@@ -80,7 +80,7 @@ class Draft {
     else if (mode === "metadata" && Number(objectOf(data).attempt) > 1) this.again();
   }
 
-  /** `[message or a piece of it, metadata]`. The metadata knows the sub-graph also where the event's name does not. */
+  /** `[message or a piece of it, metadata]`. The metadata knows the subgraph also where the event's name does not. */
   private piece(ns: string, data: unknown): void {
     const [said, about] = listOf(data);
     if (!isMessage(said)) return;

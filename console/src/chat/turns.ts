@@ -1,13 +1,13 @@
 import { messageOf, type Message, type ToolCall } from "./message";
 import { outer, ROOT, type Scope, type Transcript } from "./transcript";
 
-/** A tool call with what came of it: its result, and what a sub-agent said while it worked on it. */
+/** A tool call with what came of it: its result, and what a subagent said while it worked on it. */
 export type CallWithResult = { call: ToolCall; result: Message | null; inner: Subagent | null };
 
-/** What was said inside of a sub-graph. */
+/** What was said inside of a subgraph. */
 export type Subagent = { namespace: string; name: string; turns: readonly Turn[] };
 
-/** A message as it is shown. `inner` are sub-graphs which no tool call names, that spoke after it. */
+/** A message as it is shown. `inner` are subgraphs which no tool call names, that spoke after it. */
 export type Turn = {
   key: string;
   message: Message | null;
@@ -15,7 +15,7 @@ export type Turn = {
   inner: readonly Subagent[];
 };
 
-/** A conversation for the eye: results folded into their calls, sub-agents into theirs. */
+/** A conversation for the eye: results folded into their calls, subagents into theirs. */
 export function turnsOf(transcript: Transcript): Turn[] {
   return new Folding(transcript).scope(ROOT);
 }
@@ -73,7 +73,7 @@ class Folding {
     return { call, result, inner: scope === undefined ? null : this.inner(scope) };
   }
 
-  /** Sub-graphs without a tool call, but for those which say only what the graph around them took over. */
+  /** Subgraphs without a tool call, but for those which say only what the graph around them took over. */
   private unlinked(namespace: string, ids: ReadonlySet<string>): { after: string; inner: Subagent }[] {
     return (this.children.get(namespace) ?? [])
       .filter((scope) => !this.linked.has(scope.namespace))

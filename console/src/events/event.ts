@@ -8,7 +8,7 @@ export type LoggedEvent = {
   data: unknown;
 };
 
-/** One step into a sub-graph: the node that it is the inside of, and the task that ran it. */
+/** One step into a subgraph: the node that it is the inside of, and the task that ran it. */
 export type Segment = { name: string; task: string };
 
 /** `research:<uuid>|search:<uuid>`, as a text or already parted. Numbers (a second call in the same node) are left out. */

@@ -61,7 +61,7 @@ export function randomFrom(seed: number): (below: number) => number {
   };
 }
 
-/** Any log at all: every mode, sub-graphs, several attempts, ends without beginnings and beginnings without ends. */
+/** Any log at all: every mode, subgraphs, several attempts, ends without beginnings and beginnings without ends. */
 export function anyLog(seed: number, length: number): LoggedEvent[] {
   const random = randomFrom(seed);
   const name = () => ["plan", "tools", "write"][random(3)] ?? "plan";

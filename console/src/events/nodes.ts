@@ -8,7 +8,7 @@ export type NodeFigures = { phase: NodePhase; count: number; durationMs: number 
 const RANK: Record<NodePhase, number> = { idle: 0, done: 1, interrupted: 2, failed: 3, running: 4 };
 
 /**
- * Figures by the id that a node has in the drawing with open sub-graphs (`research:search`). A sub-graph as a whole
+ * Figures by the id that a node has in the drawing with open subgraphs (`research:search`). A subgraph as a whole
  * (`research`) has figures as well. What was lost with its attempt counts as run, but not as failed.
  */
 export function nodeFigures(spans: Iterable<Span>, now: number): Record<string, NodeFigures> {

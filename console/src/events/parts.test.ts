@@ -78,7 +78,7 @@ describe("time", () => {
 describe("filter", () => {
   const log = anyLog(3, 300);
 
-  test("by mode, sub-graph and text, as of any place", () => {
+  test("by mode, subgraph and text, as of any place", () => {
     const all = new Matches({ modes: [], namespace: null, text: "" }, log);
     expect(all.among(log.length)).toHaveLength(log.length);
     const root = new Matches({ modes: ["values"], namespace: "", text: "" }, log);

@@ -83,7 +83,7 @@ export function begin(timeline: Timeline, above: Segment[], own: Segment, at: nu
   });
 }
 
-/** A step begins when the last one ended; the first one of a sub-graph with the node that it is the inside of. */
+/** A step begins when the last one ended; the first one of a subgraph with the node that it is the inside of. */
 function boundOf(timeline: Timeline, above: Segment[]): number | null {
   const bound = timeline.bounds.get(above.map(({ name, task }) => `${name}:${task}`).join("|"));
   if (bound !== undefined) return bound;

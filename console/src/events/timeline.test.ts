@@ -21,7 +21,7 @@ function spanTexts(log: readonly LoggedEvent[]): string[] {
 }
 
 describe("from tasks", () => {
-  test("nodes and those of sub-graphs with their exact times", () => {
+  test("nodes and those of subgraphs with their exact times", () => {
     const inside = "|sub:s1";
     const log = logOf([
       begun(),

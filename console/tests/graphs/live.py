@@ -1,4 +1,4 @@
-"""Graphs to watch: slow enough to be caught in mid-run, with sub-graphs, tools, failures and very many events."""
+"""Graphs to watch: slow enough to be caught in mid-run, with subgraphs, tools, failures and very many events."""
 
 from __future__ import annotations
 

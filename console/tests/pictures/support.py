@@ -1,4 +1,4 @@
-"""A support agent with tools, a sub-agent, and a person who approves what costs money."""
+"""A support agent with tools, a subagent, and a person who approves what costs money."""
 
 from __future__ import annotations
 

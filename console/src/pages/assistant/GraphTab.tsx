@@ -47,7 +47,7 @@ function Counts({ graph }: { graph: Drawing }) {
           ["Nodes", inner.length],
           ["Edges", graph.edges.length],
           ["Conditional", graph.edges.filter((edge) => edge.conditional).length],
-          ["Sub-graphs", groups.size],
+          ["Subgraphs", groups.size],
         ]}
       />
       <p className={styles.faint}>Press a node to see what is known of it.</p>
@@ -65,7 +65,7 @@ function NodeFacts({ graph, id }: { graph: Drawing; id: string }) {
   return (
     <Facts
       items={[
-        ["Kind", inside.length > 0 ? "sub-graph" : (node?.type ?? "node")],
+        ["Kind", inside.length > 0 ? "subgraph" : (node?.type ?? "node")],
         ["Nodes in it", inside.length > 0 && inside.length],
         ["Comes from", <Ends key="from" ends={from.map(({ source, conditional }) => ({ id: source, conditional }))} />],
         ["Goes to", <Ends key="to" ends={to.map(({ target, conditional }) => ({ id: target, conditional }))} />],

@@ -120,7 +120,7 @@ function StreamOptions({ start, onChange, faults }: OptionsProps) {
         </div>
       )}
       <Checkbox checked={start.streamSubgraphs} onChange={(streamSubgraphs) => onChange({ ...start, streamSubgraphs })}>
-        Events of sub-graphs, too
+        Stream events of subgraphs
       </Checkbox>
     </>
   );
@@ -221,7 +221,7 @@ const STOPS = [
   { key: "interruptAfter", field: "interrupt_after", label: "Stop after" },
 ] as const;
 
-/** The nodes of the graph itself: those of sub-graphs are not for the run to name. */
+/** The nodes of the graph itself: those of subgraphs are not for the run to name. */
 function useNodeNames(assistantId: string): string[] {
   const { data } = useDrawing(assistantId);
   const names = data?.nodes.map(({ id }) => id.split(":")[0] ?? id) ?? [];

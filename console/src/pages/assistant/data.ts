@@ -34,7 +34,7 @@ export function useSchemas(assistantId: string) {
   });
 }
 
-/** The graph with its sub-graphs open. */
+/** The graph with its subgraphs open. */
 export function useDrawing(assistantId: string) {
   return useQuery({
     queryKey: keys.assistant(assistantId, "graph"),

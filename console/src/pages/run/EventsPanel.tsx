@@ -18,7 +18,7 @@ import {
 import styles from "./run.module.css";
 import type { RunShown } from "./useRunView";
 
-/** Every event as it came, by mode, sub-graph and text. */
+/** Every event as it came, by mode, subgraph and text. */
 export function EventsPanel({ shown }: { shown: RunShown }) {
   const { events, count: seen, view } = shown;
   const url = useUrl();

@@ -7,7 +7,7 @@ import type { RunShown } from "./useRunView";
 
 type StateProps = { shown: RunShown; history: readonly ThreadState[] | undefined };
 
-/** The state as it was last said; of sub-graphs too. */
+/** The state as it was last said; of subgraphs too. */
 export function StatePanel({ shown, history }: StateProps) {
   const url = useUrl();
   const { states } = shown.view;

@@ -37,7 +37,7 @@ export function useOverview(run: Run): Overview | undefined {
   return data ?? undefined;
 }
 
-/** The graph of an assistant with its sub-graphs open. */
+/** The graph of an assistant with its subgraphs open. */
 export function useDrawing(assistantId: string) {
   return useQuery({
     queryKey: keys.assistant(assistantId, "graph"),

@@ -9,12 +9,12 @@ const THREAD = "0197c1f2-1111-7222-8333-444455556666";
 const body = (text: string) => searchOf({ ...NONE, text }, NOW).body;
 const error = (text: string) => searchOf({ ...NONE, text }, NOW).error;
 
-describe("what the filters ask of the server", () => {
-  it("asks for the newest of all when nothing is chosen", () => {
+describe("the search request of the filters", () => {
+  it("requests the newest runs when no filter is set", () => {
     expect(searchOf(NONE, NOW)).toEqual({ body: { sort_by: "created_at", sort_order: "desc" }, error: null });
   });
 
-  it("takes tags, metadata and ids from the text", () => {
+  it("parses tags, metadata and ids from the text", () => {
     expect(body("tag:nightly tag:eu customer=42 name=ada")).toMatchObject({
       tags: ["nightly", "eu"],
       metadata: { customer: 42, name: "ada" },
@@ -23,17 +23,17 @@ describe("what the filters ask of the server", () => {
     expect(body(THREAD.toUpperCase())).toMatchObject({ thread_id: THREAD });
   });
 
-  it("reads numbers, truth and null as such, and quoted ones as text", () => {
+  it("parses numbers, booleans and null, and quoted values as text", () => {
     expect(body('a=true b=null c=-1.5 d="42" e=').metadata).toEqual({ a: true, b: null, c: -1.5, d: "42", e: "" });
   });
 
-  it("says which word it does not understand, and searches with the others", () => {
+  it("reports the invalid word and searches with the others", () => {
     expect(error("tag:a banana")).toContain("banana");
     expect(error("thread:12")).toContain("whole id");
     expect(body("tag:a banana").tags).toEqual(["a"]);
   });
 
-  it("asks from a whole minute on, so that polling asks the same again", () => {
+  it("rounds the start time to minutes, so that polling repeats the same request", () => {
     const at = (now: number) => searchOf({ ...NONE, since: "1h" }, now).body.created_after;
     expect(at(NOW)).toBe("2026-11-22T11:34:00.000Z");
     expect(at(NOW + 2000)).toBe(at(NOW));

@@ -7,7 +7,7 @@ import styles from "./server.module.css";
 
 const BEGIN = { assistant: "", thread: "", schedule: "0 9 * * 1-5", timezone: "", input: "{}" };
 
-/** A new cron: what the server refuses is said at its field. */
+/** Creates a cron job. Validation errors from the server appear beside their fields. */
 export function CronForm({ open, onClose }: { open: boolean; onClose: () => void }) {
   const [given, setGiven] = useState(BEGIN);
   const [busy, setBusy] = useState(false);

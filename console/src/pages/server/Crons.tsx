@@ -32,7 +32,7 @@ export type Cron = {
   created_at: string;
 };
 
-/** The schedules by which the server starts runs itself. */
+/** The cron jobs that start runs on a schedule. */
 export function Crons() {
   const [creating, setCreating] = useState(false);
   const [deleting, setDeleting] = useState<Cron | null>(null);

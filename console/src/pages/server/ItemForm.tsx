@@ -8,7 +8,7 @@ export type Item = { namespace: string[]; key: string; value: unknown; created_a
 
 type ItemFormProps = { item: Item; onClose: () => void; onDelete: () => void };
 
-/** One item of the store: a new one, or one whose value is changed. */
+/** Adds an item to the store, or edits the value of an existing one. */
 export function ItemForm({ item, onClose, onDelete }: ItemFormProps) {
   const isNew = item.updated_at === undefined;
   const [namespace, setNamespace] = useState(item.namespace.join("/"));
@@ -23,7 +23,7 @@ export function ItemForm({ item, onClose, onDelete }: ItemFormProps) {
     setBusy(true);
     setError(null);
     try {
-      // The namespace of an item that is there stays what it is, whatever signs it has.
+      // Keep the namespace of an existing item as it is: its parts may contain slashes.
       const place = isNew ? namespace.split("/") : item.namespace;
       await call("PUT", "/store/items", { body: { namespace: place, key, value: value.value } });
       await queries.invalidateQueries({ queryKey: keys.store() });

@@ -9,7 +9,7 @@ const AT_MOST = 1000;
 
 type NamespaceTreeProps = { selected: readonly string[]; onSelect: (namespace: string[]) => void };
 
-/** The namespaces as a tree, indented by depth; all of them is the first. */
+/** The namespaces as a tree, indented by depth. The first entry selects all of them. */
 export function NamespaceTree({ selected, onSelect }: NamespaceTreeProps) {
   const query = useQuery({
     queryKey: keys.store("namespaces"),

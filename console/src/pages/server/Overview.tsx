@@ -6,7 +6,7 @@ import styles from "./server.module.css";
 import { WideTable } from "./WideTable";
 import type { ServerState, QueueGroup } from "./state";
 
-/** What matters first: is work done, does anything wait, does anything fail. */
+/** Throughput, queue and failures at a glance. */
 export function Overview({ state }: { state: ServerState }) {
   const { queue, webhooks, crons, database } = state;
   const alive = state.workers.filter((worker) => worker.alive);
@@ -105,7 +105,7 @@ function Tile({ label, value, note, to }: { label: string; value: string; note: 
   );
 }
 
-/** One bar over all statuses, and each with its number. */
+/** A bar divided by run status, with the count of each. */
 function ByStatus({ runs }: { runs: Record<string, number> }) {
   const all = Object.entries(runs);
   const sum = all.reduce((total, [, number]) => total + number, 0);

@@ -2,7 +2,7 @@ import { classes, SearchField, Toolbar, useUrl } from "../../kit";
 import styles from "./server.module.css";
 import { WideTable } from "./WideTable";
 
-/** Every setting as this process has it; of secrets only whether they are set. */
+/** The settings of the server process. For secrets it shows only whether they are set. */
 export function SettingsTable({ settings }: { settings: Record<string, unknown> }) {
   const { get, set } = useUrl();
   const wanted = get("q").toLowerCase();

@@ -47,7 +47,7 @@ const COLUMNS: Column<Item>[] = [
   },
 ];
 
-/** What graphs remember across threads, by namespace. */
+/** The items of the store, by namespace. */
 export function Store() {
   const { get, all, set } = useUrl();
   const [edited, setEdited] = useState<Item | null>(null);

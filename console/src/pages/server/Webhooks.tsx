@@ -70,7 +70,7 @@ const COLUMNS: Column<Delivery>[] = [
   },
 ];
 
-/** What was sent to whom, and what came of it. */
+/** Webhook deliveries, with their targets and results. */
 export function Webhooks() {
   const { get, set } = useUrl();
   const found = searchTerms(get("q"));

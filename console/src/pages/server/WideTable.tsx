@@ -5,12 +5,12 @@ import styles from "./server.module.css";
 
 type WideTableProps = {
   label: string;
-  /** Those that begin with ">" stand at the end of their column: numbers. */
+  /** Columns whose label starts with ">" are right-aligned (numbers). */
   heads: readonly string[];
   children: ReactNode;
 };
 
-/** A short table; on a narrow screen it scrolls sideways, also by keyboard. */
+/** A short table that scrolls sideways on narrow screens, also by keyboard. */
 export function WideTable({ label, heads, children }: WideTableProps) {
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex

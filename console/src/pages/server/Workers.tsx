@@ -3,7 +3,7 @@ import styles from "./server.module.css";
 import { WideTable } from "./WideTable";
 import type { ServerState, WorkerState } from "./state";
 
-/** Who executes runs, and how long each may go on without a sign of life. */
+/** The workers that execute runs, and when the lease of each expires. */
 export function Workers({ state }: { state: ServerState }) {
   if (state.workers.length === 0) {
     return (
@@ -44,7 +44,7 @@ function Row({ worker, asked }: { worker: WorkerState; asked: number }) {
   );
 }
 
-/** Counts down from what the server said; by its clock, not by the browser's. */
+/** Counts down by the server's clock, which may differ from the browser's. */
 function Lease({ worker }: { worker: WorkerState }) {
   const now = useNow(1000);
   const since = useNow(null);

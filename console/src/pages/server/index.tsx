@@ -12,7 +12,7 @@ import { Workers } from "./Workers";
 
 const TABS = ["overview", "workers", "webhooks", "crons", "store", "settings"] as const;
 
-/** The server itself: its queue and workers, what it sends, what it starts by itself, what it keeps. */
+/** The server page: overview, workers, webhooks, crons, store and settings. */
 export default function ServerPage() {
   const { get, set } = useUrl();
   const server = useServer();
@@ -22,7 +22,7 @@ export default function ServerPage() {
       <Tabs
         label="Parts of the server"
         selected={oneOf(TABS, get("tab"))}
-        // What one tab filters by means nothing to another.
+        // Drop the query string: the filters of one tab do not apply to another.
         onSelect={(tab) => set({ tab: tab === "overview" ? "" : tab, status: "", prefix: "", q: "" }, { push: true })}
         tabs={[
           {
@@ -90,7 +90,7 @@ export default function ServerPage() {
 
 type ShownProps = { server: ReturnType<typeof useServer>; what: string; children: (state: ServerState) => ReactNode };
 
-/** A part of the state that scrolls as a whole, also by keyboard. */
+/** A tab that scrolls as a whole, also by keyboard. */
 function Shown({ server, what, children }: ShownProps) {
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
@@ -102,7 +102,7 @@ function Shown({ server, what, children }: ShownProps) {
   );
 }
 
-/** A list that takes the room there is and scrolls itself. */
+/** A list that fills the available height and scrolls by itself. */
 function Filled({ children }: { children: ReactNode }) {
   return <div className={styles.fills}>{children}</div>;
 }

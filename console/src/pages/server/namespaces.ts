@@ -1,4 +1,4 @@
-/** Every namespace after those that it lies in, once each, in order. */
+/** All namespaces without duplicates, each after its parents, sorted. */
 export function withParents(namespaces: readonly (readonly string[])[]): string[][] {
   const all = new Map<string, string[]>();
   for (const namespace of namespaces) {

@@ -23,7 +23,7 @@ export type QueueGroup = {
   oldest_seconds: number | null;
 };
 
-/** The answer of `GET /server`. */
+/** The response of `GET /server`. */
 export type ServerState = {
   version: string;
   langgraph_py_version: string;

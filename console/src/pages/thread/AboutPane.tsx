@@ -20,7 +20,7 @@ import { changed, useAbout, type Storage } from "./data";
 import styles from "./thread.module.css";
 import type { Json, ThreadHead } from "./types";
 
-/** Metadata, expiry, and the room that the thread takes. */
+/** The thread's metadata, expiry and storage usage. */
 export function AboutPane({ head }: { head: ThreadHead }) {
   const about = useAbout(head.thread_id);
   return (
@@ -66,7 +66,7 @@ function Expiry({ ttl }: { ttl: Json }) {
   );
 }
 
-/** Metadata is merged: keys that are taken out of the text stay, so they are written as null. */
+/** The server merges metadata, so keys removed in the editor are sent as null. */
 function Metadata({ head }: { head: ThreadHead }) {
   const [text, setText] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);

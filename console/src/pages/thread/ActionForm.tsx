@@ -7,7 +7,7 @@ type ActionFormProps = {
   action: Action;
   draft: ActionDraft;
   errors: Readonly<Record<string, string>>;
-  /** The older shape of the payload: it has no reason for a refusal. */
+  /** The legacy payload format, which has no field for the reason of a rejection. */
   older: boolean;
   onChange: (draft: ActionDraft) => void;
 };
@@ -20,7 +20,7 @@ const LABELS: Record<Decision, string> = {
   ignore: "Ignore",
 };
 
-/** What an agent wants to do, and what is decided about it. */
+/** An action that an agent requests, and the user's decision. */
 export function ActionForm({ action, draft, errors, older, onChange }: ActionFormProps) {
   const { decision } = draft;
   return (

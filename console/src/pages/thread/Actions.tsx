@@ -6,14 +6,14 @@ import { Confirm, copy, IconButton, Menu, toast } from "../../kit";
 import type { ThreadHead } from "./types";
 import { useAction } from "./useAction";
 
-/** What can be done with the thread as a whole. */
+/** Actions on the thread as a whole. */
 export function Actions({ head }: { head: ThreadHead }) {
   const navigate = useNavigate();
   const { act } = useAction();
   const [deleting, setDeleting] = useState(false);
   const threadId = head.thread_id;
   const duplicate = async () => {
-    // The SDK's type says void; the server answers with the new thread.
+    // The SDK declares void, but the server returns the new thread.
     const made = (await client.threads.copy(threadId)) as unknown as { thread_id: string };
     await queries.invalidateQueries({ queryKey: keys.threads() });
     toast.good("Copied the thread: this is the copy");

@@ -17,7 +17,7 @@ import { withSubgraphMessages } from "./subgraphMessages";
 
 type ChatPaneProps = { head: ThreadHead; runs: readonly RunRow[]; assistant: AssistantChoice };
 
-/** What was said, what is being said, what is asked, and a place to say something. */
+/** The conversation, the active run, pending interrupts and the composer. */
 export function ChatPane({ head, runs, assistant }: ChatPaneProps) {
   const threadId = head.thread_id;
   const state = useLatestState(threadId);
@@ -116,7 +116,7 @@ type LatestStateProps = {
   empty: boolean;
 };
 
-/** The state as it stands. */
+/** The current state. */
 function LatestState({ state, messageKey, hasMessages, past, subagentOf, empty }: LatestStateProps) {
   const transcript = withSubgraphMessages(transcriptOf(state.values, messageKey), past);
   if (hasMessages && turnsOf(transcript).length > 0)

@@ -19,7 +19,7 @@ type CheckpointViewProps = {
   comparing: boolean;
 };
 
-/** One checkpoint: where it is from, what it waits for, its state, and what can be done from here. */
+/** One checkpoint: its origin, next nodes, state and actions. */
 export function CheckpointView({ threadId, checkpoint, latest, assistantId, comparing }: CheckpointViewProps) {
   const state = useStateAt(threadId, checkpoint);
   const [dialog, setDialog] = useState<"fork" | "edit" | null>(null);
@@ -94,7 +94,7 @@ function RunLink({ threadId, runId }: { threadId: string; runId: string }) {
   );
 }
 
-/** What is to run next, or ran next: with errors, questions, results, and a way into sub-graphs. */
+/** The tasks of a checkpoint with their errors, interrupts, results and links to subgraphs. */
 function Tasks({ tasks }: { tasks: readonly Task[] }) {
   const url = useUrl();
   if (tasks.length === 0) return null;
@@ -110,7 +110,7 @@ function Tasks({ tasks }: { tasks: readonly Task[] }) {
               {task.interrupts.length > 0 && <Badge tone="warn">asks</Badge>}
               {inside !== null && inside !== "" && (
                 <Button small icon="right" onClick={() => url.set({ ns: inside, at: "", with: "" }, { push: true })}>
-                  Open sub-graph
+                  Open subgraph
                 </Button>
               )}
             </div>

@@ -9,7 +9,7 @@ import styles from "./thread.module.css";
 
 const AT_MOST = 300;
 
-/** What became different between two checkpoints. */
+/** The differences between two checkpoints. */
 export function DiffView({ threadId, from, to }: { threadId: string; from: Checkpoint; to: Checkpoint }) {
   const url = useUrl();
   const before = useStateAt(threadId, from);
@@ -73,7 +73,7 @@ function Path({ path }: { path: readonly Step[] }) {
   return <code className={styles.path}>{parts.length > 0 ? parts.join(" › ") : "state"}</code>;
 }
 
-/** Messages by what they say; the whole is in the tree below. */
+/** Shows messages by their text; the tree below has the complete value. */
 function Side({ value, sign }: { value: unknown; sign: string }) {
   const message = isMessage(value) ? messageOf(value) : null;
   return (

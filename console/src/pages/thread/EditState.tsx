@@ -10,7 +10,7 @@ import type { CheckpointRef } from "./types";
 
 type EditStateProps = {
   threadId: string;
-  /** The checkpoint that the edited state follows. */
+  /** The parent checkpoint of the edited state. */
   at: CheckpointRef;
   values: unknown;
   assistantId: string | null;
@@ -19,7 +19,7 @@ type EditStateProps = {
 
 const LAST = "";
 
-/** The state as JSON; what was changed in it is written, as if a node had returned it. */
+/** Edits the state as JSON. Changed keys are written as if a node had returned them. */
 export function EditState({ threadId, at, values, assistantId, onClose }: EditStateProps) {
   const [text, setText] = useState(() => formatJson(values ?? {}));
   const [asNode, setNode] = useState(LAST);

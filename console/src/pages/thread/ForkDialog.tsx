@@ -9,7 +9,7 @@ import { useAction } from "./useAction";
 
 type ForkDialogProps = { threadId: string; at: CheckpointRef; assistantId: string; onClose: () => void };
 
-/** A run from an earlier checkpoint with another input: a new branch of the history. */
+/** Starts a run with new input from an earlier checkpoint, which adds a branch to the history. */
 export function ForkDialog({ threadId, at, assistantId, onClose }: ForkDialogProps) {
   const hasMessages = useInputKeys(assistantId).data?.includes("messages") ?? false;
   const [chosen, setForm] = useState<"message" | "json" | null>(null);

@@ -10,7 +10,7 @@ import styles from "./thread.module.css";
 
 type HistoryPaneProps = { threadId: string; assistantId: string | null };
 
-/** The checkpoints as a tree; the selected one, or what is different between two. `?ns` opens a sub-graph's. */
+/** The tree of checkpoints beside the selected one, or a diff of two. `?ns` selects a subgraph's history. */
 export function HistoryPane({ threadId, assistantId }: HistoryPaneProps) {
   const url = useUrl();
   const namespace = url.get("ns");
@@ -99,7 +99,7 @@ export function HistoryPane({ threadId, assistantId }: HistoryPaneProps) {
   );
 }
 
-/** Ids of checkpoints grow with time. */
+/** Checkpoint ids sort by creation time. */
 function older(a: Checkpoint, b: Checkpoint): Checkpoint {
   return a.id < b.id ? a : b;
 }

@@ -13,7 +13,7 @@ type HistoryRowProps = {
   lanes: number;
   latest: boolean;
   mark: "selected" | "other" | null;
-  /** `aside`: with Shift, Ctrl or Cmd, to compare with. */
+  /** `aside`: the click had Shift, Ctrl or Cmd, which selects a row to compare with. */
   onSelect: (aside: boolean) => void;
 };
 
@@ -49,7 +49,7 @@ export function HistoryRow({ row, lanes, latest, mark, onSelect }: HistoryRowPro
   );
 }
 
-/** The lines of the branches that pass, and the dot of this checkpoint. */
+/** The lines of the passing branches and the dot of this checkpoint. */
 function Lanes({ row, lanes }: { row: Row; lanes: number }) {
   return (
     <svg width={lanes * LANE + 4} height={HEIGHT} className={styles.lanes} aria-hidden="true">

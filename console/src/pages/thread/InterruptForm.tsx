@@ -13,11 +13,11 @@ type FormProps = {
   draft: Draft;
   errors: Errors;
   onChange: (draft: Draft) => void;
-  /** The button that answers. */
+  /** The submit button. */
   action: ReactNode;
 };
 
-/** A form for whatever was asked; the answer as JSON is a press away, and begins as what the form would send. */
+/** A form for an interrupt. Switching to JSON starts with the value that the form would send. */
 export function InterruptForm({ pending: { request, value }, draft, errors, onChange, action }: FormProps) {
   const raw = draft.raw !== null;
   const toRaw = () => {

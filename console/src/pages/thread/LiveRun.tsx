@@ -12,20 +12,20 @@ import { withSubgraphMessages } from "./subgraphMessages";
 
 type LiveRunProps = {
   run: RunRow;
-  /** The state before it, or as far as it is known. */
+  /** The latest known state before the run. */
   base: unknown;
   messageKey: string;
   past: Transcript | null;
   subagentOf: (called: CallWithResult) => ReactNode;
   onGrow: () => void;
-  /** The run is over and the state is up to date. */
+  /** Called when the run has ended and the state is up to date. */
   onSettled: (runId: string, transcript: Transcript) => void;
 };
 
-/** The conversation while a run goes on, from its events; also one that was started elsewhere. */
+/** Shows the conversation from the events of an active run, wherever the run was started. */
 export function LiveRun({ run, base, messageKey, past, subagentOf, onGrow, onSettled }: LiveRunProps) {
   const feed = useRunFeed(run.thread_id, run.run_id);
-  // What the thread was when the run began to be watched: later states hold what the events say already.
+  // Keep the initial state: later states already include the messages of these events.
   const [start] = useState(() => transcriptOf(base, messageKey));
   const [folding] = useState(() => new Folding(start));
   const transcript = folding.upTo(feed.events, feed.count);
@@ -39,7 +39,7 @@ export function LiveRun({ run, base, messageKey, past, subagentOf, onGrow, onSet
     const settle = () => {
       if (here) onSettled(run.run_id, transcript);
     };
-    // Also when that fails: the state says so itself.
+    // Also on failure: the state query then shows the error.
     void changed(run.thread_id).then(settle, settle);
     return () => {
       here = false;
@@ -79,7 +79,7 @@ export function LiveRun({ run, base, messageKey, past, subagentOf, onGrow, onSet
   );
 }
 
-/** The history grows with the run; quick steps are waited for. */
+/** Refetches the history as the run adds checkpoints, debounced for quick steps. */
 function useHistoryOf(threadId: string, steps: number): void {
   useEffect(() => {
     if (steps === 0) return;
@@ -88,12 +88,12 @@ function useHistoryOf(threadId: string, steps: number): void {
   }, [threadId, steps]);
 }
 
-/** Folds each event once, however often the component is drawn. */
+/** Folds each event once, regardless of rerenders. */
 class Folding {
-  /** The state as last told, and the node that is at work. */
+  /** The last state in the events, and the active node. */
   values: unknown = null;
   node: string | null = null;
-  /** How often the state was told: each time there is a new checkpoint. */
+  /** The number of states seen, which is the number of new checkpoints. */
   steps = 0;
   private transcript: Transcript;
   private done = 0;

@@ -6,7 +6,7 @@ import styles from "./thread.module.css";
 import type { RunRow } from "./types";
 import { useAction } from "./useAction";
 
-/** Runs of the thread that wait for their turn. */
+/** The pending runs of the thread. */
 export function Queue({ threadId, runs, live }: { threadId: string; runs: readonly RunRow[]; live: string | null }) {
   const waiting = runs.filter((run) => run.status === "pending" && run.run_id !== live).reverse();
   if (waiting.length === 0) return null;

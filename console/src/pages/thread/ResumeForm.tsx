@@ -12,7 +12,7 @@ import { useAction } from "./useAction";
 
 type ResumeFormProps = { head: ThreadHead; state: ThreadState; assistantId: string | null; onGrow: () => void };
 
-/** What the thread waits for: answers to its interrupts, or only for somebody who lets it go on. */
+/** Resumes a thread: by answering its interrupts, or without input. */
 export function ResumeForm({ head, state, assistantId, onGrow }: ResumeFormProps) {
   const pending = pendingOf(state.tasks);
   const ids = pending.map((each) => each.id).join();
@@ -28,7 +28,7 @@ type InterruptFormsProps = { threadId: string; pending: readonly Pending[]; assi
 
 type Errors = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** Each has a form; one or all are answered, by their ids. */
+/** Shows a form for each interrupt. One or all are answered, by id. */
 function InterruptForms({ threadId, pending, assistantId }: InterruptFormsProps) {
   const [drafts, setDrafts] = useState<Readonly<Record<string, Draft>>>(() =>
     Object.fromEntries(pending.map((each) => [each.id, draftOf(each.request)])),
@@ -85,7 +85,7 @@ function InterruptForms({ threadId, pending, assistantId }: InterruptFormsProps)
   );
 }
 
-/** It stopped before a node: at a breakpoint, after a cancel, or because something failed. */
+/** Shown when the thread stopped before a node: at a breakpoint, after a cancel, or because a node failed. */
 function Stopped({ head, state, assistantId }: { head: ThreadHead; state: ThreadState; assistantId: string | null }) {
   const { busy, act } = useAction();
   const failures = failuresOf(head, state);
@@ -120,7 +120,7 @@ function Stopped({ head, state, assistantId }: { head: ThreadHead; state: Thread
   );
 }
 
-/** Nodes with their errors, or else what the thread says of its last run. */
+/** The failed nodes with their errors, or else the error of the last run. */
 function failuresOf(head: ThreadHead, state: ThreadState): { who: string; error: string }[] {
   const nodes = state.tasks.flatMap(({ name, error }) => (error ? [{ who: name, error }] : []));
   if (nodes.length > 0 || head.status !== "error") return nodes;

@@ -5,7 +5,7 @@ import { useLatestState } from "./data";
 import { EditState } from "./EditState";
 import styles from "./thread.module.css";
 
-/** The latest state, whole. */
+/** The complete latest state. */
 export function StatePane({ threadId, assistantId }: { threadId: string; assistantId: string | null }) {
   const query = useLatestState(threadId);
   const [editing, setEditing] = useState(false);

@@ -4,14 +4,14 @@ import { useHistory, useInnerState } from "./data";
 import styles from "./thread.module.css";
 import type { Task, ThreadState } from "./types";
 
-/** What a sub-agent said while it worked on a tool call, from its own checkpoints: also long after the run. */
+/** A subagent's messages for one tool call, read from its checkpoints, so they remain available after the run. */
 export function SubagentMessages({ threadId, called }: { threadId: string; called: CallWithResult }) {
   const history = useHistory(threadId, "");
   const namespace = namespaceOf(history.data?.pages.flat() ?? [], called.call.id);
   return namespace === null ? null : <Inner threadId={threadId} namespace={namespace} />;
 }
 
-/** The task that was given the call, or returned its result, has its sub-graph's checkpoints under its own name. */
+/** Finds the task that received the tool call or returned its result; its name is the subgraph's namespace. */
 export function namespaceOf(states: readonly ThreadState[], callId: string): string | null {
   for (const state of states) {
     for (const task of state.tasks) if (answered(task, callId)) return `${task.name}:${task.id}`;
@@ -35,8 +35,8 @@ function Inner({ threadId, namespace }: { threadId: string; namespace: string })
   const values = state.data?.values;
   if (messageKeys(values).length === 0) return null;
   return (
-    <section className={styles.inner} aria-label="Sub-agent">
-      <h4>sub-agent</h4>
+    <section className={styles.inner} aria-label="Subagent">
+      <h4>subagent</h4>
       <Conversation transcript={transcriptOf(values)} inside />
     </section>
   );

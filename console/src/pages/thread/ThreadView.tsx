@@ -15,7 +15,7 @@ import { useAssistantChoice } from "./useAssistantChoice";
 const SIDE = ["history", "state", "runs", "about"] as const;
 type Tab = "chat" | (typeof SIDE)[number];
 
-/** The conversation beside what lies under it; on a narrow screen one after the other, in tabs. */
+/** The conversation beside the details; on narrow screens both are tabs. */
 export function ThreadView({ head }: { head: ThreadHead }) {
   const url = useUrl();
   const wide = useWide();

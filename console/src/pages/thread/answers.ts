@@ -2,10 +2,10 @@ import { parseJson } from "../../kit/json";
 import type { Action, AnswerKind, InterruptRequest, Decision, Style } from "./interrupts";
 import type { Json } from "./types";
 
-/** What has been entered about an action. `args` holds a text for each argument. */
+/** The form values for one action. `args` has a text for each argument. */
 export type ActionDraft = { decision: Decision; args: Record<string, string>; message: string };
 
-/** What has been entered so far about an interrupt. `raw` is the answer as JSON while that is chosen. */
+/** The form values for one interrupt. `raw` is the JSON text while the JSON editor is open. */
 export type Draft = { raw: string | null; actions: readonly ActionDraft[]; answer: AnswerKind; text: string };
 
 export type Answer = { ok: true; value: unknown } | { ok: false; errors: Readonly<Record<string, string>> };
@@ -20,12 +20,12 @@ function actionDraft(action: Action): ActionDraft {
   return { decision: action.allowed[0] ?? "approve", args: Object.fromEntries(args), message: "" };
 }
 
-/** Text is edited as text, everything else as JSON. */
+/** Strings are edited as text, all other values as JSON. */
 export function argText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value, null, 2);
 }
 
-/** The value to resume with, or what is wrong by field (`raw`, `text`, `0.message`, `0.args.to`). */
+/** The resume value, or the errors by field (`raw`, `text`, `0.message`, `0.args.to`). */
 export function answerOf(request: InterruptRequest, draft: Draft): Answer {
   if (draft.raw !== null) return json(draft.raw, "raw");
   if (request.kind === "question") return questionAnswer(request.options, draft);

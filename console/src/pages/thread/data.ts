@@ -4,7 +4,7 @@ import { useEffect, useRef } from "react";
 import { ApiError, call, client, keys, queries } from "../../api";
 import type { CheckpointRef, Json, RunRow, ThreadHead, ThreadState } from "./types";
 
-/** How often a thread is looked at while nothing is known to happen: runs may be started elsewhere. */
+/** Polling interval of an idle thread, since runs can be started elsewhere. */
 const LOOK_MS = 1500;
 const HISTORY_PAGE = 60;
 const RUNS_PAGE = 50;
@@ -13,14 +13,14 @@ const LIGHT = ["next", "tasks", "metadata", "created_at", "checkpoint", "parent_
 
 const path = (threadId: string, rest = "") => `/threads/${encodeURIComponent(threadId)}${rest}`;
 
-/** The thread without its values, looked at again and again; what hangs on it is asked for anew when it changed. */
+/** Polls the thread without its values, and invalidates dependent queries when it changes. */
 export function useHead(threadId: string) {
   const query = useQuery({
     queryKey: keys.thread(threadId, "head"),
     queryFn: async ({ signal }) => {
       const body = { ids: [threadId], select: HEAD, limit: 1 };
       const [found] = await call<ThreadHead[]>("POST", "/threads/search", { body, signal });
-      // Says why: the thread is gone, or its id is none.
+      // The error page gives the reason: the thread was deleted, or its id is invalid.
       return found ?? (await call<ThreadHead>("GET", path(threadId), { signal }));
     },
     refetchInterval: LOOK_MS,
@@ -35,7 +35,7 @@ export function useHead(threadId: string) {
   return query;
 }
 
-/** Everything of a thread is asked for anew; resolves when what is on the screen is up to date. */
+/** Refetches everything about a thread. Resolves when the visible queries are up to date. */
 export function refetchThread(threadId: string): Promise<unknown> {
   const parts = ["state", "history", "runs", "about"].map((part) =>
     queries.invalidateQueries({ queryKey: keys.thread(threadId, part) }),
@@ -55,8 +55,8 @@ export function useLatestState(threadId: string) {
 }
 
 /**
- * The state as the next run would find it. Where an input was written that the graph's reducers refuse, that cannot be told:
- * then it is the last checkpoint as it stands, so that the thread can still be looked at.
+ * The state that the next run would start from. If pending input is rejected by the graph's reducers, the server cannot
+ * compute it, so this falls back to the last checkpoint and the thread stays viewable.
  */
 async function latest(threadId: string, signal: AbortSignal): Promise<ThreadState> {
   try {
@@ -83,7 +83,7 @@ export function useRuns(threadId: string) {
   });
 }
 
-/** Checkpoints without their values, newest first, a page at a time; those of a sub-graph when `namespace` names one. */
+/** Checkpoints without values, newest first, in pages; a subgraph's if `namespace` is set. */
 export function useHistory(threadId: string, namespace: string) {
   return useInfiniteQuery({
     queryKey: keys.thread(threadId, "history", namespace),
@@ -109,7 +109,7 @@ function history(
   return call<ThreadState[]>("POST", path(threadId, "/history"), { body, signal });
 }
 
-/** The whole state at a checkpoint; it never changes. */
+/** The complete state at a checkpoint, which never changes. */
 export function useStateAt(threadId: string, at: { id: string; namespace: string } | null) {
   return useQuery({
     queryKey: keys.thread(threadId, "at", at?.namespace ?? "", at?.id ?? ""),
@@ -119,12 +119,12 @@ export function useStateAt(threadId: string, at: { id: string; namespace: string
         signal,
       }),
     enabled: at !== null,
-    // But for its tasks: a run may go on from there.
+    // Except for its tasks, which change when a run resumes from here.
     staleTime: 5_000,
   });
 }
 
-/** The last state of a sub-graph, or null: of the one that worked for a tool call, say. */
+/** The last state of a subgraph, or null. Used for the subagent of a tool call. */
 export function useInnerState(threadId: string, namespace: string) {
   return useQuery({
     queryKey: keys.thread(threadId, "inner", namespace),
@@ -139,7 +139,7 @@ export function refOf(threadId: string, id: string, namespace: string): Checkpoi
 
 export type AssistantRow = { assistant_id: string; graph_id: string; name: string };
 
-/** Whom the thread can be run with. */
+/** The assistants that can run on the thread. */
 export function useAssistants() {
   return useQuery({
     queryKey: keys.assistants("of a thread"),
@@ -148,7 +148,7 @@ export function useAssistants() {
   });
 }
 
-/** The keys of an assistant's input, to know whether it is talked to. */
+/** The keys of an assistant's input schema, to detect chat assistants. */
 export function useInputKeys(assistantId: string | null) {
   return useQuery({
     queryKey: keys.assistant(assistantId ?? "", "input keys"),
@@ -161,7 +161,7 @@ export function useInputKeys(assistantId: string | null) {
   });
 }
 
-/** The nodes of an assistant's graph, as one may write a state. */
+/** The nodes of an assistant's graph, as choices for `as_node`. */
 export function useNodes(assistantId: string | null) {
   return useQuery({
     queryKey: keys.assistant(assistantId ?? "", "nodes"),

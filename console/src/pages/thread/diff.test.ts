@@ -6,11 +6,11 @@ import { updateOf } from "./edit";
 const changeTexts = (changes: Change[]) => changes.map((change) => `${change.kind} ${pathText(change.path)}`);
 
 describe("a diff", () => {
-  test("of the same is nothing", () => {
+  test("of equal values is empty", () => {
     expect(diffOf({ a: [1, { b: null }] }, { a: [1, { b: null }] })).toEqual([]);
   });
 
-  test("names keys that came, went and changed", () => {
+  test("lists added, removed and changed keys", () => {
     expect(diffOf({ a: 1, b: 2, c: { d: 3 } }, { b: 2, c: { d: 4 }, e: 5 })).toEqual([
       { kind: "removed", path: ["a"], before: 1 },
       { kind: "changed", path: ["c", "d"], before: 3, after: 4 },
@@ -18,12 +18,12 @@ describe("a diff", () => {
     ]);
   });
 
-  test("tells null from missing, and one kind of value from another", () => {
+  test("distinguishes null from missing, and types from each other", () => {
     expect(changeTexts(diffOf({ a: null }, {}))).toEqual(["removed a"]);
     expect(changeTexts(diffOf({ a: [1] }, { a: { 0: 1 } }))).toEqual(["changed a"]);
   });
 
-  test("takes messages by id, wherever they stand", () => {
+  test("matches messages by id, regardless of position", () => {
     const before = {
       messages: [
         { id: "1", content: "a" },
@@ -45,7 +45,7 @@ describe("a diff", () => {
     ]);
   });
 
-  test("of a long list that grew is what was added", () => {
+  test("of a long list with appended items has only those", () => {
     const long = Array.from({ length: 5000 }, (_, n) => n);
     expect(diffOf({ log: long }, { log: [...long, "end"] })).toEqual([
       { kind: "added", path: ["log", 5000], after: "end" },
@@ -60,7 +60,7 @@ describe("the update of an edited state", () => {
     expect(updateOf({ a: 1, b: [1, 2] }, { a: 2, b: [1, 2] })).toEqual({ a: 2 });
   });
 
-  test("has the messages that changed or came, and those which are to go", () => {
+  test("has the changed, added and removed messages", () => {
     const [one, two, three] = ["1", "2", "3"].map((id) => ({ type: "human", content: id, id }));
     const changed = { ...two, content: "two" };
     expect(
@@ -70,7 +70,7 @@ describe("the update of an edited state", () => {
     });
   });
 
-  test("says null for keys that are gone", () => {
+  test("sets deleted keys to null", () => {
     expect(updateOf({ a: 1 }, {})).toEqual({ a: null });
   });
 });

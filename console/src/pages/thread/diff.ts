@@ -1,7 +1,7 @@
 import { isObject, textOf } from "../../events/json";
 import { sameJson } from "../../chat/equality";
 
-/** A step of a path: a key, a place in a list, or an item of a list by its id. */
+/** A path segment: a key, a list index, or the id of a list item. */
 export type Step = string | number | { id: string };
 
 export type Change =
@@ -9,7 +9,7 @@ export type Change =
   | { kind: "removed"; path: readonly Step[]; before: unknown }
   | { kind: "changed"; path: readonly Step[]; before: unknown; after: unknown };
 
-/** What must be done to `before` to have `after`, path by path. */
+/** The changes that turn `before` into `after`, by path. */
 export function diffOf(before: unknown, after: unknown, path: readonly Step[] = []): Change[] {
   if (sameJson(before, after)) return [];
   if (isObject(before) && isObject(after)) return objects(before, after, path);
@@ -37,7 +37,7 @@ function lists(before: readonly unknown[], after: readonly unknown[], path: read
   return old !== null && now !== null ? identified(old, now, path) : placed(before, after, path);
 }
 
-/** Items by their ids, when every item has one of its own: messages, documents. */
+/** Items by id, if every item has a unique one (messages, documents). */
 function byId(list: readonly unknown[]): Map<string, unknown> | null {
   const items = new Map<string, unknown>();
   for (const item of list) {
@@ -58,7 +58,7 @@ function identified(old: Map<string, unknown>, now: Map<string, unknown>, path: 
   return [...removed, ...rest];
 }
 
-/** What is the same at both ends stays; between, items are compared in their order. */
+/** Skips the common prefix and suffix, and compares the items between by index. */
 function placed(before: readonly unknown[], after: readonly unknown[], path: readonly Step[]): Change[] {
   const shorter = Math.min(before.length, after.length);
   let head = 0;
@@ -77,7 +77,7 @@ function placed(before: readonly unknown[], after: readonly unknown[], path: rea
   return changes;
 }
 
-/** `messages › 01a2…9f › content`, with ids as they are. */
+/** Formats a path: `messages › 01a2…9f › content`. */
 export function pathText(path: readonly Step[]): string {
   return path.map((step) => (typeof step === "object" ? step.id : String(step))).join(" › ");
 }

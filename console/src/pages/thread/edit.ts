@@ -4,9 +4,9 @@ import { sameJson } from "../../chat/equality";
 import type { Json } from "./types";
 
 /**
- * What to write so that a state becomes the edited one: the keys that changed. Writes go through the graph's reducers, and that
- * of messages replaces by id: so only messages that are new or changed are sent, and those which are gone are told as removed.
- * Keys that are gone are written as null.
+ * The update that turns a state into the edited one: the keys that changed. Updates go through the graph's reducers, and the
+ * messages reducer replaces by id, so only new and changed messages are sent, and deleted ones as removals.
+ * Deleted keys are written as null.
  */
 export function updateOf(before: unknown, after: unknown): Json {
   const old = isObject(before) ? before : {};

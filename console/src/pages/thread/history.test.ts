@@ -22,7 +22,7 @@ const tree = (...edges: [string, string | null][]) =>
 const lanes = (made: ReturnType<typeof tree>) => made.rows.map((row) => [row.checkpoint.id, row.lane]);
 
 describe("checkpoints", () => {
-  test("are named by the nodes that the one before was waiting for", () => {
+  test("are named after the next nodes of their parent", () => {
     const [second, first] = checkpointsOf([
       state("b", "a", { next: ["write"] }),
       state("a", null, { next: ["left", "right"], metadata: { step: -1, source: "input" } }),
@@ -31,14 +31,14 @@ describe("checkpoints", () => {
     expect(first && labelOf(first)).toBe("input");
   });
 
-  test("that two pages both have are there once", () => {
+  test("on two pages are listed once", () => {
     expect(checkpointsOf([state("b", "a"), state("a", null), state("a", null)]).map((each) => each.id)).toEqual([
       "b",
       "a",
     ]);
   });
 
-  test("say whether something failed or asks in them", () => {
+  test("show errors and interrupts", () => {
     const task = { id: "1", name: "n", interrupts: [] };
     const [failed, asks] = checkpointsOf([
       state("b", "a", { tasks: [{ ...task, error: "ValueError('x')" }] }),
@@ -48,7 +48,7 @@ describe("checkpoints", () => {
   });
 });
 
-describe("the tree", () => {
+describe("the history tree", () => {
   test("of a history without forks is one lane", () => {
     const made = tree(["c", "b"], ["b", "a"], ["a", null]);
     expect(made).toMatchObject({ lanes: 1, branches: 1 });
@@ -56,7 +56,7 @@ describe("the tree", () => {
     expect(made.rows[2]).toMatchObject({ tip: false, lines: [{ from: 0, to: 0, part: "top" }] });
   });
 
-  test("gives a fork a lane of its own that ends where it began", () => {
+  test("gives a fork its own lane, ending at its parent", () => {
     const made = tree(["d", "a"], ["c", "b"], ["b", "a"], ["a", null]);
     expect(lanes(made)).toEqual([
       ["d", 0],
@@ -71,7 +71,7 @@ describe("the tree", () => {
     ]);
   });
 
-  test("uses a lane again once its branch is over", () => {
+  test("reuses the lane of a finished branch", () => {
     const made = tree(["e", "d"], ["x", "d"], ["d", "c"], ["y", "c"], ["c", null]);
     expect(lanes(made)).toEqual([
       ["e", 0],
@@ -88,11 +88,11 @@ describe("the tree", () => {
     expect(made.rows[0]?.lines).toEqual([{ from: 0, to: 0, part: "bottom" }]);
   });
 
-  test("of nothing is empty", () => {
+  test("of an empty history is empty", () => {
     expect(treeOf([])).toEqual({ rows: [], lanes: 0, branches: 0 });
   });
 
-  test("has every row's lines joined to the next row's", () => {
+  test("connects the lines of every row to the next", () => {
     let seed = 7;
     const random = (below: number) => (seed = (seed * 1103515245 + 12345) % 2147483648) % below;
     for (let round = 0; round < 60; round++) {

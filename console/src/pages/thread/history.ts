@@ -1,16 +1,16 @@
 import { objectOf, numberOf, textOf } from "../../events/json";
 import type { ThreadState } from "./types";
 
-/** A checkpoint in the history: what made it, and what comes next. */
+/** A checkpoint in the history, with the nodes that wrote it and the nodes that run next. */
 export type Checkpoint = {
   id: string;
   parent: string | null;
   namespace: string;
-  /** -1 for the input of the first run, then counting. */
+  /** -1 for the input of the first run, then 0, 1, 2 … */
   step: number | null;
   /** input, loop, update or fork. */
   source: string;
-  /** The nodes that ran to make it: those which the checkpoint before was waiting for. */
+  /** The nodes that wrote it: the `next` of its parent. */
   ran: readonly string[];
   next: readonly string[];
   at: string | null;
@@ -20,7 +20,7 @@ export type Checkpoint = {
   state: ThreadState;
 };
 
-/** A piece of a line in a row of height 1: from lane `from` at the top (or the dot) to lane `to` at the bottom (or the dot). */
+/** A line segment in a row of height 1: from lane `from` at the top (or the dot) to lane `to` at the bottom (or the dot). */
 export type Line = { from: number; to: number; part: "top" | "bottom" | "whole" };
 
 export type Row = { checkpoint: Checkpoint; lane: number; lines: readonly Line[]; tip: boolean };
@@ -33,7 +33,7 @@ export function checkpointsOf(states: readonly ThreadState[]): Checkpoint[] {
   const checkpoints: Checkpoint[] = [];
   for (const state of states) {
     const id = idOf(state);
-    // Pages of a history that grows meanwhile may overlap.
+    // Pages can overlap when checkpoints are added between two requests.
     if (id === "" || seen.has(id)) continue;
     seen.add(id);
     checkpoints.push(checkpointOf(state, known.get(state.parent_checkpoint?.checkpoint_id ?? "")));
@@ -69,11 +69,11 @@ function idOf(state: ThreadState): string {
 }
 
 /**
- * Checkpoints, newest first, as rows with lanes: each branch has one until it meets the one that it was forked from. A parent
- * that is not there (yet) leaves its line open at the bottom.
+ * Lays out checkpoints, newest first, as rows with lanes. Each branch has a lane until it joins its parent. If the parent
+ * is not loaded yet, the line stays open at the bottom.
  */
 export function treeOf(checkpoints: readonly Checkpoint[]): Tree {
-  // What each lane goes on to, further down; null is free.
+  // The checkpoint that each lane leads to, or null for a free lane.
   const lanes: (string | null)[] = [];
   const rows: Row[] = [];
   let most = 0;
@@ -106,7 +106,7 @@ function place(lanes: (string | null)[], id: string): number {
   return at;
 }
 
-/** What a checkpoint is called in the list. */
+/** The label of a checkpoint in the list. */
 export function labelOf(checkpoint: Checkpoint): string {
   if (checkpoint.source === "loop") return checkpoint.ran.length > 0 ? checkpoint.ran.join(", ") : "start";
   if (checkpoint.source === "update") return "edited state";

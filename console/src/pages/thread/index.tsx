@@ -6,7 +6,7 @@ import { ThreadView } from "./ThreadView";
 
 export default function ThreadPage() {
   const { threadId = "" } = useParams();
-  // Nothing of one thread is left on the page of the next.
+  // Remount for each thread, so that no state carries over.
   return <OneThread key={threadId} threadId={threadId} />;
 }
 

@@ -30,7 +30,7 @@ function decide(request: InterruptRequest, ...changes: Partial<Draft["actions"][
 }
 
 describe("LangChain's middleware", () => {
-  test("asks for a decision on each action, with those that are allowed for it", () => {
+  test("needs a decision for each action, from its allowed ones", () => {
     const request = review(ask(BATCH));
     expect(request.style).toBe("decisions");
     expect(request.actions.map((action) => [action.name, action.allowed])).toEqual([
@@ -59,19 +59,19 @@ describe("LangChain's middleware", () => {
     });
   });
 
-  test("what is no value is an error at its argument", () => {
+  test("an invalid value is an error of its argument", () => {
     const answer = decide(ask(BATCH), { decision: "edit", args: { to: "bob", copies: "three" } });
     expect(answer.ok ? {} : Object.keys(answer.errors)).toEqual(["0.args.copies"]);
   });
 
-  test("an answer for the tool needs words", () => {
+  test("a response to the tool needs text", () => {
     expect(decide(ask({ action_requests: [MAIL] }), { decision: "respond" })).toEqual({
       ok: false,
       errors: { "0.message": "Say what the answer is." },
     });
   });
 
-  test("asking for one call takes one decision, as its schema allows", () => {
+  test("a request for one call takes one decision that its schema allows", () => {
     const branch = (type: string) => ({ properties: { type: { const: type } } });
     const request = review(
       ask({ type: "tool_approval", tool_call_id: "1", ...MAIL }, { oneOf: [branch("approve"), branch("reject")] }),
@@ -81,7 +81,7 @@ describe("LangChain's middleware", () => {
   });
 });
 
-describe("the older shape", () => {
+describe("the legacy format", () => {
   test("in a list is answered with a list", () => {
     const request = review(ask(OLDER));
     expect(request.actions[0]?.allowed).toEqual(["approve", "edit", "respond"]);
@@ -96,7 +96,7 @@ describe("the older shape", () => {
     });
   });
 
-  test("alone is answered alone", () => {
+  test("as a single object is answered with an object", () => {
     expect(decide(ask({ ...OLDER[0], config: { allow_ignore: true } }))).toEqual({
       ok: true,
       value: { type: "ignore", args: null },
@@ -105,14 +105,14 @@ describe("the older shape", () => {
 });
 
 describe("a question", () => {
-  test("in words is answered in words", () => {
+  test("as text is answered with text", () => {
     const request = question(ask("What is your name?"));
     expect(request).toMatchObject({ prompt: "What is your name?", expects: "text" });
     expect(answerOf(request, { ...draftOf(request), text: "Ada" })).toEqual({ ok: true, value: "Ada" });
     expect(answerOf(request, draftOf(request))).toEqual({ ok: true, value: "" });
   });
 
-  test("with options is a choice of them, whatever they are", () => {
+  test("with options is a choice of any values", () => {
     const request = question(ask({ question: "How many?", options: [1, 2, "all"], default: 2 }));
     expect(request).toMatchObject({ prompt: "How many?", expects: "choice", initial: "1" });
     expect(answerOf(request, draftOf(request))).toEqual({ ok: true, value: 2 });
@@ -139,12 +139,12 @@ describe("a question", () => {
     expect(question(ask("?", schema)).expects).toBe(expects);
   });
 
-  test("without words shows its payload", () => {
+  test("without text shows its payload", () => {
     expect(question(ask({ rows: [1, 2] }))).toMatchObject({ prompt: null, details: { rows: [1, 2] } });
     expect(question(ask(null))).toMatchObject({ prompt: null, details: null });
   });
 
-  test("answered wrongly says so", () => {
+  test("reports invalid answers", () => {
     const request = ask({ question: "?", default: 3 });
     expect(answerOf(request, { ...draftOf(request), text: "many" })).toEqual({
       ok: false,
@@ -161,7 +161,7 @@ test("raw JSON answers anything", () => {
   }
 });
 
-test("the interrupts of all tasks wait, each once", () => {
+test("pending interrupts of all tasks are listed once", () => {
   const interrupt = (id: string) => ({ id, value: id });
   const task = (name: string, ...ids: string[]) => ({ id: name, name, interrupts: ids.map(interrupt) });
   expect(pendingOf([task("left", "a"), task("right", "b", "a")]).map((each) => [each.id, each.value])).toEqual([

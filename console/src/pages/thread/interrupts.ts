@@ -1,10 +1,10 @@
 import { isObject, listOf, objectOf, textOf } from "../../events/json";
 import type { Interrupt, Json, Task } from "./types";
 
-/** What may be decided about an action that a graph wants to take. */
+/** The decisions that a user can make about an action. */
 export type Decision = "approve" | "edit" | "respond" | "reject" | "ignore";
 
-/** An action that waits for a decision. */
+/** An action that needs a decision. */
 export type Action = {
   name: string;
   args: Json;
@@ -13,8 +13,8 @@ export type Action = {
 };
 
 /**
- * How the decisions are told: `decisions` in an object (LangChain's middleware), one `decision` for a single call (the same,
- * asking for each call), or a list of `{type, args}` (the older shape; `one` when the payload was no list).
+ * The format of the resume value: `decisions` in an object (LangChain's middleware), one `decision` for a single call (the
+ * per-call variant), or a list of `{type, args}` (the legacy format; `one` if the payload was not a list).
  */
 export type Style = "decisions" | "decision" | "responses" | "one";
 
@@ -33,7 +33,7 @@ export type InterruptRequest =
 
 export type Pending = { id: string; node: string; value: unknown; request: InterruptRequest };
 
-/** All interrupts of a state that wait for an answer, sub-graphs' too. */
+/** All pending interrupts of a state, including those of subgraphs. */
 export function pendingOf(tasks: readonly Task[]): Pending[] {
   const pending = tasks.flatMap((task) =>
     task.interrupts.map((interrupt, index) => ({
@@ -46,7 +46,7 @@ export function pendingOf(tasks: readonly Task[]): Pending[] {
   return [...new Map(pending.map((each) => [each.id, each])).values()];
 }
 
-/** What a payload asks for. Anything is a question; raw JSON can be answered always. */
+/** Parses an interrupt's payload. Unknown payloads become questions, which can be answered with raw JSON. */
 export function requestOf(interrupt: Interrupt): InterruptRequest {
   const { value } = interrupt;
   return batch(value) ?? single(interrupt) ?? older(value) ?? question(value, interrupt.response_schema);
@@ -76,7 +76,7 @@ function single({ value, response_schema }: Interrupt): InterruptRequest | null 
   return { kind: "review", style: "decision", actions: [action] };
 }
 
-/** Which decisions the schema of the answer has a branch for. */
+/** The decisions that the response schema allows. */
 function branches(schema: unknown): readonly Decision[] {
   const text = JSON.stringify(schema ?? {});
   return allowedOf(

@@ -4,7 +4,7 @@ import { client, keys, queries } from "../../api";
 import { changed } from "./data";
 import type { CheckpointRef, Json, RunRow } from "./types";
 
-/** What the console's own runs stream: enough for the chat, and for the run's page to show it all again later. */
+/** The stream modes of runs started here: enough for the chat and for replaying the run on its page. */
 const MODES = ["values", "updates", "messages-tuple", "tasks", "custom"] as const;
 
 export const STRATEGIES = ["enqueue", "interrupt", "rollback", "reject"] as const;
@@ -18,7 +18,7 @@ export type Start = {
   strategy?: Strategy;
 };
 
-/** Starts a run of the thread and gives its id. Raises ApiError: 409 when the strategy is `reject` and a run is going. */
+/** Starts a run and returns its id. Throws ApiError 409 if the strategy is `reject` and another run is active. */
 export async function start(
   threadId: string,
   { assistantId, input, command, checkpoint, strategy }: Start,
@@ -37,7 +37,7 @@ export async function start(
   return run.run_id;
 }
 
-/** The run is in the list at once, so that the page follows it from its first event. */
+/** Adds the run to the cached list at once, so that the page follows it from its first event. */
 function shown(threadId: string, run: RunRow): void {
   queries.setQueryData<InfiniteData<RunRow[]>>(keys.thread(threadId, "runs"), (known) => {
     const [first = [], ...rest] = known?.pages ?? [];
@@ -54,7 +54,7 @@ export async function stop(
   await changed(threadId);
 }
 
-/** Writes a state after `checkpoint`, as if `asNode` had returned `values`; gives the new checkpoint's id. */
+/** Writes a state after `checkpoint` as if `asNode` had returned `values`. Returns the new checkpoint's id. */
 export async function write(
   threadId: string,
   { values, asNode, checkpoint }: { values: unknown; asNode: string | null; checkpoint: CheckpointRef | null },

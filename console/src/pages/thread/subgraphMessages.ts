@@ -1,6 +1,6 @@
 import { ROOT, type Transcript } from "../../chat";
 
-/** A conversation with what sub-agents were heard saying before: states of a graph do not hold it. */
+/** Adds the subgraph messages streamed earlier, which the thread's state does not contain. */
 export function withSubgraphMessages(transcript: Transcript, past: Transcript | null): Transcript {
   if (past === null) return transcript;
   const inner = [...past.scopes].filter(([namespace]) => namespace !== ROOT && !transcript.scopes.has(namespace));

@@ -1,4 +1,4 @@
-/** What the server says of threads, states and runs, as far as these pages use it. */
+/** The parts of the server's threads, states and runs that these pages use. */
 
 export type Json = Record<string, unknown>;
 

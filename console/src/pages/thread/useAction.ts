@@ -2,7 +2,7 @@ import { useState } from "react";
 
 import { toast } from "../../kit";
 
-/** Runs one action at a time; what it raises becomes a toast that begins with `failed`. Gives whether it went well. */
+/** Runs one action at a time and shows errors as a toast starting with `failed`. Resolves to whether it succeeded. */
 export function useAction(): {
   busy: boolean;
   act: (failed: string, action: () => Promise<unknown>) => Promise<boolean>;

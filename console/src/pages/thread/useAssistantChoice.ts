@@ -5,7 +5,7 @@ import type { RunRow, ThreadHead } from "./types";
 
 export type AssistantChoice = { id: string | null; graphId: string | null; choose: (id: string) => void };
 
-/** The assistant of the next run: the selected one, else that of the latest run, else that of the thread. */
+/** The assistant for the next run: the selected one, or else the latest run's, or else the thread's. */
 export function useAssistantChoice(head: ThreadHead, runs: readonly RunRow[]): AssistantChoice {
   const [chosen, choose] = useState<string | null>(null);
   const assistants = useAssistants();
