@@ -1,6 +1,6 @@
-"""The console: the page at ``/console`` and its files, as the front end's build left them in ``treadle/console``.
+"""Serve the console: the page at ``/console`` and its files, as the front end's build left them in ``treadle/console``.
 
-The files tell nothing of anybody, so they are open to all. What the page shows it asks the API for, like any client.
+The files contain no user data and need no authentication. The page gets its data from the API, like any client.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from treadle.errors import UnavailableError
 from treadle.http.responses import error_response
 
 FILES = Path(__file__).resolve().parent.parent / "console"
-"""Where ``npm run build`` in ``console/`` writes."""
+"""The output directory of ``npm run build`` in ``console/``."""
 
 NOT_BUILT = (
     "The console is not part of this installation: it has not been built. Everything else works. From a checkout, "
@@ -32,7 +32,7 @@ _TYPES = {
     ".png": "image/png",
     ".woff2": "font/woff2",
 }
-"""Told by us: what the system's own table says of a suffix differs from machine to machine."""
+"""Fixed here, because the system's table of suffixes differs between machines."""
 
 _HARDENED = {
     "x-content-type-options": "nosniff",
@@ -47,7 +47,7 @@ def is_built(files: Path = FILES) -> bool:
 
 
 def routes(files: Path = FILES) -> list[Route]:
-    """``/console`` and what lies below it: for browsers, and no part of the API that the OpenAPI document describes."""
+    """The routes of ``/console`` and below, which the OpenAPI document omits."""
     console = _Console(files)
     return [
         Route("/console", console.page),
@@ -57,13 +57,13 @@ def routes(files: Path = FILES) -> list[Route]:
 
 
 class _Console:
-    """Its endpoints are plain functions, which Starlette calls on a thread: they read files."""
+    """Its endpoints are plain functions, which Starlette calls on a thread, because they read files."""
 
     def __init__(self, files: Path) -> None:
         self._files = files
 
     def page(self, request: Request) -> Response:
-        """The one page, at whatever place: the router in it knows the places."""
+        """The page, for every path below ``/console``: its router interprets the path."""
         nonce = secrets.token_urlsafe(16)
         headers = {**_HARDENED, "cache-control": "no-store", "content-security-policy": policy(nonce)}
         try:
@@ -74,7 +74,7 @@ class _Console:
         return HTMLResponse(page.replace(' nonce=""', f' nonce="{nonce}"', 1), headers=headers)
 
     def asset(self, request: Request) -> Response:
-        """A file whose name holds a hash of its content, so that it never changes."""
+        """A file with a content hash in its name, so it never changes."""
         name = request.path_params["name"]
         file = self._files / "assets" / name
         kind = _TYPES.get(file.suffix)
@@ -88,8 +88,8 @@ class _Console:
 
 
 def policy(nonce: str) -> str:
-    """The content security policy: nothing from elsewhere, no script in the page, no style but with the nonce (which
-    React Aria puts on the two small style elements that it makes)."""
+    """The content security policy: nothing from other hosts, no inline scripts, and inline styles only with the nonce,
+    which React Aria uses for two small style elements."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -106,8 +106,11 @@ def policy(nonce: str) -> str:
 
 
 def base(request: Request) -> str:
-    """The way from the page that was asked for to ``/console/``. It is relative, so that it is right behind a proxy
-    that takes a prefix off, too; and counted in the path as it was sent, where a slash in an id is no slash."""
+    """The relative path from the requested page to ``/console/``.
+
+    A relative path also works behind a proxy that strips a prefix. It is computed from the encoded path, in which a
+    slash within an id does not count.
+    """
     raw = request.scope.get("raw_path") or request.url.path.encode()
     depth = raw.count(b"/") - request.scope.get("root_path", "").count("/") - 1
     return "console/" if depth == 0 else "../" * (depth - 1) or "./"

@@ -1,4 +1,4 @@
-"""Results and errors to bytes: JSON through orjson, and the one place where an error becomes a status."""
+"""Encode results and errors: JSON through orjson, and the only mapping from errors to statuses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = structlog.get_logger("treadle.http")
 def encode(value: Any) -> bytes:
     """Compact JSON. Structs become objects without their unset fields, times ISO 8601 with microseconds and ``+00:00``.
 
-    An ``orjson.Fragment`` or ``msgspec.Raw`` goes through as it is.
+    An ``orjson.Fragment`` or ``msgspec.Raw`` is embedded unchanged.
     """
     return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
@@ -35,7 +35,7 @@ def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] |
 
 
 def paged(items: Sequence[Any], *, total: int, offset: int) -> Response:
-    """One page of a search: how many there are in all, and where the next page starts if there is one."""
+    """One page of a search, with headers for the total and the offset of the next page, if any."""
     headers = {"x-pagination-total": str(total)}
     if items and offset + len(items) < total:
         headers["x-pagination-next"] = str(offset + len(items))
@@ -43,12 +43,13 @@ def paged(items: Sequence[Any], *, total: int, offset: int) -> Response:
 
 
 def no_content(*, headers: Mapping[str, str] | None = None) -> Response:
-    """204. The JS SDK parses every body but those of 202 and 204, so an empty answer is one of the two."""
+    """204. The JS SDK parses every body unless the status is 202 or 204, so empty responses use one of these."""
     return Response(status_code=204, headers=headers)
 
 
 def error_response(error: Exception) -> Response:
-    """The answer to whatever an endpoint raised: an APIError says itself; anything else is a 500 without user text."""
+    """The response for any error of an endpoint: an APIError describes itself; any other error is a 500 without user
+    data."""
     if isinstance(error, TooLargeError):
         return Lingering(encode(error.body()), error.status, {"connection": "close"}, "application/json")
     if isinstance(error, APIError):
@@ -63,9 +64,9 @@ def error_response(error: Exception) -> Response:
 
 
 class Lingering(Response):
-    """An answer to a request whose body is still being sent: what comes is thrown away for a while.
+    """A response to a request whose body is still arriving: discards the rest of the body for a while.
 
-    Closing at once would reset the connection, and most clients would then lose the answer.
+    Closing at once would reset the connection, and most clients would then lose the response.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,5 @@
-"""Parts of results: ``select`` columns, ``values.<key>`` of a state, and ``extract`` paths into a thread's values."""
+"""Select parts of results: ``select`` columns, ``values.<key>`` of a state, and ``extract`` paths into a thread's
+values."""
 
 from __future__ import annotations
 
@@ -16,21 +17,21 @@ from treadle.model import JSON, Assistant, Thread, ThreadState
 
 ASSISTANT_COLUMNS = Assistant.__struct_fields__
 THREAD_COLUMNS = (*Thread.__struct_fields__, "context")
-"""``context`` is in the SDK's list, yet no thread has one: it may be asked for and is left out."""
+"""The SDK's list includes ``context``, which no thread has: it is accepted and omitted."""
 STATE_COLUMNS = ThreadState.__struct_fields__
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(-?\d{1,9})\]", re.ASCII)
 
 
 def columns(value: Struct, names: Sequence[str] | None) -> Any:
-    """``value``, or the object of its fields that were asked for."""
+    """``value``, or an object of its requested fields."""
     if not names:
         return value
     return {name: field for name in names if (field := getattr(value, name, UNSET)) is not UNSET}
 
 
 def state_columns(names: Sequence[str] | None) -> list[str] | None:
-    """The columns of a state that were asked for, checked. Besides fields there is ``values.<key>``."""
+    """Check the requested columns of a state: its fields and ``values.<key>``."""
     if names is None:
         return None
     fields = [name for name in names if not name.startswith("values.")]
@@ -39,7 +40,7 @@ def state_columns(names: Sequence[str] | None) -> list[str] | None:
 
 
 def state(value: ThreadState, names: Sequence[str] | None) -> Any:
-    """The columns of ``value``; ``values.<key>`` picks single keys of the values."""
+    """The columns of ``value``; ``values.<key>`` selects single keys of the values."""
     if not names:
         return value
     picked: JSON = columns(value, [name for name in names if not name.startswith("values.")]) if names else {}
@@ -51,13 +52,13 @@ def state(value: ThreadState, names: Sequence[str] | None) -> Any:
 
 
 def extracted(thread: Thread, paths: dict[str, str]) -> JSON:
-    """``{alias: value}`` for paths such as ``values.messages[-1].content``; what is not there is null."""
+    """``{alias: value}`` for paths such as ``values.messages[-1].content``; missing values are null."""
     whole = {"values": plain(thread.values), "metadata": thread.metadata}
     return {alias: _follow(whole, path) for alias, path in paths.items()}
 
 
 def check_paths(paths: dict[str, str]) -> dict[str, str]:
-    """``extract`` of a request. Raises UnprocessableError naming the alias."""
+    """Check ``extract`` of a request. Raises UnprocessableError, which names the alias."""
     for alias, path in paths.items():
         if "".join(match[0] for match in _STEP.finditer(path)) != path or _root(path) not in ("values", "metadata"):
             raise UnprocessableError(
@@ -68,7 +69,7 @@ def check_paths(paths: dict[str, str]) -> dict[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """The data behind JSON that is kept as bytes."""
+    """The data of JSON that is stored as bytes."""
     return orjson.loads(encode(value)) if isinstance(value, (orjson.Fragment, Raw)) else value
 
 

@@ -1,4 +1,4 @@
-"""What a query asks for, as the WHERE of a statement and its parameters, or as pairs of metadata. Pure."""
+"""Translate queries to WHERE conditions with parameters, or to pairs of metadata. Pure."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from treadle.ports.queries import AssistantQuery, ThreadRunsQuery
 from treadle.times import to_microseconds
 
 _LONGEST = 200
-"""Of texts that are longer, thread_metadata holds the beginning only."""
+"""thread_metadata stores only the beginning of longer texts."""
 _EXACT = 2**53
-"""From here on, not every whole number is a float of its own."""
+"""From this value on, not every integer is a distinct float."""
 
 
 class Pair(NamedTuple):
-    """A row of thread_metadata: what a value at the top of metadata is there, as text."""
+    """A row of thread_metadata: a top-level key of the metadata, with its value as text."""
 
     key: str
     value: str
 
 
 def pairs_of(metadata: JSON) -> tuple[list[Pair], JSON]:
-    """What a thread's metadata has to contain: the pairs that tell of it, and what they do not tell."""
+    """Split the metadata that a thread must contain into pairs and the rest that pairs cannot express."""
     pairs = {key: pair for key, value in metadata.items() if (pair := _pair(key, value))}
     return list(pairs.values()), {key: value for key, value in metadata.items() if key not in pairs}
 
 
 def pairs_of_filters(permitted: Iterable[JSON]) -> tuple[list[Pair], list[JSON]]:
-    """The same for the filters that metadata has to pass (treadle.filters)."""
+    """The same for filters that the metadata must pass (auth/filters.py)."""
     pairs: list[Pair] = []
     rest: list[JSON] = []
     for filter in permitted:
@@ -48,7 +48,8 @@ def _asks_more(wanted: Any) -> bool:
 
 
 def _pair(key: str, value: Any) -> Pair | None:
-    """None for what pairs do not tell: objects, lists, long texts, fractions, keys that JSON has to escape."""
+    """None for values that pairs cannot express: objects, lists, long texts, fractions, keys that JSON has to
+    escape."""
     if not (key.isprintable() and '"' not in key and "\\" not in key):
         return None
     told = _as_told(value)
@@ -66,12 +67,12 @@ def _as_told(value: Any) -> str | None:
 
 
 def _is_text(value: str) -> bool:
-    """Whether it has no halves of characters, which JSON can name and no database keeps."""
+    """Whether it has no lone surrogates, which JSON can represent but no database can store."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _where(conditions: list[tuple[str, Any]]) -> tuple[str, list[Any]]:
-    """``(sql, parameter)`` pairs whose parameter is not None, joined by AND."""
+    """Join the ``(sql, parameter)`` pairs whose parameter is not None by AND."""
     held = [(sql, parameter) for sql, parameter in conditions if parameter is not None]
     text = " AND ".join(sql for sql, _ in held)
     return (f" WHERE {text}" if text else ""), [parameter for _, parameter in held]

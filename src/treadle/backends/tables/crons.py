@@ -1,4 +1,4 @@
-"""The verbs of a transaction that concern crons (ports.Transaction)."""
+"""The operations of a transaction on crons (ports/records.py)."""
 
 from __future__ import annotations
 

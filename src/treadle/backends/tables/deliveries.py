@@ -1,4 +1,4 @@
-"""The webhook outbox: written by the transactions that end runs, read by the courier and by the API."""
+"""The webhook outbox: written by the transactions that end runs, read by the courier and the API."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ INSERT INTO webhook_deliveries
     (delivery_id, run_id, thread_id, run_status, url, receiver, created_at, since, next_try_at, payload)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8)
 """
-# The oldest pending delivery of each thread to each receiver, if it is due and nobody is at it.
+# The oldest pending delivery for each thread and receiver, if it is due and not leased.
 _DUE = """
 SELECT d.position, d.receiver FROM webhook_deliveries d INDEXED BY webhook_deliveries_due
 WHERE d.status = 'pending' AND d.next_try_at <= ?1 AND (d.leased_until IS NULL OR d.leased_until <= ?1)
@@ -71,11 +71,8 @@ _PERMITTED = "thread_id IN (SELECT t.thread_id FROM threads t WHERE json_permits
 _SHOWN = "delivery_id, run_id, thread_id, run_status, url, status, tries, created_at, next_try_at, finished_at"
 
 
-# --- writing: inside the transaction that ends a run ------------------------------------------------------------------
-
-
 def enqueue(conn: Connection, run_id: str, now: int, outcome: Outcome, hub: Hub, tell: Tell) -> None:
-    """Puts the ending of a run that has a webhook into the outbox.
+    """Add the end of a run with a webhook to the outbox.
 
     Call it after the run's status is written, before the thread's values change, and before a rollback removes the run.
     """
@@ -90,7 +87,7 @@ def enqueue(conn: Connection, run_id: str, now: int, outcome: Outcome, hub: Hub,
 
 
 def enqueue_active(conn: Connection, thread_id: str, now: int, hub: Hub, tell: Tell) -> None:
-    """The endings of the runs that go, in mid-flight, with their thread."""
+    """Add the ends of the active runs that are deleted with their thread."""
     active = conn.execute(
         "SELECT run_id FROM runs WHERE thread_id = ? AND status IN ('pending', 'running') ORDER BY +position",
         (thread_id,),
@@ -100,13 +97,13 @@ def enqueue_active(conn: Connection, thread_id: str, now: int, hub: Hub, tell: T
 
 
 def receiver(url: str) -> str:
-    """Whom a URL reaches: scheme, host and port; empty for a path on this server."""
+    """The receiver of a URL: scheme, host and port. Empty for a path on this server."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower() if parts.netloc else ""
 
 
 def _payload(row: tuple[Any, ...], status: str, now: int, outcome: Outcome) -> dict[str, Any]:
-    """The run as it ended (wire.md, Webhook). What is JSON already goes in as it is."""
+    """The run as it ended (docs/webhooks.md). Stored JSON is embedded unchanged."""
     run_id, thread_id, assistant_id, metadata, _, kwargs, strategy, created_at, started_at, _, temporary, body = row
     values = None if temporary or outcome.rollback else outcome.output if outcome.output is not None else body
     request, session = rows.request_of(_without_user(kwargs))
@@ -129,7 +126,7 @@ def _payload(row: tuple[Any, ...], status: str, now: int, outcome: Outcome) -> d
 
 
 def _without_user(kwargs: bytes) -> JSON:
-    """The request of a run, without who made it: what the project's auth knows of a user may be secret."""
+    """The request of a run without its user, whose fields may be secret."""
     found = rows.load(kwargs)
     configurable = found.get("config", {}).get("configurable", {})
     if configurable.get("langgraph_auth_user") is not None:
@@ -145,11 +142,8 @@ def _stamp(microseconds: int | None) -> str | None:
     return None if microseconds is None else from_microseconds(microseconds).isoformat(timespec="microseconds")
 
 
-# --- delivering -------------------------------------------------------------------------------------------------------
-
-
 class SqlDeliveries:
-    """ports.DeliveryQueue."""
+    """Implements ports.deliveries.DeliveryQueue."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -159,7 +153,7 @@ class SqlDeliveries:
     ) -> DeliveryBatch:
         now = self._engine.clock.now()
         busy = rows.dump([name for name, count in in_flight.items() if count >= per_receiver])
-        # Looked up without the writer first: most looks find nothing.
+        # Look without the writer first, because most of the time nothing is due.
         waiting, next_due = await self._engine.read(lambda conn: _waiting(conn, now, busy))
         if not waiting:
             return DeliveryBatch([], next_due)
@@ -224,11 +218,8 @@ def _record(conn: Connection, delivery: LeasedDelivery, tried: TryResult, now: i
         )
 
 
-# --- looking and redelivering -----------------------------------------------------------------------------------------
-
-
 class DeliveryVerbs:
-    """The verbs of a transaction that concern webhooks (ports.Transaction)."""
+    """The operations of a transaction on webhook deliveries (ports/records.py)."""
 
     now: int
     _conn: Connection

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The event log: appending for the holder of a lease, and reading runs and threads."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ORDER BY first_seq LIMIT 64
 
 
 _READ_BYTES = 4 * 1024 * 1024
-"""How much one reading of the log takes into memory: the chunk that goes beyond it is the last."""
+"""Maximum amount of data per read; the chunk that exceeds it is the last."""
 
 
 _BOUNDS = """
@@ -45,7 +45,7 @@ FROM runs WHERE run_id = ?1
 
 
 def extend(conn: Connection, lease: Lease, events: Sequence[Event], hub: Hub, tell: writes.Tell) -> None:
-    """Appends for the holder of ``lease``: one statement fences and numbers. Raises LeaseLost."""
+    """Append events for the holder of ``lease``. One statement fences and numbers them. Raises LeaseLost."""
     conn.lock_thread(lease.thread_id)
     row = conn.execute(_EXTEND, (len(events), lease.run_id, lease.attempt, lease.thread_id)).fetchone()
     if row is None:
@@ -57,7 +57,7 @@ def extend(conn: Connection, lease: Lease, events: Sequence[Event], hub: Hub, te
 
 
 class SqlEventLog:
-    """ports.EventLog."""
+    """Implements ports.log.EventLog."""
 
     def __init__(self, engine: Engine, hub: Hub, *, poll_seconds: float = 30.0) -> None:
         self._engine = engine
@@ -91,13 +91,14 @@ class SqlEventLog:
 
 
 def _read_thread(conn: Connection, thread_id: str, after: int) -> tuple[Sequence[Chunk], bool]:
-    """The same for a thread; one that is made anew has not come so far, which ends those who read the old one."""
+    """The chunks of a thread. The second value is False for a thread recreated under its id, which ends older
+    readers."""
     chunks = threads.read(conn, thread_id, after)
     return chunks, bool(chunks) or threads.last_seq(conn, thread_id) >= after
 
 
 def _read_chunks(conn: Connection, run_id: str, after: int) -> tuple[Sequence[Chunk], bool]:
-    """Chunks that hold events after ``after``, and whether more may come."""
+    """The chunks with events after ``after``, and whether more may follow."""
     active = conn.execute(
         "SELECT 1 FROM runs WHERE run_id = ? AND status IN ('pending', 'running')", (run_id,)
     ).fetchone()

@@ -1,4 +1,4 @@
-"""The queue of runs and their event log over the SQLite engine (ports.Queue, ports.EventLog, ports.Records)."""
+"""The run queue: claims, outcomes, leases and recovery (ports/queue.py)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _INTERRUPTED = "UserInterrupt"
 _ROLLED_BACK = "UserRollback"
 
-# In SQLite a RETURNING knows its columns by value only: looking up by one of them would go through the whole table.
+# SQLite cannot use an index on a column of RETURNING, so a lookup by one of them would scan the whole table.
 _TAKE = """
 UPDATE runs SET status = 'running', attempt = attempt + 1, worker_id = ?1, updated_at = ?2,
     started_at = coalesce(started_at, ?2), event_seq = event_seq + 1, limited = ?4, blocked_by = NULL
@@ -50,12 +50,12 @@ WHERE r.status = 'running'
 """
 _GONE = "SELECT thread_id FROM threads WHERE gone_at < ? LIMIT 500 /*pg: FOR UPDATE SKIP LOCKED */"
 _RECONSIDERED = 4096
-"""How many of those that wait for slots are looked at anew when the limits are others."""
+"""Number of runs waiting for slots that are examined again after the limits have changed."""
 _LOOKED_AFTER = 64
 
 
 class SqlQueue:
-    """ports.Queue."""
+    """Implements ports.queue.Queue."""
 
     def __init__(self, engine: Engine, hub: Hub) -> None:
         self._engine = engine
@@ -110,7 +110,7 @@ class SqlQueue:
         self._end(conn, run, outcome, events)
 
     def _end(self, conn: Connection, run: writes.Standing, outcome: Outcome, events: Sequence[Event]) -> None:
-        """Ends a running run as ``outcome`` says, or as its cancel mark does; the caller has made sure that it may."""
+        """End a running run with ``outcome``, or as its cancel mark demands. The caller has checked the lease."""
         now, hub, tell = self._engine.clock.now(), self._hub, self._engine.after_commit
         run_id, thread_id = run.run_id, run.thread_id
         if run.cancel_action is not None:
@@ -126,7 +126,7 @@ class SqlQueue:
                 (rows.dump_or_none(outcome.error), thread_id),
             )
             writes.derive(conn, thread_id, now)
-            # Its log is gone; who follows the thread is told that it is over.
+            # The run's log is deleted, so send thread followers an ``end`` event.
             over = Event(now // 1000, "end", "", orjson.dumps({"run_id": run_id, "status": "rolled_back"}))
             threads.append(conn, thread_id, over, hub, tell)
         else:
@@ -161,7 +161,7 @@ class SqlQueue:
     def _requeue(self, conn: Connection, run_id: str, *, charge: int) -> None:
         thread_id, *slots = conn.execute(_REQUEUE, (charge, self._engine.clock.now(), run_id)).fetchone()
         leave(conn, *slots)
-        # An older run of the thread may have come due while this one was running.
+        # An older run of the thread may have become due while this one was running.
         wake_thread(conn, thread_id)
         self._engine.after_commit(self._hub.queue_changed)
 
@@ -247,14 +247,14 @@ class SqlQueue:
 
 
 def _exhausted(crashes: int, now: int) -> tuple[Outcome, list[Event]]:
-    """How a run ends whose every attempt lost its process."""
+    """The outcome of a run whose worker died in every attempt."""
     error = {"error": "AttemptsExhausted", "message": f"the process was lost under each of {crashes} attempts"}
     event = Event(now // 1000, "error", "", orjson.dumps(error))
     return Outcome(status="error", thread_status="error", error=error), [event]
 
 
 def _as_marked(outcome: Outcome, action: CancelAction, reason: str) -> Outcome:
-    """A run with a cancel mark ends as the mark says, whatever it came to meanwhile: no acknowledged cancel is lost."""
+    """Replace the outcome of a run that has a cancel mark, so that no acknowledged cancellation is lost."""
     return Outcome(
         status="interrupted",
         thread_status="interrupted",

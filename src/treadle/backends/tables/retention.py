@@ -1,7 +1,7 @@
-"""What goes of runs that ended long ago: first their events but the last, then they themselves.
+"""Remove old data of ended runs: first all events except the last, then the runs.
 
-Each call is one short transaction; many processes may sweep at once. The thread keeps its state, its last output and
-its checkpoints.
+Each call is one short transaction, and many processes may sweep concurrently. The thread keeps its state, its last
+output and its checkpoints.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from treadle.backends.live.hub import Hub
 from treadle.backends.tables import writes
 
 _CHUNKS = 1000
-"""How many rows of the log go in one transaction."""
+"""Maximum number of log rows deleted per transaction."""
 _UNTRIMMED = """
 SELECT r.run_id, r.thread_id, r.event_seq FROM runs r CROSS JOIN threads t ON t.thread_id = r.thread_id
 WHERE r.finished_at < ?1 AND r.finished_at IS NOT NULL AND r.trimmed = 0
@@ -32,7 +32,8 @@ _KEEP_LAST = "UPDATE event_chunks SET first_seq = last_seq, events = ? WHERE run
 
 
 def trim(conn: Connection, ended_before: int, limit: int, hub: Hub, tell: writes.Tell) -> int:
-    """How many runs lost all their events but the last, which tells readers of the end; ``limit`` if there are more."""
+    """Delete all events except the last, which tells readers that the run has ended. Returns the number of runs;
+    ``limit`` means that there may be more."""
     left, trimmed = _CHUNKS, 0
     for run_id, thread_id, last_seq in conn.execute(_UNTRIMMED, (ended_before, limit)).fetchall():
         left -= conn.execute(_CUT, (run_id, last_seq, left)).rowcount
@@ -53,7 +54,7 @@ def _keep_last(conn: Connection, run_id: str, last_seq: int) -> None:
 
 
 def remove(conn: Connection, ended_before: int, limit: int, hub: Hub, tell: writes.Tell) -> int:
-    """Removes runs that were trimmed; how many."""
+    """Remove trimmed runs. Returns their number."""
     old = conn.execute(_OLD, (ended_before, limit)).fetchall()
     for (run_id,) in old:
         writes.delete_run(conn, run_id, hub, tell)

@@ -1,4 +1,4 @@
-"""Rows to models and back."""
+"""Convert rows to models and back."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def run(row: tuple[Any, ...]) -> Run:
 
 
 def request_of(kwargs: JSON) -> tuple[JSON, str | None]:
-    """``(kwargs, session)`` as a run shows them: the tracer that a request names is its session, and not among them."""
+    """The ``(kwargs, session)`` that a run shows: the tracer named in a request is its session, and removed from
+    kwargs."""
     if "langsmith_tracer" not in kwargs:
         return kwargs, None
     shown = {name: value for name, value in kwargs.items() if name != "langsmith_tracer"}
@@ -79,7 +80,7 @@ def assistant(row: tuple[Any, ...]) -> Assistant:
 
 
 def thread(row: tuple[Any, ...]) -> Thread:
-    """A row of ``THREAD`` plus the body of its output; ``values`` goes out as the bytes it came in."""
+    """Convert a row of ``THREAD`` and the body of its output; ``values`` keeps its stored bytes."""
     thread_id, created_at, updated_at, state_updated_at, metadata, status, config, settled = row[:8]
     error, interrupts, strategy, minutes, expires_at, body = row[8:]
     result = Thread(

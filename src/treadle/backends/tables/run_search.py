@@ -1,10 +1,9 @@
-"""Runs of all threads: finding them, page by page, and counting them.
+"""Search and count the runs of all threads, page by page. Plain functions over a connection.
 
-Plain functions over a connection. A search is a few ranges of an index, one for each status, that are merged in their
-order: it reads what it shows, however many runs there are. What no index says (metadata, tags, whose thread it is) is
-looked at run by run, and by one search at no more than so many of them: then the page ends, and the next one goes on.
-Where the database finds threads by their metadata, and finds few, it looks at the runs of those. Only orders other than
-that of creation look at all that is asked for.
+A search merges a few index ranges, one per status, in their order, so its cost is the page size and not the number of
+runs. Conditions without an index (metadata, tags, the thread's filters) are checked run by run, up to a limit per
+search; the page then ends, and the next one continues. If the database can find the threads by their metadata, and
+finds few, only their runs are examined. Only sort orders other than creation time examine all matching runs.
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ _KEYS = {
     "finished_at": "coalesce(r.finished_at, 0)",
     "duration": "coalesce(r.finished_at - r.started_at, 0)",
 }
-# Run by run, so that a page does not look at all threads first.
+# A subquery per run, so that a page does not examine all threads first.
 _OF_THREAD = "(SELECT {} FROM threads t WHERE t.thread_id = r.thread_id)"
 
 
 class RunSearchVerbs:
-    """Mixed into the transaction. ``examined``: at how many runs one search looks for those that no index finds;
-    ``few``: of how many threads it looks at all runs."""
+    """Mixed into the transaction. A search examines up to ``examined`` runs for conditions without an index, and all
+    runs of up to ``few`` threads."""
 
     examined = 50_000
     few = 200
@@ -67,7 +66,7 @@ class RunSearchVerbs:
         return RunPage([_found(row[2:], self.now) for row in shown], last)
 
     def _few_threads(self, query: RunSearchQuery) -> list[str] | None:
-        """Those that runs may be of, if that is quick to know and they are few."""
+        """The threads of matching runs, if they can be found quickly and are few."""
         parameters = Parameters()
         conditions = _of_thread(query, parameters)
         if not (conditions and self._conn.indexes_metadata) or _is_narrow(query):
@@ -79,7 +78,7 @@ class RunSearchVerbs:
         return [thread_id for (thread_id,) in found] if len(found) <= self.few else None
 
     def _examined(self, query: RunSearchQuery) -> tuple[int, int] | None:
-        """The run that a search goes as far as; None if it may go to the end."""
+        """The last run that a search examines; None if it may examine all."""
         if query.sort_by != "created_at" or not _examines(query):
             return None
         parameters = Parameters()
@@ -101,7 +100,7 @@ class RunSearchVerbs:
 
 
 class Parameters:
-    """Numbered, so that each range can name the same ones."""
+    """Numbered parameters, so that each range can refer to the same ones."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -112,12 +111,12 @@ class Parameters:
 
 
 def _examines(query: RunSearchQuery) -> bool:
-    """Whether there is something that no index says."""
+    """Whether a condition has no index."""
     return bool(query.metadata or query.thread_metadata or query.tags or query.permitted)
 
 
 def _is_narrow(query: RunSearchQuery) -> bool:
-    """Whether few runs are looked at anyway."""
+    """Whether few runs are examined anyway."""
     return query.thread_id is not None or query.ids is not None
 
 
@@ -128,8 +127,8 @@ def page(
     upto: tuple[int, int] | None = None,
     threads: Sequence[str] | None = None,
 ) -> str:
-    """A statement for the positions of a page, and one more where there is a next one; ``upto`` a run, inclusive, or of
-    these ``threads``."""
+    """The statement for the positions of a page, plus one if there is a next page. ``upto`` is the last run, inclusive;
+    ``threads`` limits the search to these threads."""
     key = _KEYS[query.sort_by]
     onward, back = (">", "<=") if query.ascending else ("<", ">=")
     passed = ""
@@ -138,7 +137,7 @@ def page(
             at, position = (parameters.add(number) for number in place)
             passed += f" AND ({key}, r.position) {comparison} ({at}, {position})"
     order, most = _order(query, "sorted", "position"), parameters.add(query.limit + 1)
-    # Each range with a limit of its own: PostgreSQL would sort all of them together.
+    # Each range has its own limit, because PostgreSQL would otherwise sort all of them together.
     ranges = [
         f"SELECT * FROM (SELECT {key} AS sorted, r.position AS position FROM runs r WHERE {range}{passed}"
         f" ORDER BY {order} LIMIT {most}) r{number}"
@@ -148,8 +147,8 @@ def page(
 
 
 def _count_by_thread(query: RunSearchQuery, parameters: Parameters) -> str:
-    """A statement that goes from the threads to their runs: there are fewer threads, and PostgreSQL has an index of
-    what their metadata contain."""
+    """The statement that counts from the threads to their runs. There are fewer threads than runs, and PostgreSQL has
+    an index on the contents of their metadata."""
     threads = " AND ".join(_of_thread(query, parameters))
     (range,) = _ranges(structs.replace(query, permitted=(), thread_metadata=None), parameters, by_thread=True)
     return (
@@ -165,22 +164,22 @@ def _order(query: RunSearchQuery, *columns: str) -> str:
 def _ranges(
     query: RunSearchQuery, parameters: Parameters, *, by_thread: bool = False, threads: Sequence[str] | None = None
 ) -> list[str]:
-    """Conditions that part the runs which are asked for: each is a range of an index, or all of them are found by their
-    thread or their ids."""
+    """Conditions that partition the matching runs: each is an index range, or all runs are found by their thread
+    or id."""
     by_thread = by_thread or threads is not None or _is_narrow(query)
     common = _common(query, parameters, by_thread=by_thread)
     if threads is not None:
         common.append(f"r.thread_id IN (SELECT value FROM json_each({parameters.add(rows.dump(threads))}))")
     statuses = dict.fromkeys(query.statuses or RUN_STATUSES)
     if by_thread:
-        # Few, whatever a planner thinks of other indexes.
+        # Few rows, even if a planner prefers other indexes.
         wanted = ", ".join(parameters.add(status) for status in statuses)
         listed = "(+r.temporary = 0 OR r.finished_at IS NULL)"
         return [" AND ".join([*common, f"+r.status IN ({wanted})", listed])]
     named = {parameters.add(status): status for status in statuses}
     if query.assistant_id is not None:
         assistant = f"r.assistant_id = {parameters.add(query.assistant_id)}"
-        # A sum, so that no planner takes this for a range of the other index.
+        # The sum keeps planners from using this as a range of the other index.
         listed = {name: [] if status in ACTIVE else ["r.temporary + 0 = 0"] for name, status in named.items()}
         return [" AND ".join([assistant, f"r.status = {name}", *more, *common]) for name, more in listed.items()]
     return [
@@ -208,8 +207,8 @@ def _common(query: RunSearchQuery, parameters: Parameters, *, by_thread: bool) -
 
 
 def _of_thread(query: RunSearchQuery, parameters: Parameters) -> list[str]:
-    """Conditions on a thread ``t``. What it has to contain comes first: an index may find it, and it is cheaper to know
-    than all that the filters mean."""
+    """Conditions on a thread ``t``. Containment comes first, because an index may answer it and it is cheaper than
+    filters."""
     part = [required_metadata(query.permitted)] if query.permitted else []
     parts = [*part, *([query.thread_metadata] if query.thread_metadata else [])]
     conditions = [f"json_contains(t.metadata, {parameters.add(rows.dump(part))})" for part in parts]

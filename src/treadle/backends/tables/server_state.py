@@ -1,4 +1,4 @@
-"""What the database holds of runs, workers, webhooks and crons (usage.Holdings). Plain functions over a connection."""
+"""Read the state of runs, workers, webhooks and crons for ports.statistics.ServerOverview. Plain functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from treadle.model import RUN_STATUSES, RunStatus
 from treadle.server_state import CronsState, OutboxState, WorkerState
 from treadle.times import from_microseconds
 
-# Those that searches list, by the index that lists them.
+# The listed runs, counted by the index that lists them.
 _BY_STATUS = """
 SELECT status, count(*) FROM runs WHERE temporary = 0 GROUP BY status
 UNION ALL
@@ -26,7 +26,7 @@ _CRONS = "SELECT enabled, count(*), min(next_run_date) FROM crons GROUP BY enabl
 
 
 def runs_by_status(conn: Connection) -> dict[RunStatus, int]:
-    """Every status is in it."""
+    """The number of runs in each status, including zeros."""
     found: dict[RunStatus, int] = dict.fromkeys(RUN_STATUSES, 0)
     for status, count in conn.execute(_BY_STATUS).fetchall():
         found[status] += count
@@ -34,7 +34,7 @@ def runs_by_status(conn: Connection) -> dict[RunStatus, int]:
 
 
 def workers(conn: Connection, now: int) -> list[WorkerState]:
-    """Those whose lease is not over, and those that nobody has taken the runs from yet; the oldest first."""
+    """The workers with a valid lease, and the lost ones whose runs have not been taken over; oldest first."""
     return [_worker(row, now) for row in conn.execute(_WORKERS).fetchall()]
 
 

@@ -1,4 +1,4 @@
-"""What the database holds and what this process did, in numbers (usage.Statistics)."""
+"""Statistics of the database and of this process (ports/statistics.py)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ TABLES = (
     "webhook_deliveries",
 )
 _COUNT_SECONDS = 60.0
-"""Counting goes through an index from end to end, so that its result is used for a while."""
+"""A count scans an index completely, so its result is reused for this long."""
 
-# One pass over the runs that are active: all that is asked of them is counted in it.
+# One pass over the active runs computes all of their statistics.
 _ACTIVE = f"""
 SELECT status, graph_id, CASE WHEN priority < 0 THEN 0 WHEN priority = 0 THEN 1 ELSE 2 END,
     coalesce({KIND_OF_BLOCKER}, 'nothing'), count(*),
@@ -44,7 +44,7 @@ FROM runs r WHERE status IN ('pending', 'running') AND status = 'pending' AND av
 ORDER BY available_at LIMIT 10000
 """
 _PATIENCE = 20
-"""A count is used again for so many times what it took: scrapers are not to make a long queue slower."""
+"""A result is reused for this many times its computation time, so that scraping does not slow a long queue."""
 _SLOW_SECONDS = 0.05
 
 
@@ -55,7 +55,7 @@ class Active(NamedTuple):
 
 
 class Patient(Generic[T]):
-    """Asks again only after so many times what the asking took, where it took long."""
+    """Caches a value for a multiple of the time that computing it took."""
 
     def __init__(self, ask: Callable[[Connection], T]) -> None:
         self._ask = ask

@@ -1,12 +1,12 @@
-"""Finding threads: a page of those that a query asks for, and how many there are.
+"""Search and count threads.
 
-A search goes through one index, chosen here and not by a planner. Where a status or a pair of the metadata is that of
-few threads, these are looked at and sorted; else the index in whose order the page is to be is walked until the page is
-full. So it takes as long as the page is, and the offset, however many threads there are: all that a walk asks of a
-thread stands in its index (migrations/0009_thread_search.sql). What does not stand there (values, nested metadata) is
-looked at thread by thread.
+A search uses one index, chosen here rather than by a planner. If few threads have the requested status or pair of
+metadata, these are read and sorted. Otherwise the index in the page's sort order is scanned until the page is full. The
+cost is then the page size plus the offset, regardless of the number of threads, because the index contains all columns
+that the scan needs (migrations/0009_thread_search.sql). Other conditions (values, nested metadata) are checked thread
+by thread.
 
-A unary plus keeps SQLite from other indexes than the one that was chosen.
+A unary plus keeps SQLite from using an index other than the chosen one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from treadle.model import Thread
 from treadle.ports.queries import ThreadQuery
 
 _FEW = 1000
-"""So many threads are rather sorted than looked for in an order."""
+"""Up to this many threads are sorted rather than scanned in order."""
 _ORDERS = {
     "created_at": ("created_at", "thread_id"),
     "updated_at": ("updated_at", "thread_id"),
@@ -30,7 +30,7 @@ _ORDERS = {
     "thread_id": ("thread_id",),
 }
 _IN_ORDER_OF_CREATION = ("created_at", "status")
-"""Orders in which the threads of one status are in their index."""
+"""Sort orders in which the index lists the threads of one status."""
 _HAS_PAIR = """EXISTS (
     SELECT 1 FROM thread_metadata p WHERE p.key = ? AND p.value = ?
     AND p.created_at = {source}.created_at AND p.thread_id = {source}.thread_id)"""
@@ -42,7 +42,7 @@ class Condition(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A query, parted: ``looked_at`` are the conditions that only the rows of threads (t) and outputs (v) tell of."""
+    """A query in parts. ``looked_at`` are the conditions on the rows of threads (t) and outputs (v)."""
 
     query: ThreadQuery
     pairs: Sequence[Pair]
@@ -50,8 +50,8 @@ class _Asked(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """The index that a search goes through: that of a pair, of the status or of the ids that are asked for; else it is
-    the one in the order of the page. ``few``: there are few threads on this way."""
+    """The index that a search uses: that of a metadata pair, of the status, or of the requested ids; otherwise the one
+    in the page's sort order. ``few``: few threads match it."""
 
     pair: Pair | None = None
     by_status: bool = False
@@ -96,9 +96,6 @@ def _parted(query: ThreadQuery) -> _Asked:
     return _Asked(query, list(dict.fromkeys([*pairs, *permitted])), looked_at)
 
 
-# --- the way ----------------------------------------------------------------------------------------------------------
-
-
 def _way_to_page(conn: Connection, asked: _Asked) -> _Way:
     query = asked.query
     if query.ids is not None:
@@ -116,7 +113,7 @@ def _way_to_count(conn: Connection, asked: _Asked) -> _Way:
 
 
 def _fewest(conn: Connection, asked: _Asked) -> _Way:
-    """The way with the fewest threads on it, as far as few are counted."""
+    """The index with the fewest matching threads, where only small numbers are counted exactly."""
     ways = [_Way(by_status=True)] if asked.query.status is not None else []
     ways += [_Way(pair=pair) for pair in asked.pairs]
     if not ways:
@@ -130,7 +127,7 @@ def _fewest(conn: Connection, asked: _Asked) -> _Way:
 
 
 class _Range(NamedTuple):
-    """What a way goes through. ``source`` is the table's name in the statement: it has created_at and thread_id."""
+    """The range that a search scans. ``source`` is its table in the statement, with created_at and thread_id."""
 
     table: str
     where: Condition
@@ -149,11 +146,8 @@ def _range(asked: _Asked, way: _Way) -> _Range:
     return _Range("threads t", Condition("t.gone_at IS NULL"))
 
 
-# --- statements -------------------------------------------------------------------------------------------------------
-
-
 def _page(asked: _Asked, way: _Way) -> Condition:
-    """A statement for the ids of a page, with the columns that they are sorted by."""
+    """The statement for the ids of a page, with the sort columns."""
     query, (table, where, source) = asked.query, _range(asked, way)
     others = _others(asked, way, source)
     columns = _ORDERS[query.sort_by]
@@ -173,7 +167,7 @@ def _page(asked: _Asked, way: _Way) -> Condition:
 
 
 def _count(asked: _Asked, way: _Way, most: int | None) -> Condition:
-    """``most`` is how many on the way are looked at."""
+    """The statement that counts; at most ``most`` threads of the range are examined."""
     table, where, source = _range(asked, way)
     passed = f"SELECT {source}.created_at, {source}.thread_id FROM {table} WHERE {where.sql}"
     sql = f"SELECT count(*) FROM ({passed}{'' if most is None else ' LIMIT ?'}) AS s"
@@ -192,7 +186,7 @@ def _looks_at_rows(asked: _Asked, way: _Way) -> bool:
 
 
 def _others(asked: _Asked, way: _Way, source: str) -> list[Condition]:
-    """The conditions that are not those of the way."""
+    """The conditions that the chosen index does not cover."""
     status = asked.query.status
     by_status = [] if status is None or way.by_status else [Condition("+t.status = ?", [status])]
     has_pair = _HAS_PAIR.format(source=source)

@@ -1,6 +1,6 @@
-"""The rows of threads beyond their record: holds, lifetimes, their order of events, and the room they take.
+"""Threads beyond their records: holds, expiry, their order of events, and storage. Plain functions over a connection.
 
-Plain functions over a connection; times in unix microseconds.
+Times are in unix microseconds.
 """
 
 from __future__ import annotations
@@ -58,8 +58,6 @@ class ThreadVerbs:
         append(self._conn, thread_id, event, self._hub, self._tell)
 
 
-# --- holds ------------------------------------------------------------------------------------------------------------
-
 _HOLD = """
 UPDATE threads SET held_until = :until WHERE thread_id = :thread AND gone_at IS NULL
 AND (held_until IS NULL OR held_until <= :now)
@@ -67,24 +65,22 @@ AND (held_until IS NULL OR held_until <= :now)
 
 
 def hold(conn: Connection, thread_id: str, now: int, until: int) -> bool:
-    """Keeps runs of the thread from being claimed; False if somebody else does so now."""
+    """Prevent claims of the thread's runs. False if the thread is already held."""
     return conn.execute(_HOLD, {"until": until, "thread": thread_id, "now": now}).rowcount > 0
 
 
 def release(conn: Connection, thread_id: str, held_until: int) -> bool:
-    """Ends that hold and no other."""
+    """End this hold, unless another has replaced it."""
     sql = "UPDATE threads SET held_until = NULL WHERE thread_id = ? AND held_until = ?"
     return conn.execute(sql, (thread_id, held_until)).rowcount > 0
 
 
 def release_all(conn: Connection) -> None:
-    """For when nobody can be alive who holds one."""
+    """End all holds, when no process can be alive that owns one."""
     held = conn.execute("UPDATE threads SET held_until = NULL WHERE held_until IS NOT NULL RETURNING thread_id")
     for (thread_id,) in held.fetchall():
         wake_thread(conn, thread_id)
 
-
-# --- lifetimes --------------------------------------------------------------------------------------------------------
 
 _EXPIRED = """
 SELECT thread_id, ttl_strategy FROM threads
@@ -94,19 +90,17 @@ ORDER BY expires_at LIMIT :limit /*pg: FOR UPDATE SKIP LOCKED */
 
 
 def expired(conn: Connection, now: int, limit: int) -> list[tuple[str, str]]:
-    """``(thread_id, strategy)`` of threads that nothing has changed for as long as their ttl says."""
+    """``(thread_id, strategy)`` of the threads that have not changed for the duration of their ttl."""
     return conn.execute(_EXPIRED, {"now": now, "limit": limit}).fetchall()
 
 
 def prune(conn: Connection, thread_id: str, now: int) -> None:
-    """Removes all but the latest checkpoints; the thread expires again once it has changed."""
+    """Remove all but the latest checkpoints. The thread expires again only after a change."""
     checkpoint_rows.keep_latest(conn, thread_id)
     conn.execute("UPDATE threads SET pruned_at = ? WHERE thread_id = ?", (now, thread_id))
 
 
-# --- the order of events ----------------------------------------------------------------------------------------------
-
-# A thread's own events stand under a name that no run has.
+# Events without a run are stored under an id that no run has.
 _OWN = "thread:"
 _NUMBER = "UPDATE threads SET event_seq = event_seq + 1 WHERE thread_id = ? RETURNING event_seq"
 _APPEND = """
@@ -126,7 +120,7 @@ WHERE thread_id = :thread AND first_seq <= :seq AND last_seq >= :seq
 
 
 def append(conn: Connection, thread_id: str, event: Event, hub: Hub, tell: Tell) -> None:
-    """Appends an event that belongs to no run, and tells the thread's readers once it is durable."""
+    """Append an event without a run, and notify the thread's readers once it is durable."""
     row = conn.execute(_NUMBER, (thread_id,)).fetchone()
     if row is None:
         return
@@ -136,7 +130,7 @@ def append(conn: Connection, thread_id: str, event: Event, hub: Hub, tell: Tell)
 
 
 def read(conn: Connection, thread_id: str, after: int, limit: int = _READ_CHUNKS) -> Sequence[Chunk]:
-    """Chunks, numbered in the thread, that hold events after ``after``; what was removed leaves a hole."""
+    """The chunks, numbered in the thread, with events after ``after``. Removed events leave a gap."""
     history: list[Chunk] = []
     size = 0
     for first, blob in conn.execute(_READ, (thread_id, after, limit)):
@@ -153,9 +147,10 @@ def last_seq(conn: Connection, thread_id: str) -> int:
 
 
 def locate(conn: Connection, thread_id: str, ms: int, seq: int) -> int:
-    """The thread's number of the event ``<ms>-<seq>``, whether ``seq`` counts in the thread or in a run of it.
+    """The thread's number of the event ``<ms>-<seq>``, where ``seq`` counts in the thread or in one of its runs.
 
-    An event that is not there any more, or not yet, is taken as one of the thread's."""
+    An event that does not exist is treated as one of the thread's own.
+    """
     found = [at for at in read(conn, thread_id, seq - 1, limit=1) if at.first <= seq]
     if not found or found[0].events[seq - found[0].first].ms != ms:
         for before, first, blob in conn.execute(_WITH_RUN_SEQ, {"thread": thread_id, "seq": seq}):
@@ -163,8 +158,6 @@ def locate(conn: Connection, thread_id: str, ms: int, seq: int) -> int:
                 return before + seq
     return min(seq, last_seq(conn, thread_id))
 
-
-# --- the room ---------------------------------------------------------------------------------------------------------
 
 _BLOBS = """
 SELECT channel, count(*), sum(length(value)) FROM checkpoint_blobs WHERE thread_id = ? GROUP BY channel
@@ -177,7 +170,7 @@ _WRITES = "SELECT count(*), coalesce(sum(length(writes)), 0) FROM checkpoint_wri
 
 
 def storage(conn: Connection, thread_id: str) -> ThreadStorage:
-    """What the thread's checkpoints take. A value that several checkpoints hold counts once."""
+    """The storage used by the thread's checkpoints. A value shared by several checkpoints counts once."""
     channels: dict[str, ChannelUsage] = {}
     for channel, versions, size in conn.execute(_BLOBS, (thread_id,)):
         channels[channel] = ChannelUsage(versions=versions, bytes=size)

@@ -1,4 +1,4 @@
-"""The verbs of a transaction in SQL (ports.Transaction), and the statements that queue and log share with them."""
+"""The operations of a transaction in SQL (ports/records.py), and statements shared with the queue and the log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from treadle.times import from_microseconds, to_microseconds
 
 T = TypeVar("T")
 
-# What a new run waits for as far as its thread and its time say; the rest is for those who claim.
+# The blocker of a new run, as far as its thread and its time determine it; claims determine the rest.
 _BLOCKED_BY = """
 CASE WHEN ?7 > ?6 THEN 'time' WHEN EXISTS (
     SELECT 1 FROM runs WHERE thread_id = ?2 AND status IN ('pending', 'running')
@@ -59,7 +59,7 @@ _THREAD_HEADS = f"SELECT {rows.THREAD}, NULL FROM threads t"
 
 
 class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, deliveries.DeliveryVerbs):
-    """ports.Transaction over one connection. ``tell`` runs a hint once the transaction is durable."""
+    """Implements ports.records.Transaction. ``tell`` sends a hint once the transaction is durable."""
 
     def __init__(self, conn: Connection, *, now: int, hub: Hub, tell: Tell) -> None:
         self.now = now
@@ -204,7 +204,7 @@ class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, 
             ),
         )
         self._conn.execute("INSERT INTO run_requests (run_id, kwargs) VALUES (?, ?)", (run.run_id, kwargs))
-        # Metadata that stays is not named: whatever follows from metadata would be looked at.
+        # Unchanged metadata is not assigned, because triggers would process it.
         changed = {} if thread_metadata is None else {"metadata": rows.dump(thread_metadata)}
         if thread_config is not None:
             changed["config"] = rows.dump(thread_config)
@@ -243,7 +243,7 @@ class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, 
 
     def active_run_ids(self, status: Literal["pending", "running", "all"]) -> list[tuple[str, str]]:
         wanted = ("pending", "running") if status == "all" else (status, status)
-        listed = "temporary IN (0, 1) AND status IN (?, ?)"  # as the index of listed runs has it
+        listed = "temporary IN (0, 1) AND status IN (?, ?)"  # the condition of the index of listed runs
         found = self._all(f"SELECT thread_id, run_id FROM runs WHERE {listed} ORDER BY +position", wanted)
         return [(thread_id, run_id) for thread_id, run_id in found]
 
@@ -276,7 +276,7 @@ class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, 
         if outcome.rollback:
             deliveries.enqueue(self._conn, run_id, self.now, outcome, self._hub, self._tell)
             self._tell(lambda: self._hub.ended("rolled_back"))
-            # It may have run: a run that lost its worker, or was handed back, is pending again.
+            # It may have started: a run that lost its worker or was handed back is pending again.
             checkpoints.delete_runs_checkpoints(self._conn, thread_id, run_id)
             delete_run(self._conn, run_id, self._hub, self._tell)
         else:
@@ -318,7 +318,7 @@ class SqlTransaction(ThreadVerbs, ThreadSearchVerbs, RunSearchVerbs, CronVerbs, 
 
 
 class SqlRecords:
-    """ports.Records."""
+    """Implements ports.records.Records."""
 
     def __init__(self, engine: Engine, hub: Hub) -> None:
         self._engine = engine

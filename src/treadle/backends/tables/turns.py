@@ -1,18 +1,18 @@
-"""Which pending run is next, and what the others wait for (docs/limits.md).
+"""Decide which pending run starts next, and what the others wait for (docs/limits.md).
 
-A pending run is *ready* (``blocked_by`` is null) or waits in one queue: for its time, behind other runs of its thread,
-for a slot of its graph, or for a slot of its concurrency key. A claim looks at ready runs only, and puts those that
-cannot run into the queue of the first reason it finds. So it never looks twice at a run for the same reason. Whoever
-ends a reason makes the best run of its queue ready again, in the same transaction; that is to say:
+A pending run is *ready* (``blocked_by`` is null), or waits in one queue: for its time, behind other runs of its thread,
+for a slot of its graph, or for a slot of its concurrency key. A claim only examines ready runs, and moves those that
+cannot start to the queue of the first blocker it finds, so it never examines a run twice for the same blocker. A
+transaction that removes a blocker makes the best run of that queue ready again. These invariants hold:
 
 - While a graph has a free slot and runs wait for it, some run of that graph is ready.
-- While a key has a free slot and runs wait for it, one of their number is ready, or waits for its graph.
-- The first run of a thread that is neither running nor held does not wait behind its thread: one that had started
-  already and lost its worker, else the oldest due. So what comes due meanwhile never runs between two attempts.
+- While a key has a free slot and runs wait for it, one of these runs is ready or waits for its graph.
+- If a thread is neither running nor held, its first run does not wait behind the thread. The first run is one that had
+  started and lost its worker, otherwise the one due longest. So no other run starts between two attempts of a run.
 
-Queues of keys are apart for each limited graph: where a graph is full, one run of the key waits for it and the others
-stay where they are. Over PostgreSQL whoever counts the slots of a graph or key, or looks into its queue, holds its
-lock; a claim that cannot have it leaves the run alone for a moment, and so waits for nobody.
+The queues of a key are separate for each limited graph: if a graph is full, one run of the key waits for the graph, and
+the others stay in the key's queue. On PostgreSQL, a transaction that counts the slots of a graph or key, or reads its
+queue, holds its lock. A claim that does not get the lock skips the run for a moment, so claims never wait.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from treadle.ports.queue import Limits
 
 TIME, THREAD = "time", "thread"
 KIND_OF_BLOCKER = "substr(blocked_by, 1, instr(blocked_by || ':', ':') - 1)"
-"""In SQL, what a run waits for without its name: time, thread, graph or key; null if it waits for nothing."""
+"""SQL for the kind of a run's blocker: time, thread, graph or key; null for a ready run."""
 _EXAMINED = 256
-"""How many runs one claim looks at: other writes are not to wait for more."""
+"""Maximum number of runs examined per claim, so that other writes do not wait long."""
 _BATCH = 64
 _SOON = 5_000
-"""Microseconds after which to come back for a slot that somebody else was counting."""
+"""Microseconds until the next claim, if another process was counting a slot."""
 
-# These ask for the first in an order that an index has, and for no minimum: an old statistic cannot make that a scan.
+# These select the first row in an index order instead of a minimum, which old statistics could turn into a scan.
 _LOOK = """
 SELECT (SELECT available_at FROM runs WHERE status = 'pending' AND blocked_by = 'time' ORDER BY available_at LIMIT 1),
     (SELECT held_until FROM threads WHERE held_until IS NOT NULL ORDER BY held_until LIMIT 1)
@@ -57,8 +57,9 @@ _BEHIND = """
             SELECT 1 FROM runs y WHERE y.thread_id = r.thread_id AND y.status = 'pending'
             AND y.position < r.position AND (y.available_at <= ?1 OR coalesce(y.blocked_by, '') <> 'time')))
 """
-# A due run starts when nothing runs on its thread, none waits there that has started or is older and due, and nobody
-# holds the thread. That its time has come is settled when it does: it is not asked again of a clock that may go back.
+# A due run is ready if no run of its thread is running, none is waiting that has started before or is older and due,
+# and the thread is not held. Whether it is due was decided earlier, and is not checked again with a clock that may go
+# backwards.
 _READY = f"""
 SELECT r.run_id, r.thread_id, r.graph_id, r.concurrency_key,
     CASE WHEN t.held_until > ?1 OR {_BEHIND} THEN 1 ELSE 0 END
@@ -66,7 +67,7 @@ FROM runs r CROSS JOIN threads t ON t.thread_id = r.thread_id
 WHERE r.status = 'pending' AND r.blocked_by IS NULL
 ORDER BY r.priority DESC, r.available_at, r.position LIMIT ?2 /*pg: FOR NO KEY UPDATE OF r, t SKIP LOCKED */
 """
-# Asked again now that the thread is locked: what it waited for may have ended in the meantime.
+# Check again now that the thread is locked: the blocker may have gone in the meantime.
 _PARK_BEHIND = f"""
 UPDATE runs AS r SET blocked_by = 'thread' WHERE r.run_id = ?2 AND (
     EXISTS (SELECT 1 FROM threads t WHERE t.thread_id = r.thread_id AND t.held_until > ?1) OR {_BEHIND})
@@ -103,7 +104,7 @@ _RUNNING = {
 
 
 class Slot(NamedTuple):
-    """What a limited run takes one of: that of a graph or of a key."""
+    """A slot of a graph or of a key, which a limited run occupies."""
 
     kind: str
     name: str
@@ -113,7 +114,7 @@ class Slot(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A ready run. ``behind``: something else of its thread seems to come first."""
+    """A ready run. ``behind`` is true if another run of its thread seems to come first."""
 
     run_id: str
     thread_id: str
@@ -123,9 +124,10 @@ class Candidate(NamedTuple):
 
 
 class Turns:
-    """The runs whose turn it is, best first. ``next_due`` is when to look again, None if nothing is delayed.
+    """The runs that may start, best first. ``next_due`` is the time of the next check, or None if no run is delayed.
 
-    ``now`` in unix microseconds; everything happens in the transaction of ``conn``."""
+    ``now`` is in unix microseconds. Everything happens in the transaction of ``conn``.
+    """
 
     def __init__(self, conn: Connection, now: int, limits: Limits) -> None:
         self._conn = conn
@@ -138,7 +140,7 @@ class Turns:
         self.next_due = self._come_due()
 
     def take(self, count: int) -> Iterator[Candidate]:
-        """Up to ``count`` of them. Each has to be made a running one before the next is asked for."""
+        """Yield up to ``count`` runs. Mark each one as running before requesting the next."""
         examined = 0
         while count > 0:
             self._woken = False
@@ -159,7 +161,7 @@ class Turns:
         return graph_id in self._limits.graphs
 
     def _come_due(self) -> int | None:
-        """Makes those ready that have waited for their time, or behind a hold that is over."""
+        """Make runs ready whose time has come or whose thread's hold has expired."""
         due, held = self._conn.execute(_LOOK).fetchone()
         if due is not None and due <= self._now:
             self._conn.execute(_COME_DUE, (self._now,))
@@ -171,7 +173,7 @@ class Turns:
         return due
 
     def _may_run(self, candidate: Candidate) -> bool:
-        """Whether its turn has come; if not, it is put where it waits."""
+        """Whether the run may start. If not, it is moved to the queue of its blocker."""
         slots = self._slots(candidate)
         free = [self._count(slot) for slot in slots]
         if None in free:
@@ -191,7 +193,7 @@ class Turns:
         self._conn.execute(_PARK, (queue, candidate.run_id))
         self._empty.discard(queue)
         if full.kind == "key":
-            # A run that waits for its graph stands for the others of its key there; they need not come too.
+            # The run represents its key in the graph's queue, so the key's other runs need not follow.
             self._pass_on(candidate, slots)
         return False
 
@@ -205,7 +207,7 @@ class Turns:
         return key_queue(slot.name, candidate.graph_id if candidate.graph_id in self._limits.graphs else "")
 
     def _count(self, slot: Slot) -> int | None:
-        """How many are free, None if somebody else counts them now."""
+        """The number of free slots, or None if another process is counting them."""
         if slot not in self._free:
             self._free[slot] = self._counted(slot)
         return self._free[slot]
@@ -221,7 +223,7 @@ class Turns:
         return self._conn.execute(_PARK_BEHIND, (self._now, candidate.run_id)).rowcount > 0
 
     def _pass_on(self, candidate: Candidate, slots: list[Slot]) -> None:
-        """The run was looked at on behalf of its slots: what is left of them is the next one's chance."""
+        """The run was examined for its slots: pass the rest of the free slots on to the next run."""
         for slot in slots:
             queue = self._queue(slot, candidate)
             if self._free[slot] and queue not in self._empty:
@@ -232,25 +234,25 @@ class Turns:
 
 
 def key_queue(key: str, graph_id: str) -> str:
-    """Where runs of a key wait; ``graph_id`` is empty for those of all graphs that have no limit. No key has a line
-    break in it."""
+    """The queue of a key; ``graph_id`` is empty for all graphs without a limit. Keys contain no line breaks."""
     return f"key:{key}\n{graph_id}"
 
 
 def wake(conn: Connection, queue: str) -> bool:
-    """Makes the best run of the queue ready; False if nothing waits in it."""
+    """Make the best run of the queue ready. False if the queue is empty."""
     return conn.execute(_WAKE, (queue,)).rowcount > 0
 
 
 def wake_thread(conn: Connection, thread_id: str) -> None:
-    """Makes the first run ready that waits behind its thread."""
+    """Make the first run ready that waits behind its thread."""
     conn.execute(_WAKE_THREAD, (thread_id,))
 
 
 def leave(conn: Connection, graph_id: str, key: str | None, limited: bool) -> None:
-    """A run ended, or went back to the queue: its slots are free, or its chance of them is somebody else's.
+    """Free the slots of a run that ended or returned to the queue, for the next runs.
 
-    ``limited``: its graph may have a limit."""
+    ``limited``: its graph may have a limit.
+    """
     if limited:
         graph = str(Slot("graph", graph_id))
         conn.execute(_LOCK, (graph,))
@@ -260,15 +262,15 @@ def leave(conn: Connection, graph_id: str, key: str | None, limited: bool) -> No
         queue, last = key_queue(key, ""), f"key:{key}\v"
         while found := conn.execute(_QUEUE, (queue, last)).fetchone():
             conn.execute(_WAKE, found)
-            queue = f"{found[0]}\x01"  # the next one after it
+            queue = f"{found[0]}\x01"  # the next queue
 
 
 def wake_limited(conn: Connection, most: int) -> None:
-    """Lets the next claims look again at the first that wait for slots, in case that the limits are others now."""
+    """Let the next claims examine the first waiting runs again, in case the limits have changed."""
     for kind in ("graph", "key"):
         conn.execute(_WAKE_SOME, (f"{kind}:", f"{kind};", most))
 
 
 def wake_behind(conn: Connection, most: int) -> None:
-    """Lets the next claims look again at the first that wait behind their threads, whoever forgot to."""
+    """Let the next claims examine the first runs waiting behind their threads again, in case a wake-up was missed."""
     conn.execute(_WAKE_SOME, (THREAD, THREAD + "\x01", most))

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Writes shared by transactions, the queue and the log: events, outputs, the end of runs, the status of threads."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ AND NOT EXISTS (SELECT 1 FROM threads WHERE threads.output_id = outputs.output_i
 
 
 class Standing(NamedTuple):
-    """A run that is about to end, and its thread, which is locked: ``event_seq`` and ``thread_seq`` are the last
-    numbers given, ``thread_output`` is what the thread shows, ``followed`` whether other runs wait on it."""
+    """A run about to end, with its locked thread. ``event_seq`` and ``thread_seq`` are the last assigned numbers,
+    ``thread_output`` is the thread's current output, ``followed`` whether other runs wait behind it."""
 
     run_id: str
     thread_id: str
@@ -79,11 +79,8 @@ def standing(conn: Connection, run_id: str) -> Standing | None:
     return Standing(*row) if row else None
 
 
-# --- statements that the queue and the log use too --------------------------------------------------------------------
-
-
 def derive(conn: Connection, thread_id: str, now: int) -> None:
-    """The thread's status, from its runs; the next of them that waited for its turn is ready."""
+    """Derive the thread's status from its runs, and make the next waiting run ready."""
     conn.execute(_DERIVE, (now, thread_id))
     wake_thread(conn, thread_id)
 
@@ -100,9 +97,10 @@ def rest(
     old_output: int | None,
     event_seq: int | None = None,
 ) -> None:
-    """What the thread rests in once no run is active; ``output_id`` None keeps its values (``old_output``).
+    """Set the thread's state for when no run is active; ``output_id`` None keeps its values (``old_output``).
 
-    ``event_seq`` is the last number of its order where events were appended to it."""
+    ``event_seq`` is the last number of the thread's order, if events were appended.
+    """
     parameters = (status, output_id, rows.dump(interrupts), rows.dump_or_none(error), now, event_seq, thread_id)
     conn.execute(_REST, parameters)
     if output_id is not None and old_output is not None:
@@ -110,14 +108,14 @@ def rest(
 
 
 def insert_output(conn: Connection, body: bytes, now: int) -> int:
-    """Its id is made here, so that nobody has to wait for it: the millisecond, and 22 bits of chance."""
+    """Insert an output and return its id, generated here (the millisecond and 22 random bits) to save a round trip."""
     output_id = now // 1000 << 22 | random.getrandbits(22)
     conn.execute("INSERT INTO outputs (output_id, body) VALUES (?, ?)", (output_id, body))
     return output_id
 
 
 def count_events(conn: Connection, thread_id: str, thread_seq: int) -> None:
-    """The last number given in the thread's order."""
+    """Record the last assigned number of the thread's order."""
     conn.execute("UPDATE threads SET event_seq = ? WHERE thread_id = ?", (thread_seq, thread_id))
 
 
@@ -132,8 +130,11 @@ def append_events(
     hub: Hub,
     tell: Tell,
 ) -> None:
-    """Writes one chunk that ends at ``last_seq``, in the thread's order at ``thread_seq``, and tells its readers once
-    it is durable. The caller counts it."""
+    """Write one chunk that ends at ``last_seq``, and at ``thread_seq`` in the thread, and notify readers once it is
+    durable.
+
+    The caller records these numbers.
+    """
     first, thread_first = last_seq - len(events) + 1, thread_seq - len(events) + 1
     blob = chunks.encode(events)
     conn.execute(
@@ -147,9 +148,10 @@ def append_events(
 def end_run(
     conn: Connection, run: Standing, now: int, outcome: Outcome, events: Sequence[Event], hub: Hub, tell: Tell
 ) -> int | None:
-    """The terminal transition: last events, terminal event, status and output. Returns the id of the output.
+    """Write the end of a run: last events, terminal event, status and output. Returns the id of the output.
 
-    The caller counts the events (and one) in the thread."""
+    The caller counts the events (plus one) in the thread.
+    """
     end = Event(now // 1000, "end", "", orjson.dumps({"run_id": run.run_id, "status": outcome.status}))
     output_id = None if outcome.output is None else insert_output(conn, outcome.output, now)
     last_seq = run.event_seq + len(events) + 1
@@ -170,7 +172,7 @@ def end_run(
 
 
 def delete_run(conn: Connection, run_id: str, hub: Hub, tell: Tell) -> None:
-    """Removes a run with its events and its output; what the thread shows stays."""
+    """Remove a run with its events and its output. The thread's current output is kept."""
     conn.execute("DELETE FROM event_chunks WHERE run_id = ?", (run_id,))
     row = conn.execute("DELETE FROM runs WHERE run_id = ? RETURNING output_id, thread_id", (run_id,)).fetchone()
     if row is not None:
@@ -180,7 +182,7 @@ def delete_run(conn: Connection, run_id: str, hub: Hub, tell: Tell) -> None:
 
 
 def retire(conn: Connection, thread_id: str, now: int) -> None:
-    """The stateless run of a temporary thread has ended: the thread goes, its stream can be joined until the sweep."""
+    """Retire a temporary thread after its stateless run has ended: its stream can be joined until it is swept."""
     checkpoints.delete_thread_checkpoints(conn, thread_id)
     conn.execute("UPDATE threads SET gone_at = ? WHERE thread_id = ?", (now, thread_id))
 
@@ -205,5 +207,5 @@ def delete_thread(conn: Connection, thread_id: str, now: int, hub: Hub, tell: Te
             leave(conn, graph_id, key, limited=True)
             tell(hub.queue_changed)
         tell(lambda run_id=run_id: hub.gone(run_id))
-        # Whoever executes it has lost it: a hint, so that its code does not go on until its next write.
+        # Its worker has lost it. The hint stops the code before its next write would fail.
         tell(lambda run_id=run_id: hub.cancel_marked(run_id, "interrupt"))
