@@ -8,7 +8,7 @@ import pytest
 from benchmarks.server import MeasuredServer, start_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeasuredServer]:
     with start_server(tmp_path_factory.mktemp("bench")) as server:
         yield server

@@ -112,7 +112,7 @@ def test_a_worker_over_sqlite_is_refused(treadle):
     result = treadle("worker")
     assert result.returncode == 1
     assert "database_url" in result.stderr
-    assert "an SQLite file has one process" in result.stderr
+    assert "a SQLite file belongs to one process" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -158,12 +158,12 @@ def test_who_may_not_migrate_refuses_a_database_that_is_behind(treadle, empty_da
 
 
 @pytest.mark.parametrize("command", ["worker", "migrate"])
-def test_a_database_that_does_not_answer_is_told_without_its_password(treadle, command):
+def test_an_unreachable_database_is_reported_without_its_password(treadle, command):
     result = treadle(
         command, "--database-wait-seconds=1", env={"TREADLE_DATABASE_URL": dead_url(), "TREADLE_PORT": "0"}
     )
     assert result.returncode == 1
-    assert "does not answer yet" in result.stderr
+    assert "does not respond yet" in result.stderr
     assert "error: the database cannot be reached" in result.stderr
     assert "Traceback" not in result.stderr
     assert SECRET not in result.stderr
@@ -174,7 +174,7 @@ def test_a_start_waits_for_a_database_that_comes_later(treadle):
         url = postgres.url
         postgres.stop()
         server = treadle.start("serve", "--port=0", env={"TREADLE_DATABASE_URL": url})
-        server.wait_for("does not answer yet")
+        server.wait_for("does not respond yet")
         postgres.start()
         assert server.ready()
         assert server.end() == 0

@@ -78,7 +78,7 @@ def test_a_test_that_leaves_a_process_fails_and_the_process_is_killed(tmp_path: 
     source = ORPHAN + "\ndef test_leaves_a_process():\n    orphan(subprocess.DEVNULL).stdout.close()\n"
     result = run_tests(tmp_path, source)
     assert result.returncode == 1
-    assert "the test left processes: " in result.stdout
+    assert "tests left processes: " in result.stdout
     assert [pid for pid in orphans(tmp_path) if is_alive(pid)] == []
 
 

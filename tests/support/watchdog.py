@@ -119,22 +119,22 @@ def pytest_configure(config) -> None:
     _watchdog = _Watchdog(config.getoption("--test-seconds"))
 
 
-def leftovers(test: str) -> list[int]:
-    """The programs of treadle that this test started and that are still running."""
-    mark = f"PYTEST_CURRENT_TEST={test} (".encode()
+def leftovers(file: str) -> dict[int, str]:
+    """The programs of treadle that tests of this file started and that are still running, with those tests."""
+    mark = f"PYTEST_CURRENT_TEST={file}::".encode()
     candidates = [pid for pid in descendants(os.getpid()) if "treadle." in _command(pid)]
-    return [pid for pid in candidates if any(each.startswith(mark) for each in _environment(pid))]
+    return {pid: each.decode() for pid in candidates for each in _environment(pid) if each.startswith(mark)}
 
 
-def _check_leftovers(test: str) -> None:
-    pids = leftovers(test)
-    commands = [_command(pid) for pid in pids]
-    kill(pids)
-    for pid in pids:
+def _check_leftovers(file: str) -> None:
+    running = leftovers(file)
+    commands = [f"{test}: {_command(pid)}" for pid, test in running.items()]
+    kill([*running])
+    for pid in running:
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)
-    if pids:
-        raise AssertionError(f"the test left processes: {commands}")
+    if commands:
+        raise AssertionError(f"tests left processes: {commands}")
 
 
 try:
@@ -153,9 +153,10 @@ else:
             _watchdog.announce("")
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_teardown(item) -> Generator[None]:
+    def pytest_runtest_teardown(item, nextitem) -> Generator[None]:
         yield
-        _check_leftovers(item.nodeid)
+        if nextitem is None or nextitem.path != item.path:  # fixtures of the whole file are torn down now
+            _check_leftovers(item.nodeid.partition("::")[0])
 
 
 # --- the program ------------------------------------------------------------------------------------------------------
