@@ -224,7 +224,7 @@ test("a list of choices that is opened before they are known gets them when they
   way.hold();
   await page.getByRole("button", { name: "New assistant" }).click();
   await page.getByRole("dialog").getByRole("button", { name: /Graph/ }).click();
-  await page.getByText("Nothing here").waitFor();
+  await page.getByText("No options").waitFor();
   way.mend();
   await page.getByRole("option", { name: "briefing" }).click();
   await page

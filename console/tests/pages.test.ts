@@ -78,14 +78,14 @@ test("the root leads to the runs, and an unknown place says so", async ({ open, 
   await open("");
   await page.waitForURL(/\/console\/runs$/);
   await open("/nothing/here");
-  await page.getByText("There is no such page").waitFor();
+  await page.getByText("Page not found").waitFor();
 });
 
 test("? shows the keys, digits go to pages, Escape closes", async ({ open, page }) => {
   await open("/runs");
   await settled(page);
   await page.keyboard.press("?");
-  const dialog = page.getByRole("dialog", { name: "Keys" });
+  const dialog = page.getByRole("dialog", { name: "Keyboard shortcuts" });
   await dialog.getByText("Assistants").waitFor();
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
@@ -114,12 +114,12 @@ test("a server that goes away is told, and everything is there again when it is 
   await settled(page);
   await server.kill();
   await page.getByRole("link", { name: "Server" }).click();
-  await page.getByText("The server does not answer").waitFor();
+  await page.getByText("The server has not responded").waitFor();
   await server.start();
-  await page.getByText("The server does not answer").waitFor({ state: "detached" });
+  await page.getByText("The server has not responded").waitFor({ state: "detached" });
 });
 
-test("a wait has an end: a server that says nothing is told of, and asked again", async ({ api, page, server }) => {
+test("a slow response is reported and can be retried", async ({ api, page, server }) => {
   const [first, second] = await Promise.all([api.threads.create(), api.threads.create()]);
   const way = await FaultyProxy.to(server.url);
   await page.clock.install();
@@ -132,7 +132,7 @@ test("a wait has an end: a server that says nothing is told of, and asked again"
   await row.getByText("no messages").click();
   await page.getByText("Loading thread…").waitFor();
   await page.clock.runFor(21_000);
-  await page.getByText("Loading thread takes unusually long").waitFor();
+  await page.getByText("Loading thread is taking unusually long").waitFor();
   await page.getByRole("button", { name: "Try again" }).click();
   way.mend();
   await page.getByText(second.thread_id.slice(-6)).first().waitFor();

@@ -71,7 +71,7 @@ it("every tab has something to say, no serious fault, room on a narrow screen, a
   await api.crons.delete(cron);
 });
 
-it("what runs and what waits is counted, and the worker with its lease is named", async ({ api, open, page }) => {
+it("the overview counts running and pending runs, and names the worker with its lease", async ({ api, open, page }) => {
   const { thread_id: thread } = await api.threads.create();
   const input = { delay: 20, steps: [] };
   const running = await api.runs.create(thread, "slow", { input });
@@ -80,7 +80,7 @@ it("what runs and what waits is counted, and the worker with its lease is named"
   const figure = (name: string) =>
     page.getByRole("list", { name: "Figures" }).getByRole("listitem").filter({ hasText: name });
   await figure("Running").getByText("1", { exact: true }).waitFor();
-  await figure("Waiting").getByText("1", { exact: true }).waitFor();
+  await figure("Pending").getByText("1", { exact: true }).waitFor();
   await figure("Oldest due")
     .getByText(/^[\d.]+ m?s$/)
     .waitFor();

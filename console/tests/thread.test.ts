@@ -225,7 +225,7 @@ test("a thread is copied, its metadata changed, and then deleted", async ({ api,
   expect((await api.threads.search({ metadata: { colour: "blue" } })).map((each) => each.thread_id)).toEqual([thread]);
 });
 
-test("the runs of a thread lead to their pages, and a thread that is gone says so", async ({
+test("the runs of a thread lead to their pages, and a missing thread is reported", async ({
   api,
   open,
   page,
@@ -237,5 +237,5 @@ test("the runs of a thread lead to their pages, and a thread that is gone says s
   await page.getByRole("list", { name: "Runs" }).getByRole("link").click();
   await page.waitForURL(/\/runs\/[0-9a-f-]{36}/);
   await open("/threads/00000000-0000-4000-8000-000000000000");
-  await page.getByRole("alert").getByText("Thread could not be loaded").waitFor();
+  await page.getByRole("alert").getByText("Failed to load thread").waitFor();
 });

@@ -21,7 +21,7 @@ export function Overview({ state }: { state: ServerState }) {
           to="/runs?status=running"
         />
         <Tile
-          label="QueueGroup"
+          label="Pending"
           value={count(queue.pending)}
           note={`${count(queue.due)} due now`}
           to="/runs?status=pending"
@@ -138,7 +138,7 @@ const WHY: Record<string, string> = {
 
 function QueueTable({ waiting }: { waiting: readonly QueueGroup[] }) {
   return (
-    <WideTable label="What waits" heads={["Graph", "Priority", "Waits for", ">Runs", ">Oldest"]}>
+    <WideTable label="Pending runs" heads={["Graph", "Priority", "Waits for", ">Runs", ">Oldest"]}>
       {waiting.map((each) => (
         <tr key={`${each.graph_id} ${each.priority} ${each.blocked_by ?? ""}`}>
           <td>{each.graph_id}</td>
