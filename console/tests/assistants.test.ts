@@ -174,7 +174,7 @@ test("subgraphs expand and collapse in the drawing, nodes are buttons, and the U
   expect(await judge.getAttribute("aria-pressed")).toBe("true");
   await drawing.getByRole("button", { name: "Collapse all subgraphs" }).click();
   await judge.waitFor({ state: "detached" });
-  await drawing.getByRole("button", { name: "Draw from left to right" }).click();
+  await drawing.getByRole("button", { name: "Lay out left to right" }).click();
   expect(await faults(page)).toEqual([]);
 });
 
