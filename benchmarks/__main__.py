@@ -1,6 +1,6 @@
 """Measure treadle, print one table and write the result as JSON and Markdown: ``python -m benchmarks``.
 
-The files are benchmarks/results/TIMESTAMP.json and .md.
+The files are in benchmarks/results/, named by their time.
 """
 
 from __future__ import annotations

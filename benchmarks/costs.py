@@ -165,7 +165,7 @@ async def main() -> None:
     with PostgresServer() as postgres, RedisServer() as redis, ExitStack() as stack:
         url = postgres.schema("costs")
         migrate(url)
-        # With Redis, transactions notify nobody through PostgreSQL: the cost of NOTIFY has its own rows.
+        # With Redis, transactions send no notifications through PostgreSQL: the cost of NOTIFY has its own rows.
         options: Any = {"clock": None, "index": None, "ttl": None, "serves": False}
         backend = open_backend(data=Path(), database_url=url, redis_url=redis.url, **options)
         stack.callback(backend.close)

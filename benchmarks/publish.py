@@ -1,4 +1,4 @@
-"""Publish a benchmark result: ``python -m benchmarks.publish benchmarks/results/RESULT.json``.
+"""Publish a benchmark result: ``python -m benchmarks.publish FILE``.
 
 Writes docs/benchmarks.json and .png, the full table in docs/performance.md, and five rows of it in the README.
 """

@@ -3,7 +3,7 @@
     python scripts/prose.py            exits with 1 and lists each problem
     python scripts/prose.py --list     also lists the sentences that count towards the rate
 
-The rate counts the words who, whoever, whom, whose, what and whatever outside of questions, per 1,000 words. The
+The rate counts relative pronouns as odd subjects (``_ODD``) outside of questions, per 1,000 words. The
 banned words, the limit of the rate and the exceptions are in scripts/prose.toml.
 """
 
@@ -26,7 +26,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 _ODD = re.compile(r"\b(who|whoever|whom|whose|what|whatever)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?:;]+[.!?:;]?")
 _BANNED = re.compile(r"\b(" + "|".join(RULES["banned"]) + r")\b", re.IGNORECASE)
-# A path in the repository, as prose cites one: docs/http.md, src/treadle/sse.py, STYLE.md.
+# A path in the repository, as prose cites one: docs/http.md, src/treadle/sse.py.
 _CITED = re.compile(r"(?<![\w/.*<-])((?:[\w-]+/)*[\w-]+\.(?:md|py|toml|sql|json|sh))(?![\w*])")
 _GENERATED = "_sync"
 

@@ -82,9 +82,7 @@ CANCELS = (
     Bug("cancel of a pending run", _in(CANCEL, "a_pending_run", "the_only_pending_run_leaves_the_thread_at_rest")),
     Bug("cancel of a running run, with wait and without, in sub-graphs too", _in(CANCEL, "a_running_run")),
     Bug("cancel of a run in another process", _in(PROCESSES, "a_cancel_reaches_the_process_that_executes")),
-    Bug(
-        "cancel of a run whose worker is not told of it", _in("e2e/faults/test_hints.py", "a_cancel_nobody_was_told_of")
-    ),
+    Bug("cancel of a run whose worker is not told of it", _in("e2e/faults/test_hints.py", "a_cancel_without_a_hint")),
     Bug("cancel of a finished run", _in(CANCEL, "a_finished_run_cannot_be_cancelled")),
     Bug(
         "cancel of a run that is being cancelled or rolled back, twice, many at once",

@@ -159,7 +159,10 @@ test("form and JSON show the same value, and neither loses anything", async ({ o
   expect(await json.inputValue()).toBe('{"topic": ');
 });
 
-test("subgraphs expand and collapse in the drawing, nodes are buttons, and the URL keeps which", async ({ open, page }) => {
+test("subgraphs expand and collapse in the drawing, nodes are buttons, and the URL keeps which", async ({
+  open,
+  page,
+}) => {
   await open("/assistants/briefing?tab=graph");
   const drawing = page.getByRole("group", { name: "Graph of briefing" });
   const judge = drawing.getByRole("button", { name: /^judge\b.*research/ });

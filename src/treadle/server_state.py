@@ -30,7 +30,7 @@ class Queued(Struct, kw_only=True):
 
 
 class QueueState(Struct, kw_only=True):
-    """``due`` counts the pending runs whose start time has passed; ``oldest_pending_seconds`` is the oldest's wait."""
+    """``due`` counts the pending runs that are due; ``oldest_pending_seconds`` is the oldest's wait."""
 
     pending: int
     running: int

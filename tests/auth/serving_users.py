@@ -24,12 +24,12 @@ PROJECT = Path(__file__).parent / "project"
 
 @dataclass(frozen=True)
 class Users:
-    """Clients of one server: ``ann`` and ``ben`` say who they are, ``nobody`` does not."""
+    """Clients of one server: ``ann`` and ``ben`` are authenticated, ``anonymous`` is not."""
 
     runtime: Runtime
     ann: httpx.AsyncClient
     ben: httpx.AsyncClient
-    nobody: httpx.AsyncClient
+    anonymous: httpx.AsyncClient
 
     def named(self, name: str) -> httpx.AsyncClient:
         return client(self.runtime, name)
@@ -53,8 +53,13 @@ async def serve_users(
         auth=auth_config(config),
         clock=clock,
     )
-    async with runtime, client(runtime, "ann") as ann, client(runtime, "ben") as ben, client(runtime, None) as nobody:
-        yield Users(runtime, ann, ben, nobody)
+    async with (
+        runtime,
+        client(runtime, "ann") as ann,
+        client(runtime, "ben") as ben,
+        client(runtime, None) as anonymous,
+    ):
+        yield Users(runtime, ann, ben, anonymous)
 
 
 def project_with(directory: Path, auth: str, *, section: dict[str, Any] | None = None) -> Path:

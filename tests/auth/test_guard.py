@@ -70,7 +70,7 @@ async def test_of_a_resource_that_no_rule_was_asked_about_nothing_is_there(recor
 
 async def test_a_request_without_a_user_in_it_sees_nothing_of_an_earlier_one(users: Users):
     thread = ok(await users.ann.post("/threads", json={}))
-    assert (await users.nobody.get(f"/threads/{thread['thread_id']}")).status_code == 401
+    assert (await users.anonymous.get(f"/threads/{thread['thread_id']}")).status_code == 401
     with pytest.raises(RuntimeError):
         await users.runtime.services.threads.get(thread["thread_id"])
 

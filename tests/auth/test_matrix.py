@@ -289,7 +289,7 @@ async def test_a_route_lets_in_its_owner_alone(route: str, case: Case, tmp_path)
     async with serve_users(tmp_path, webhook_allow_private=True) as users:
         world = await build(users)
         before = await world.seen()
-        status, _ = await case.send(world, method, users.nobody)
+        status, _ = await case.send(world, method, users.anonymous)
         assert status == 401
         status, found = await case.send(world, method, users.ben)
         if callable(case.other):
@@ -304,7 +304,7 @@ async def test_a_route_lets_in_its_owner_alone(route: str, case: Case, tmp_path)
 
 async def test_the_public_routes_need_nobody(users: Users):
     for path in ("/", "/ok", "/info", "/openapi.json", "/docs", "/metrics"):
-        assert (await users.nobody.get(path)).status_code == 200
+        assert (await users.anonymous.get(path)).status_code == 200
 
 
 async def test_somebody_elses_thread_is_as_unknown_as_one_that_never_was(tmp_path):

@@ -21,7 +21,7 @@ from treadle.project.load import load_config, load_graphs
 OPEN = """
 @auth.authenticate
 async def authenticate(authorization: str | None):
-    return (authorization or "").partition(" ")[2] or "nobody"
+    return (authorization or "").partition(" ")[2] or "anonymous"
 
 """
 
@@ -123,7 +123,7 @@ async def test_without_a_rule_that_matches_a_request_is_accepted(tmp_path):
         thread = ok(await users.ann.post("/threads", json={}))
         assert ok(await users.ben.get(f"/threads/{thread['thread_id']}"))
         assert (await users.ben.post("/assistants/search", json={})).status_code == 403
-        # A graph's own assistant can be run by whoever may run: otherwise nobody could run anything.
+        # Every user who may run anything may run a graph's default assistant.
         ok(await users.ben.post("/runs/wait", json={"assistant_id": "echo", "input": {"text": "x"}}))
 
 
@@ -310,7 +310,7 @@ async def test_the_document_says_what_the_project_says_of_security(tmp_path):
     security = {"securitySchemes": scheme, "security": [{"Bearer": []}], "paths": paths}
     project = project_with(tmp_path / "project", OPEN, section={"openapi": security})
     async with serve_users(tmp_path / "data", project=project) as users:
-        document = ok(await users.nobody.get("/openapi.json"))
+        document = ok(await users.anonymous.get("/openapi.json"))
         assert document["components"]["securitySchemes"] == scheme
         assert document["security"] == [{"Bearer": []}]
         assert document["paths"]["/threads"]["post"]["security"] == []

@@ -269,7 +269,7 @@ class Checker:
                 )
 
     def _ends_pending(self, chunk: Chunk, frames: dict[int, Frame]) -> bool:
-        """A run that is ended while it waits is ended by nobody's attempt."""
+        """A pending run is ended without an attempt."""
         return chunk.last == len(frames) and chunk.last - chunk.first <= 1
 
     def _check_state(self, runs: Iterable[Asked], state: dict[str, Any]) -> None:

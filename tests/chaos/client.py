@@ -1,4 +1,4 @@
-"""A client over plain HTTP that is told nothing twice: it retries, reconnects, and writes down whatever it learns."""
+"""A client over plain HTTP that retries, reconnects, and records every response and event."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Client:
     async def once(
         self, method: str, path: str, *, allowed: Collection[int] = (), **options: Any
     ) -> httpx.Response | None:
-        """One try. None when nobody answered, or only that the server cannot now (503)."""
+        """One try. None without a response, or for a 503."""
         began = time.monotonic()
         try:
             response = await self.http.request(method, self.url(path), **options)
@@ -247,7 +247,7 @@ class Client:
             self._told("end")
 
     async def change(self, asked: Asked, action: str, *, wait: bool = False) -> None:
-        """Cancels or deletes; what nobody answered is asked again, as any client would."""
+        """Cancel or delete; retry without a response, as any client would."""
         run = f"/threads/{asked.thread_id}/runs/{asked.run_id}"
         made = Change(action, "unknown")  # type: ignore[arg-type]
         asked.changes.append(made)

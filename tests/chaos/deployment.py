@@ -30,7 +30,7 @@ SCHEMA = "chaos"
 
 @dataclass
 class Shape:
-    """How many processes of each kind, and what they are told."""
+    """The number of processes of each kind, and their settings."""
 
     backend: Backend
     apis: int = 1
@@ -126,7 +126,7 @@ class Deployment:
         return sorted(name for (name,) in found)
 
     def keep(self) -> Path:
-        """Copies the database to where it outlives the deployment, for whoever looks into a violation."""
+        """Copy the database to a place that outlives the deployment, to analyse a violation."""
         kept = self.root / "kept"
         if self.postgres is None:
             shutil.copytree(self.data, kept)

@@ -73,7 +73,7 @@ class Faults:
             self._moments[moment].set()
 
     async def inject(self, seed: int, *, gap: float, only: Sequence[str] = ()) -> None:
-        """Both lanes until ``stopping``; then everything is mended."""
+        """Run both lanes until ``stopping``, then repair everything."""
         lanes = [
             {kind: fault for kind, fault in lane.items() if not only or kind in only}
             for lane in (self._of_processes(), self._of_others())
@@ -167,7 +167,7 @@ class Faults:
         await self._revive(program)
 
     async def _kill_at_point(self, chance: random.Random) -> None:
-        """Arms a point; whoever comes by it dies there and is started again."""
+        """Arm a point: the next process that reaches it dies there and is restarted."""
         point = self.deployment.gates / f"point.{chance.choice(NAMES)}"
         point.touch()
         await self._while(point.exists, 4.0)

@@ -1,6 +1,6 @@
-"""The graphs of the load. What a run's nodes do stands in its input; that they ran stands in a file.
+"""The graphs of the load. A run's input says what its nodes do; a file records that they ran.
 
-``CHAOS_DIR`` holds the file of stamps and the marks of what is to happen only once (chaos/effects.py reads it).
+``CHAOS_DIR`` holds the file of stamps and the marks of what is to happen only once (tests/chaos/history.py reads it).
 The thread's state tells which runs were applied, how often and by which attempt: ``said`` gets a run's token from its
 input, ``trail`` gets ``token.node@attempt`` from each of its nodes.
 """
@@ -47,7 +47,7 @@ class State(TypedDict, total=False):
 
 
 class Below(TypedDict, total=False):
-    """Of the sub-graph: a list that both had would be handed down, added to, and added again."""
+    """The subgraph's state: a list that both graphs have would be passed down, extended, and added again."""
 
     work: Work
     inner: Annotated[list[str], operator.add]

@@ -133,13 +133,13 @@ class History:
         self.violations.append(f"{text}\n{self.story(asked)}" if asked is not None else text)
 
     def violate_again(self, kind: str, detail: str) -> None:
-        """A violation of which there may be very many: the first of a kind is told in full."""
+        """A violation that may occur very often: the first of a kind is reported in full."""
         self.repeated[kind] += 1
         if self.repeated[kind] == 1:
             self.violations.append(f"{kind}\n    first {detail}")
 
     def story(self, asked: Asked) -> str:
-        """What is known of a run, for whoever reads a violation."""
+        """Everything known about a run, to analyse a violation."""
         changes = ", ".join(f"{change.action}: {change.answered}" for change in asked.changes) or "none"
         place = f"thread {asked.thread_id}, run {asked.run_id}, graph {asked.graph}, strategy {asked.strategy}"
         others = [each.token for each in self.threads.get(asked.thread_id or "", [])]

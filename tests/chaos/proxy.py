@@ -11,7 +11,7 @@ _BYTES = 64 * 1024
 
 
 class Link:
-    """One connection through the proxy. ``lossy`` once bytes were swallowed: it can never be mended."""
+    """One connection through the proxy. ``lossy`` once bytes were dropped: it can never be repaired."""
 
     def __init__(self, near: asyncio.StreamWriter, far: asyncio.StreamWriter) -> None:
         self.ends = (near, far)

@@ -76,7 +76,7 @@ async def run(asked: Round, root: Path) -> Report:
 async def _load_and_faults(asked: Round, deployment: Deployment, history: History, faults: Faults) -> None:
     injecting = asyncio.create_task(faults.inject(asked.seed, gap=asked.gap, only=asked.kinds))
     budget = Budget(asked.runs, asked.rate)
-    patience = 24 * 3600.0  # what hangs when the faults are over is told by name
+    patience = 24 * 3600.0  # a run that hangs after the faults is reported by name
     actors = [
         Actor(
             f"{asked.seed}-{number}",

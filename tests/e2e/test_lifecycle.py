@@ -1,7 +1,7 @@
 """Walks the life of runs over a backend, at random, beside a simple model of what must be so.
 
 The clock is the machine's own. In the embedded shape a crash is a copy of the file as it is on disk at that moment,
-opened anew. In a cluster two processes take turns, and one that crashes leaves what it held to its leases.
+reopened. In a cluster two processes take turns, and one that crashes leaves what it held to its leases.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ class Walk(RuleBasedStateMachine):
             thread_id = kept[pick % len(kept)]
             temporary = any(run.temporary for run in self.threads[thread_id].runs)
             if temporary:
-                return  # nobody can name the thread of a stateless run to create another on it
+                return  # a client cannot name the thread of a stateless run
         run = ModelRun(str(uuid4()), thread_id, self.clock.us + delay * SECOND, temporary)
         request = NewRun(
             run_id=run.run_id,

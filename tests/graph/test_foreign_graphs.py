@@ -1,4 +1,4 @@
-"""Graphs that nobody here wrote: they stream, interrupt and resume as they are."""
+"""Third-party graphs stream, interrupt and resume unchanged."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_it_streams_interrupts_and_resumes(make: Any, subgraphs: bool) -> 
 
     names, asked = await go(input={"messages": [{"role": "user", "content": "go"}]})
     assert {"values", "updates", "tasks"} <= set(names)
-    assert "messages" in names or not subgraphs  # a model inside a sub-graph that has not ended yet
+    assert "messages" in names or not subgraphs  # a model inside a subgraph that has not ended yet
     assert asked.interrupted
     assert len(asked.wait_interrupts) == 1
     names, ended = await go(command=Command(resume={asked.wait_interrupts[0]["id"]: "yes"}))

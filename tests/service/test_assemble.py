@@ -1,4 +1,4 @@
-"""Assistant, thread and request merged into a run: one table of what wins (wire.md, Merges)."""
+"""Assistant, thread and request merged into a run: one table of what wins (docs/http.md)."""
 
 from __future__ import annotations
 

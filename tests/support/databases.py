@@ -56,7 +56,7 @@ def redis_url() -> str:
 
 
 def fresh_schema(*, migrated: bool = True) -> str:
-    """The URL of a schema that is nobody else's."""
+    """The URL of a new schema."""
     name = f"t{uuid.uuid4().hex[:16]}"
     with psycopg.connect(postgres_url(), autocommit=True) as conn:
         conn.execute(f"CREATE SCHEMA {name}")

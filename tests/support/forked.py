@@ -190,7 +190,7 @@ def _keep(pid: int, report: int, streams: Sequence[int]) -> None:
     program = os.pidfd_open(pid)
     watched = select.poll()
     watched.register(program, select.POLLIN)
-    watched.register(report, 0)  # an error is told unasked: nobody reads there any more
+    watched.register(report, 0)  # poll reports the error when the reader has gone
     if all(descriptor != program for descriptor, _ in watched.poll()):
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)

@@ -1,4 +1,4 @@
-"""A queue by itself, driven step by step: no server, no worker, and a clock that only moves when it is told to."""
+"""A queue by itself, driven step by step: no server, no worker, and a clock that moves only on demand."""
 
 from __future__ import annotations
 

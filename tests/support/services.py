@@ -163,7 +163,7 @@ class Service(ABC):
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        # Whoever has the port in our stead answers too, so our own must still be alive after it did.
+        # Another process on the port would answer too, so check that our own is still alive afterwards.
         while not (self._answers() and self.running):
             if not self.running or time.monotonic() > deadline:
                 self.kill()

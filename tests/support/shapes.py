@@ -138,7 +138,7 @@ def database_url(data: Path) -> str:
 
 
 def environment(data: Path) -> dict[str, str]:
-    """``storage``, and a lease that is soon over, as a process is told of them."""
+    """``storage`` and a short lease, as the settings of a process."""
     told = storage(data)
     if told:
         told["lease_seconds"] = str(LEASE_SECONDS)

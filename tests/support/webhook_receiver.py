@@ -1,4 +1,4 @@
-"""A real HTTP receiver of webhooks on 127.0.0.1, on threads of its own: it answers as it is told, and remembers."""
+"""A real HTTP receiver of webhooks on 127.0.0.1, on its own threads: it answers as configured, and records requests."""
 
 from __future__ import annotations
 

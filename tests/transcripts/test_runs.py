@@ -216,7 +216,7 @@ async def test_a_recorded_exchange(server: Running, path: Path) -> None:
 
 
 async def test_recorded_streams(server: Running, subtests: Any) -> None:
-    """All stream modes, interrupts, failures and sub-graphs, as they were streamed."""
+    """All stream modes, interrupts, failures and subgraphs, as they were streamed."""
 
     for path in sorted(STREAMED.glob("*.json")):
         if not (HERE / path.name).exists() and path.stem != "thread_state_and_history":

@@ -175,7 +175,7 @@ async def test_what_was_delivered_can_be_sent_again_under_the_same_id(server: Ru
 
 
 async def test_what_was_given_up_can_be_sent_again(server: Running) -> None:
-    """The time for trying begins anew."""
+    """The time for retries starts over."""
 
     with Receiver(in_turn(410, 500, 500)) as receiver:
         run = await server.run("chain", {"n": []}, webhook=receiver.url())

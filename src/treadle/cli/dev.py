@@ -120,7 +120,7 @@ def _env_files(config: Path) -> set[Path]:
 
 
 def _read(config: Path) -> dict[str, Any]:
-    """The configuration, or {} if it cannot be read; the server reports what is wrong with it."""
+    """The configuration, or {} if it cannot be read; the server reports the error."""
     with suppress(OSError, ValueError):
         content = json.loads(config.read_text())
         return cast("dict[str, Any]", content) if isinstance(content, dict) else {}

@@ -140,7 +140,7 @@ class LiveView:
 
 
 def text_of(message: JSON) -> str:
-    """The text of a message, whose content is a string or a list of blocks."""
+    """The text of a message. Its content is a string or a list of blocks."""
     content = message.get("content") or ""
     if isinstance(content, str):
         return content

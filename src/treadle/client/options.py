@@ -36,7 +36,7 @@ class RunFields(TypedDict, total=False):
     - ``stream_resumable``: False lets the server drop the event log once the run has ended.
     - ``interrupt_before``, ``interrupt_after``: node names, or ``"*"``.
     - ``checkpoint``, ``checkpoint_id``: the checkpoint to fork from.
-    - ``multitask_strategy``: what to do if the thread is busy; default ``enqueue``.
+    - ``multitask_strategy``: the behaviour on a busy thread; default ``enqueue``.
     - ``on_disconnect``: whether the run continues without its reader; default ``continue``.
     - ``on_completion``: whether a stateless run's thread is kept; default ``delete``.
     - ``if_not_exists``: ``create`` creates a missing thread; default ``reject``.

@@ -61,7 +61,7 @@ async def history_of(
     before: RunnableConfig | None = None,
     metadata: JSON | None = None,
 ) -> list[StateSnapshot]:
-    """Up to ``limit`` snapshots, newest first, before the one of ``before``, whose metadata contains ``metadata``."""
+    """Up to ``limit`` snapshots, newest first, before the one of ``before``, with matching ``metadata``."""
 
     async def read(saver: Saver) -> list[StateSnapshot]:
         bound = bind_storage(config, saver=saver, store=store)

@@ -41,7 +41,7 @@ async def read_history(
     before: str | None = None,
     metadata: JSON | None = None,
 ) -> list[ThreadState]:
-    """Up to ``limit`` states, newest first, before the checkpoint ``before``, whose metadata contains ``metadata``."""
+    """Up to ``limit`` states, newest first, before the checkpoint ``before``, with matching ``metadata``."""
     target, config = _addressed(graph, config)
     encoder = Encoder()
     bound: RunnableConfig | None = {"configurable": {"checkpoint_id": before}} if before else None

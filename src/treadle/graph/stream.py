@@ -112,7 +112,7 @@ async def settle_state(graph: AnyGraph, config: RunnableConfig, saver: Saver, st
 
 
 class _Watch:
-    """Collect from the root's chunks what the result needs. ``values`` is the last state without interrupts."""
+    """Collect the values for the result from the root's chunks. ``values`` is the last state without interrupts."""
 
     def __init__(self) -> None:
         self.values: Any = None

@@ -64,7 +64,7 @@ def error_response(error: Exception) -> Response:
 
 
 class Lingering(Response):
-    """A response to a request whose body is still arriving: discards the rest of the body for a while.
+    """A response sent while the request's body is still arriving: discards the rest of the body for a while.
 
     Closing at once would reset the connection, and most clients would then lose the response.
     """

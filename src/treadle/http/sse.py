@@ -67,7 +67,7 @@ def _frames(chunk: Chunk, visible: Callable[[Event], Event | None]) -> Iterator[
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Selects the events for a reader. ``extended`` adds what only our own client requests: the ``end`` event with the
+    """Selects the events for a reader. ``extended`` adds the parts that only treadle's client requests: the ``end`` event with the
     status, and the tags in ``metadata``. ``only`` are event names, None for all."""
 
     extended: bool = False

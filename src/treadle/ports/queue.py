@@ -123,7 +123,7 @@ class Queue(Protocol):
         ...
 
     async def rescue(self, *, max_attempts: int, exclusive: bool = False, steady_seconds: float = 0.0) -> list[str]:
-        """Take over the runs of workers whose lease has expired, and return their ids.
+        """Take over the runs of workers with an expired lease, and return their ids.
 
         Such a run returns to the queue, ends as its cancel mark demands, or ends in error after ``max_attempts``
         crashes. With ``exclusive``, no other worker can be alive (the start of an embedded server): every running run

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class NewRun(Struct, kw_only=True, frozen=True):
-    """A run to insert as pending. ``temporary`` marks a stateless run, whose thread is removed after it ends.
+    """A run to insert as pending. ``temporary`` marks a stateless run: its thread is removed after it ends.
 
     Runs of higher ``priority`` start first. Runs with the same ``concurrency_key`` share its slots.
     """
@@ -203,7 +203,7 @@ class Transaction(Protocol):
         ...
 
     def cron_requester(self, cron_id: str) -> JSON | None:
-        """Return the user whose identity the cron's runs get, or None if the creator was not authenticated."""
+        """Return the user of the cron's runs, or None if the creator was not authenticated."""
         ...
 
     def set_cron_requester(self, cron_id: str, requester: JSON) -> None: ...
@@ -211,7 +211,7 @@ class Transaction(Protocol):
     def search_crons(self, query: CronQuery) -> list[Cron]: ...
     def count_crons(self, query: CronQuery) -> int: ...
     def due_crons(self, limit: int) -> list[Cron]:
-        """Return enabled crons whose next run date has passed, oldest first."""
+        """Return the enabled crons that are due, oldest first."""
         ...
 
     def next_cron_at(self) -> int | None:

@@ -40,7 +40,7 @@ class ThreadStorage(Struct, kw_only=True):
 class QueueWait(Struct, frozen=True):
     """Due pending runs: their number, and for how many seconds the oldest and the median have been due.
 
-    ``unblocked`` is the longest wait of a run whose thread has no running run.
+    ``unblocked`` is the longest wait among runs of threads without a running run.
     """
 
     runs: int

@@ -90,7 +90,7 @@ class Assistants:
         return any(system_id(graph_id) == assistant_id for graph_id in self._graphs.ids)
 
     def resolve(self, tx: Transaction, reference: str) -> Assistant:
-        """The assistant of a run, by id or graph name, whose graph this server has.
+        """The assistant of a run, by id or graph name. This server has its graph.
 
         Raises UnprocessableError for an unknown name, NotFoundError for an unknown id or a graph that no longer exists.
         """

@@ -116,7 +116,7 @@ class LeaseKeeper:
             attempt.cut_off_at = None
 
     async def _end(self, attempt: Attempt) -> None:
-        """End a run whose code does not stop, in the way that its cancel mark demands."""
+        """End a run that does not stop, in the way that its cancel mark demands."""
         logger.warning("a cancelled run did not stop in time and is cut off", run_id=attempt.lease.run_id)
         with suppress(LeaseLost):
             outcome = Outcome(status="interrupted", thread_status="interrupted")

@@ -25,7 +25,7 @@ class Sweep(NamedTuple):
 
 
 class Sweeper:
-    """``start`` it on a running loop; it first sweeps what expired while no server ran. ``stop`` may be called
+    """``start`` it on a running loop; the first sweep covers the time without a server. ``stop`` may be called
     again."""
 
     def __init__(self, sweeps: Sequence[Sweep]) -> None:

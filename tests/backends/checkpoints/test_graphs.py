@@ -31,7 +31,7 @@ class State(TypedDict, total=False):
 
 
 def asking() -> Any:
-    """start, then a sub-graph that asks twice in one node, beside a node that does not; then the end."""
+    """start, then a subgraph with two interrupts in one node, next to a node without any; then the end."""
 
     async def ask(state: State) -> State:
         return {"answers": [interrupt("first?"), interrupt("second?")]}

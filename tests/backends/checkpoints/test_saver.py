@@ -364,7 +364,7 @@ def test_removing_a_run_in_the_middle_keeps_the_values_that_later_runs_hold(engi
     assert [one.checkpoint["channel_values"] for one in reader.list(at())] == [{n: LARGE + n for n in "abc"}]
     assert got(reader).pending_writes == [("task", "x", "r3")]
     reader.delete_for_runs(["r3"])
-    # What the removed runs had stored is held by nobody now; it goes with the thread.
+    # No checkpoint uses the values of the removed runs now; they are deleted with the thread.
     assert tables(engine)["checkpoints"] == tables(engine)["checkpoint_writes"] == []
     reader.delete_thread("t")
     assert not any(tables(engine).values())

@@ -52,7 +52,7 @@ class Log:
 
 
 class Hinted(RuleBasedStateMachine):
-    """One log, readers in another process than its writer, and a relay that does its worst. Nobody ever polls."""
+    """One log, readers in another process than its writer, and an adversarial relay. No reader polls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ class Hinted(RuleBasedStateMachine):
 
 
 class HintedThread(Hinted):
-    """The same for a thread: events are removed, and mostly nobody hears of that."""
+    """The same for a thread: events are removed, and most hints of that are lost."""
 
     def follow(self, after: int) -> TailFollower:
         return self.hub.follow_thread("r", after, self.log.read, NEVER)

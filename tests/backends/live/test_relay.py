@@ -84,7 +84,7 @@ def cut_connections(kind: str, postgres: PostgresServer, shared_redis: RedisServ
                 client.client_kill_filter(_id=one["id"])
 
 
-# --- what is told -----------------------------------------------------------------------------------------------------
+# --- hints ------------------------------------------------------------------------------------------------------------
 
 
 def test_every_hint_reaches_the_others_and_none_comes_back(join: Join) -> None:

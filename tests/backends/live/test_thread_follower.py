@@ -1,5 +1,5 @@
 """Readers of a thread walked through anything that may happen to it: runs that end, are rolled back or deleted, the
-thread's own events, the thread gone and made anew; with readers that are quick, slow, early and late."""
+thread's own events, the thread deleted and recreated; with readers that are fast, slow, early and late."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ async def _said_on(server: Running, thread_id: str) -> list[str]:
     return [each["content"] for each in messages if each["type"] == "human"]
 
 
-# Requests as releases before kept them: of two runs the tags can be told.
+# Requests as earlier releases stored them: the tags of two runs can be recovered.
 REQUESTS = {
     "tagged": b'{"input":{"tags":["not these"]},"config":{"tags":["a","b c"],"configurable":{}}}',
     "odd": b'{"input":"\\u0000\\ud800","config":{"tags":["\xc3\xa4"],"configurable":{}}}',

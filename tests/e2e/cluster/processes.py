@@ -28,7 +28,7 @@ class Cluster:
         self._stack = stack
 
     async def api(self, *, workers: int = 0, clock: Clock | None = None, **settings: Any) -> Running:
-        """A process that serves, and executes nothing unless it is told to."""
+        """A process that serves, and executes runs only if asked to."""
         chosen = shapes.settings(self.data, **{**QUICK, "workers": workers, **settings})
         runtime = await self._stack.enter_async_context(Runtime(chosen, self.graphs, clock=clock))
         transport = StreamingTransport(runtime.app)

@@ -37,7 +37,7 @@ class State(TypedDict, total=False):
 
 
 class Below(TypedDict, total=False):
-    """Of sub-graphs. ``inner`` is not the parent's: a list both had would be handed down, added to and added again."""
+    """The state of subgraphs. ``inner`` is not in the parent: a list in both would be added twice."""
 
     key: str
     inner: Annotated[list[str], operator.add]

@@ -1,4 +1,4 @@
-"""SIGKILL at each named point of a run's life (REGRESSIONS.md, Crash and recovery)."""
+"""SIGKILL at each named point of a run's life."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def check_ends(api: Api, threads: list[str]) -> dict[str, int]:
 
 
 def test_killed_between_requeue_and_wake_up(start: Start, gates: Gates) -> None:
-    """A run that went back to the queue while nobody was there to be told."""
+    """A run that returned to the queue while no worker was there to notice."""
     api = start()
     gates.hold("k", "b")
     thread_id = api.new_thread()
@@ -216,7 +216,7 @@ def test_killed_during_start_up_again_and_again(start: Start, gates: Gates) -> N
 
 
 def test_killed_while_a_rollback_is_cleaning_up(start: Start, gates: Gates) -> None:
-    """The mark is durable: whoever starts next finishes the rollback instead of the run."""
+    """The mark is durable: the next worker finishes the rollback instead of the run."""
     api = start()
     thread_id = api.new_thread()
     before = api.create(thread_id, "steps", "before")["run_id"]

@@ -1,4 +1,4 @@
-"""A disk that takes no writes for a while: clients are told so, and no run fails of it."""
+"""A disk that cannot be written for a while: clients get an error, and no run fails."""
 
 from __future__ import annotations
 

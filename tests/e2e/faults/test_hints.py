@@ -32,13 +32,13 @@ def key() -> str:
 
 @contextmanager
 def records(api: Api) -> Iterator[SqlRecords]:
-    """Another process's way into the file: its hub is not the server's, so nobody hears of what it writes."""
+    """Another process that writes to the file: its hub is not the server's, so the server gets no hints."""
     with shapes.engine_on(api.server.data) as engine:
         yield SqlRecords(engine, Hub())
 
 
 @pytest.mark.parametrize("action", ["interrupt", "rollback"])
-def test_a_cancel_nobody_was_told_of(start: Start, gates: Gates, action: CancelAction) -> None:
+def test_a_cancel_without_a_hint(start: Start, gates: Gates, action: CancelAction) -> None:
     """The lease keeper finds the mark when it renews."""
     api = start(lease_seconds=1.5)
     gates.hold("k", "b")

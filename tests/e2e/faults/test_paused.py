@@ -152,7 +152,7 @@ def test_a_stopped_process_that_wakes_up_writes_nothing(
     assert sorted({attempt for attempt, _, _ in events}) == [1, 2]
     assert [attempt for attempt, _, _ in events] == sorted(attempt for attempt, _, _ in events)
     if ended:
-        if shapes.embedded():  # nobody tells it what another process has written to its file
+        if shapes.embedded():  # it gets no hints of writes by another process
             api.server.restart()
         assert api.join(thread_id, run_id) == {"by": "other"}
         check_log(api.log(thread_id, run_id), status="success")

@@ -1,4 +1,4 @@
-"""RemoteGraph as a node of a local graph: the parent sees what it would see of a local sub-graph."""
+"""RemoteGraph as a node of a local graph: the parent sees the same as for a local subgraph."""
 
 from __future__ import annotations
 

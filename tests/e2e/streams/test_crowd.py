@@ -1,4 +1,4 @@
-"""A crowd reads one run: each gets every event once and in order, and the one who does not read holds up nobody."""
+"""Many readers of one run: each gets every event once and in order, and a reader that does not read delays no other."""
 
 from __future__ import annotations
 

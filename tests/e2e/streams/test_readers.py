@@ -260,7 +260,7 @@ async def test_a_cancelled_run_closes_its_streams_without_an_event(tmp_path: Pat
 
 @pytest.mark.parametrize("kind", ["stream", "join"])
 async def test_a_draining_server_breaks_off_what_it_cannot_finish(tmp_path: Path, kind: str) -> None:
-    """The body has no terminating chunk: nobody can take it for complete. It does not count as the client's leaving."""
+    """The body has no terminating chunk, so no client takes it for complete. It does not count as a disconnect."""
     gate = tmp_path / "gate"
     async with asyncio.timeout(60):
         async with running(tmp_path / "data", project=PROJECT) as server:

@@ -53,7 +53,7 @@ async def streamed(server: Running, thread_id: str, graph: str, **asked: Any) ->
 
 
 def spoken(parts: list[tuple[str, Any]]) -> list[str]:
-    """What each model said, put together from its tokens."""
+    """The text of each model, joined from its tokens."""
     told: dict[str, str] = {}
     for name, data in parts:
         if name.partition("|")[0] == "messages" and data[0]["type"] == "AIMessageChunk":
@@ -62,7 +62,7 @@ def spoken(parts: list[tuple[str, Any]]) -> list[str]:
 
 
 def interrupts(parts: list[tuple[str, Any]]) -> list[Any]:
-    """The interrupts of the root; a sub-agent's are told there too."""
+    """The interrupts of the root, which include those of subagents."""
     found = [each for name, data in parts if name == "updates" for each in data.get("__interrupt__", ())]
     return list({each["id"]: each for each in found}.values())
 

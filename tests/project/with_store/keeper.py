@@ -1,4 +1,4 @@
-"""A graph that keeps what it is told, and says what it finds in the store."""
+"""A graph that stores its input, and returns the contents of the store."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Hub:
     def created(self, run_id: str) -> None:
         """A run was created, with an empty log.
 
-        Its first reader usually follows at once, so its tail is kept for that reader, who then need not read the log.
+        Its first reader usually follows at once, so its tail is kept for that reader, which then need not read the log.
         All events of the run must be published here from now on.
         """
         with self._lock:

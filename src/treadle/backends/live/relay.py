@@ -282,7 +282,7 @@ class FallbackRelay:
 
 
 class _PrimarySubscriber:
-    """Receives from the primary, and sends through the secondary what the primary could not send."""
+    """Receives from the primary, and sends through the secondary the hints that the primary could not send."""
 
     def __init__(self, subscriber: Subscriber, secondary: Relay) -> None:
         self._subscriber = subscriber

@@ -74,7 +74,7 @@ def payloads(hints: Sequence[Hint], name: bytes) -> list[bytes]:
 
 
 class _Connection:
-    """A connection whose waits are all bounded, because a stopped or disconnected server would never respond."""
+    """A connection with bounded waits only, because a stopped or disconnected server would never respond."""
 
     def __init__(self, url: str) -> None:
         self._conn = psycopg.connect(url, **_CONNECT)

@@ -126,7 +126,7 @@ def _payload(row: tuple[Any, ...], status: str, now: int, outcome: Outcome) -> d
 
 
 def _without_user(kwargs: bytes) -> JSON:
-    """The request of a run without its user, whose fields may be secret."""
+    """The request of a run without its user, because the user's fields may be secret."""
     found = rows.load(kwargs)
     configurable = found.get("config", {}).get("configurable", {})
     if configurable.get("langgraph_auth_user") is not None:

@@ -247,7 +247,7 @@ class SqlQueue:
 
 
 def _exhausted(crashes: int, now: int) -> tuple[Outcome, list[Event]]:
-    """The outcome of a run whose worker died in every attempt."""
+    """The outcome of a run after its worker died in every attempt."""
     error = {"error": "AttemptsExhausted", "message": f"the process was lost under each of {crashes} attempts"}
     event = Event(now // 1000, "error", "", orjson.dumps(error))
     return Outcome(status="error", thread_status="error", error=error), [event]

@@ -34,7 +34,7 @@ def runs_by_status(conn: Connection) -> dict[RunStatus, int]:
 
 
 def workers(conn: Connection, now: int) -> list[WorkerState]:
-    """The workers with a valid lease, and the lost ones whose runs have not been taken over; oldest first."""
+    """The workers with a valid lease, and the lost ones that still have runs; oldest first."""
     return [_worker(row, now) for row in conn.execute(_WORKERS).fetchall()]
 
 

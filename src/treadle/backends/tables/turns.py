@@ -161,7 +161,7 @@ class Turns:
         return graph_id in self._limits.graphs
 
     def _come_due(self) -> int | None:
-        """Make runs ready whose time has come or whose thread's hold has expired."""
+        """Make delayed runs ready that are due now, and runs behind an expired hold of their thread."""
         due, held = self._conn.execute(_LOOK).fetchone()
         if due is not None and due <= self._now:
             self._conn.execute(_COME_DUE, (self._now,))

@@ -89,7 +89,7 @@ class AsyncTransport:
             bounds.close()
 
     async def open(self, call: Call, bounds: AsyncBounds, *, patient: bool = True) -> httpx.Response:
-        """Try once: a 2xx response whose body is still unread. Raises TryAgain if a retry may succeed."""
+        """Try once: a 2xx response with an unread body. Raises TryAgain if a retry may succeed."""
         http = self._on_its_own() if bounds.fresh else self._http
         request = http.build_request(
             call.method,

@@ -15,7 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 
 class Scripted(BaseChatModel):
-    """``lines``: words to say, or ``(tool, arguments)`` to call. The next one is told by what ``who`` said since the
+    """``lines``: words to say, or ``(tool, arguments)`` to call. The next one follows from what ``who`` said since the
     last question, so that one model serves any number of conversations."""
 
     who: str
