@@ -67,8 +67,11 @@ def _frames(chunk: Chunk, visible: Callable[[Event], Event | None]) -> Iterator[
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Selects the events for a reader. ``extended`` adds the parts that only treadle's client requests: the ``end`` event with the
-    status, and the tags in ``metadata``. ``only`` are event names, None for all."""
+    """Selects the events for a reader. ``only`` are event names, None for all.
+
+    ``extended`` adds the parts that only treadle's client requests: the ``end`` event with the status, and the tags in
+    ``metadata``.
+    """
 
     extended: bool = False
     only: frozenset[str] | None = None
