@@ -52,7 +52,7 @@ def assemble(
         log=SqlEventLog(engine, hub, poll_seconds=poll_seconds),
         wakeup=hub,
         checkpoints=SqlCheckpoints(engine, store),
-        deliveries=SqlDeliveries(engine),
+        deliveries=SqlDeliveries(engine, hub),
         statistics=SqlStatistics(engine, hub),
         sweep_store=store.asweep,
         close=close,

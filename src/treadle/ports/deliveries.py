@@ -68,7 +68,7 @@ class DeliveryQueue(Protocol):
         """
         ...
 
-    async def record(self, delivery: LeasedDelivery, tried: TryResult) -> None:
+    async def record(self, delivery: LeasedDelivery, result: TryResult) -> None:
         """Log an attempt, and settle or postpone its delivery. Does nothing if a later attempt has begun."""
         ...
 

@@ -17,8 +17,7 @@ from support import shapes
 from treadle.backends.engine.connection import Connection
 from treadle.backends.live.hub import Hub
 from treadle.backends.live.tail import ThreadFollower
-from treadle.backends.tables import threads as thread_rows
-from treadle.backends.tables.log import SqlEventLog
+from treadle.backends.tables.log import SqlEventLog, read_thread
 from treadle.backends.tables.queue import SqlQueue
 from treadle.backends.tables.transaction import SqlRecords
 from treadle.model import Event
@@ -185,7 +184,7 @@ class Following(RuleBasedStateMachine):
 
 
 def _read(conn: Connection, after: int) -> Sequence[Chunk]:
-    return thread_rows.read(conn, THREAD, after)
+    return read_thread(conn, THREAD, after)
 
 
 def _make(tx: Transaction) -> None:

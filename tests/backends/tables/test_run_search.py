@@ -178,7 +178,7 @@ def test_a_search_finds_what_a_look_at_every_run_finds(
         for query in asked:
 
             def work(conn: Connection, query: RunSearchQuery = query) -> tuple[list[FoundRun], int]:
-                tx = SqlTransaction(conn, now=NOW, hub=Hub(), tell=engine.after_commit)
+                tx = SqlTransaction(conn, NOW, Hub(), engine.after_commit)
                 tx.examined, tx.few = examined, few
                 return pages(tx, query), tx.count_runs(query)
 
@@ -206,7 +206,7 @@ def test_what_a_run_says(engine: Engine) -> None:
     )
 
     def work(conn: Connection) -> list[FoundRun]:
-        tx = SqlTransaction(conn, now=11_000_000, hub=Hub(), tell=engine.after_commit)
+        tx = SqlTransaction(conn, 11_000_000, Hub(), engine.after_commit)
         return tx.search_runs(RunSearchQuery(ascending=True)).runs
 
     pending, running, ended, never_started = engine.snapshot(work)

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from support import shapes
 from treadle.auth import filters
 from treadle.backends.clock import SystemClock
+from treadle.backends.engine.connection import Connection
 from treadle.backends.engine.jobs import Engine
 from treadle.backends.engine.sqlite import SqliteEngine, contains
 from treadle.backends.live.hub import Hub
@@ -167,8 +168,7 @@ def test_every_search_goes_through_an_index(many: bool, tmp_path: Path) -> None:
     def look(conn: Any) -> None:
         for sort_by, status, wanted in searches:
             explaining = Explaining(conn, many=many)
-            verbs = ThreadSearchVerbs()
-            verbs._conn = explaining  # type: ignore[assignment]  # pyright: ignore[reportPrivateUsage]
+            verbs = ThreadSearchVerbs(cast("Connection", explaining), 0, Hub(), engine.after_commit)
             query = ThreadQuery(sort_by=sort_by, status=status, metadata=wanted)  # type: ignore[arg-type]
             verbs.search_threads(query)
             verbs.count_threads(query, most=10)

@@ -56,4 +56,8 @@ def require_lease(conn: Connection, lease: Lease) -> None:
     """Raise LeaseLost unless ``lease`` is the current attempt of a running run. The fence of every write of a run."""
     conn.lock_thread(lease.thread_id)
     if conn.execute(_HOLD, (lease.run_id, lease.attempt)).fetchone() is None:
-        raise LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")
+        raise lease_lost(lease)
+
+
+def lease_lost(lease: Lease) -> LeaseLost:
+    return LeaseLost(f"attempt {lease.attempt} of run {lease.run_id} no longer holds it")

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
-from treadle.backends.engine.connection import Connection
-from treadle.backends.engine.jobs import Engine
-from treadle.backends.live.hub import Hub
 from treadle.backends.tables import rows
+from treadle.backends.tables.conditions import delivery_filter
+from treadle.backends.tables.tx import SqlPort, Tx
 from treadle.model import JSON, WebhookDelivery, WebhookDeliveryLog, WebhookTry
 from treadle.ports.deliveries import DeliveryBatch, DeliveryQuery, LeasedDelivery, TryResult
 from treadle.ports.queue import Outcome
 from treadle.times import from_microseconds
 
-Tell = Callable[[Callable[[], None]], None]
-
-_ENDING = """
+_ENDED_RUN = """
 SELECT r.run_id, r.thread_id, r.assistant_id, r.metadata, r.status, q.kwargs, r.multitask_strategy, r.created_at,
     r.started_at, r.webhook, r.temporary, o.body
 FROM runs r JOIN run_requests q USING (run_id) JOIN threads t ON t.thread_id = r.thread_id
@@ -33,7 +30,8 @@ INSERT INTO webhook_deliveries
     (delivery_id, run_id, thread_id, run_status, url, receiver, created_at, since, next_try_at, payload)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8)
 """
-# The oldest pending delivery for each thread and receiver, if it is due and not leased.
+# Deliveries of one thread to one receiver go in order: only the oldest pending one of them is due. Leased ones are left
+# to the courier that holds the lease.
 _DUE = """
 SELECT d.position, d.receiver FROM webhook_deliveries d INDEXED BY webhook_deliveries_due
 WHERE d.status = 'pending' AND d.next_try_at <= ?1 AND (d.leased_until IS NULL OR d.leased_until <= ?1)
@@ -48,7 +46,7 @@ _NEXT_DUE = """
 SELECT min(greatest(next_try_at, coalesce(leased_until, 0))) FROM webhook_deliveries
 WHERE status = 'pending' AND (next_try_at > ?1 OR leased_until > ?1)
 """
-_TAKE = """
+_LEASE = """
 UPDATE webhook_deliveries SET leased_until = ?, tries = tries + 1 WHERE position = ?
 RETURNING delivery_id, tries, url, receiver, payload, since, failures
 """
@@ -67,46 +65,48 @@ _DELETED = Outcome(
     rollback=True,
     error={"error": "ThreadDeleted", "message": "the thread was deleted while the run was pending or running"},
 )
-_PERMITTED = "thread_id IN (SELECT t.thread_id FROM threads t WHERE json_permits(t.metadata, ?))"
-_SHOWN = "delivery_id, run_id, thread_id, run_status, url, status, tries, created_at, next_try_at, finished_at"
+_COLUMNS = "delivery_id, run_id, thread_id, run_status, url, status, tries, created_at, next_try_at, finished_at"
+_FIELDS = _COLUMNS.split(", ")
 
 
-def enqueue(conn: Connection, run_id: str, now: int, outcome: Outcome, hub: Hub, tell: Tell) -> None:
-    """Add the end of a run with a webhook to the outbox.
+# --- writing: inside the transaction that ends a run ------------------------------------------------------------------
 
-    Call it after the run's status is written, before the thread's values change, and before a rollback removes the run.
-    """
-    row = conn.execute(_ENDING, (run_id,)).fetchone()
+
+def enqueue(tx: Tx, run_id: str, outcome: Outcome) -> None:
+    """Put the end of a run into the outbox, if the run has a webhook.
+
+    Call it after the run's status is written, before the thread's values change, and before a rollback deletes the run:
+    the payload is built from these rows."""
+    row = tx.one(_ENDED_RUN, run_id)
     if row is None:
         return
     run_id, thread_id, url = row[0], row[1], row[9]
     status = "rollback" if outcome.rollback else outcome.status
-    payload = orjson.dumps(_payload(row, status, now, outcome))
-    conn.execute(_INSERT, (str(uuid.uuid4()), run_id, thread_id, status, url, receiver(url), now, payload))
-    tell(hub.delivery_due)
+    payload = orjson.dumps(_payload(row, status, tx.now, outcome))
+    tx.execute(_INSERT, (str(uuid.uuid4()), run_id, thread_id, status, url, receiver(url), tx.now, payload))
+    tx.after_commit(tx.hub.delivery_due)
 
 
-def enqueue_active(conn: Connection, thread_id: str, now: int, hub: Hub, tell: Tell) -> None:
-    """Add the ends of the active runs that are deleted with their thread."""
-    active = conn.execute(
-        "SELECT run_id FROM runs WHERE thread_id = ? AND status IN ('pending', 'running') ORDER BY +position",
-        (thread_id,),
-    ).fetchall()
+def enqueue_active(tx: Tx, thread_id: str) -> None:
+    """``enqueue`` for the active runs of a thread that is about to be deleted."""
+    active = tx.all(
+        "SELECT run_id FROM runs WHERE thread_id = ? AND status IN ('pending', 'running') ORDER BY +position", thread_id
+    )
     for (run_id,) in active:
-        enqueue(conn, run_id, now, _DELETED, hub, tell)
+        enqueue(tx, run_id, _DELETED)
 
 
 def receiver(url: str) -> str:
-    """The receiver of a URL: scheme, host and port. Empty for a path on this server."""
+    """Scheme, host and port of a URL; empty for a path on this server."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower() if parts.netloc else ""
 
 
 def _payload(row: tuple[Any, ...], status: str, now: int, outcome: Outcome) -> dict[str, Any]:
-    """The run as it ended (docs/webhooks.md). Stored JSON is embedded unchanged."""
+    """The ended run (docs/http.md). Columns that are JSON already are not decoded."""
     run_id, thread_id, assistant_id, metadata, _, kwargs, strategy, created_at, started_at, _, temporary, body = row
     values = None if temporary or outcome.rollback else outcome.output if outcome.output is not None else body
-    request, session = rows.request_of(_without_user(kwargs))
+    request, session = rows.split_request(_without_user(kwargs))
     payload = {
         "run_id": run_id,
         "thread_id": thread_id,
@@ -115,64 +115,60 @@ def _payload(row: tuple[Any, ...], status: str, now: int, outcome: Outcome) -> d
         "status": status,
         "kwargs": request,
         "multitask_strategy": strategy,
-        "created_at": _stamp(created_at),
-        "updated_at": _stamp(now),
+        "created_at": _timestamp(created_at),
+        "updated_at": _timestamp(now),
         "langsmith_session_name": session,
-        "run_started_at": _stamp(started_at),
-        "run_ended_at": _stamp(now),
+        "run_started_at": _timestamp(started_at),
+        "run_ended_at": _timestamp(now),
         "values": _fragment(values),
     }
     return payload if outcome.error is None else {**payload, "error": outcome.error}
 
 
 def _without_user(kwargs: bytes) -> JSON:
-    """The request of a run without its user, because the user's fields may be secret."""
-    found = rows.load(kwargs)
-    configurable = found.get("config", {}).get("configurable", {})
+    # What the project's auth handlers return about a user may be secret, so receivers do not get it.
+    request = rows.load(kwargs)
+    configurable = request.get("config", {}).get("configurable", {})
     if configurable.get("langgraph_auth_user") is not None:
         configurable["langgraph_auth_user"] = None
-    return found
+    return request
 
 
 def _fragment(text: str | bytes | None) -> orjson.Fragment | None:
     return None if text is None else orjson.Fragment(text)
 
 
-def _stamp(microseconds: int | None) -> str | None:
+def _timestamp(microseconds: int | None) -> str | None:
     return None if microseconds is None else from_microseconds(microseconds).isoformat(timespec="microseconds")
 
 
-class SqlDeliveries:
-    """Implements ports.deliveries.DeliveryQueue."""
+# --- delivering -------------------------------------------------------------------------------------------------------
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+
+class SqlDeliveries(SqlPort):
+    """ports.deliveries.DeliveryQueue."""
 
     async def lease(
         self, limit: int, *, in_flight: Mapping[str, int], per_receiver: int, seconds: float
     ) -> DeliveryBatch:
-        now = self._engine.clock.now()
         busy = rows.dump([name for name, count in in_flight.items() if count >= per_receiver])
-        # Look without the writer first, because most of the time nothing is due.
-        waiting, next_due = await self._engine.read(lambda conn: _waiting(conn, now, busy))
-        if not waiting:
+        # Most polls find nothing due: a read finds that out without occupying the writer.
+        due, next_due = await self._read(lambda tx: _due(tx, busy))
+        if not due:
             return DeliveryBatch([], next_due)
-        until = now + int(seconds * 1e6)
-        return await self._engine.write(lambda conn: _take(conn, now, busy, limit, in_flight, per_receiver, until))
+        return await self._write(lambda tx: _lease(tx, busy, limit, in_flight, per_receiver, seconds))
 
-    async def record(self, delivery: LeasedDelivery, tried: TryResult) -> None:
-        await self._engine.write(lambda conn: _record(conn, delivery, tried, self._engine.clock.now()))
+    async def record(self, delivery: LeasedDelivery, result: TryResult) -> None:
+        await self._write(lambda tx: _record(tx, delivery, result))
 
     async def recover(self) -> None:
-        await self._engine.write(
-            lambda conn: conn.execute(
-                "UPDATE webhook_deliveries SET leased_until = NULL WHERE leased_until IS NOT NULL"
-            )
+        await self._write(
+            lambda tx: tx.execute("UPDATE webhook_deliveries SET leased_until = NULL WHERE leased_until IS NOT NULL")
         )
 
     async def sweep(self, finished_before: int) -> None:
-        await self._engine.write(
-            lambda conn: conn.execute(
+        await self._write(
+            lambda tx: tx.execute(
                 "DELETE FROM webhook_deliveries WHERE position IN"
                 " (SELECT position FROM webhook_deliveries WHERE finished_at < ? LIMIT 500)",
                 (finished_before,),
@@ -180,100 +176,72 @@ class SqlDeliveries:
         )
 
 
-def _waiting(conn: Connection, now: int, busy: str, due: str = _DUE) -> tuple[list[tuple[int, str]], int | None]:
-    found = conn.execute(due, (now, busy)).fetchall()
-    (next_due,) = conn.execute(_NEXT_DUE, (now,)).fetchone()
-    return found, next_due
+def _due(tx: Tx, busy: str, sql: str = _DUE) -> tuple[list[tuple[int, str]], int | None]:
+    due = tx.all(sql, tx.now, busy)
+    return due, tx.value(_NEXT_DUE, (tx.now,))
 
 
-def _take(
-    conn: Connection,
-    now: int,
-    busy: str,
-    limit: int,
-    in_flight: Mapping[str, int],
-    per_receiver: int,
-    until: int,
+def _lease(
+    tx: Tx, busy: str, limit: int, in_flight: Mapping[str, int], per_receiver: int, seconds: float
 ) -> DeliveryBatch:
-    waiting, next_due = _waiting(conn, now, busy, _DUE_LOCKED)
-    counts = Counter(in_flight)
-    taken: list[LeasedDelivery] = []
-    for position, name in waiting:
-        if len(taken) < limit and counts[name] < per_receiver:
+    due, next_due = _due(tx, busy, _DUE_LOCKED)
+    until, counts = tx.now + int(seconds * 1e6), Counter(in_flight)
+    leased: list[LeasedDelivery] = []
+    for position, name in due:
+        if len(leased) < limit and counts[name] < per_receiver:
             counts[name] += 1
-            taken.append(LeasedDelivery(*conn.execute(_TAKE, (until, position)).fetchone()))
-    return DeliveryBatch(taken, next_due)
+            leased.append(LeasedDelivery(*tx.one(_LEASE, until, position)))
+    return DeliveryBatch(leased, next_due)
 
 
-def _record(conn: Connection, delivery: LeasedDelivery, tried: TryResult, now: int) -> None:
-    settled = conn.execute(_RECORD, (tried.status, tried.next_try_at, now, delivery.delivery_id, delivery.number))
-    if settled.rowcount:
-        conn.execute(
+def _record(tx: Tx, delivery: LeasedDelivery, result: TryResult) -> None:
+    # The number of the try is a fencing token: a courier that lost its lease must not record over a later try.
+    recorded = tx.execute(
+        _RECORD, (result.status, result.next_try_at, tx.now, delivery.delivery_id, delivery.number)
+    ).rowcount
+    if recorded:
+        tx.execute(
             "INSERT INTO webhook_tries (delivery_id, number, at, duration_ms, status_code, error)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (
-                *(delivery.delivery_id, delivery.number, tried.at),
-                *(tried.duration_ms, tried.status_code, tried.error),
+                *(delivery.delivery_id, delivery.number, result.at),
+                *(result.duration_ms, result.status_code, result.error),
             ),
         )
 
 
-class DeliveryVerbs:
-    """The operations of a transaction on webhook deliveries (ports/records.py)."""
+# --- showing and redelivering -----------------------------------------------------------------------------------------
 
-    now: int
-    _conn: Connection
-    _hub: Hub
-    _tell: Tell
 
+class DeliveryVerbs(Tx):
     def delivery(self, delivery_id: str) -> WebhookDeliveryLog | None:
-        row = self._conn.execute(
-            f"SELECT {_SHOWN}, payload FROM webhook_deliveries WHERE delivery_id = ?", (delivery_id,)
-        ).fetchone()
+        row = self.one(f"SELECT {_COLUMNS}, payload FROM webhook_deliveries WHERE delivery_id = ?", delivery_id)
         if row is None:
             return None
-        tries = self._conn.execute(
+        tries = self.all(
             "SELECT number, at, duration_ms, status_code, error FROM webhook_tries"
             " WHERE delivery_id = ? ORDER BY number",
-            (delivery_id,),
+            delivery_id,
         )
         log = [
-            WebhookTry(number=n, at=from_microseconds(at), duration_ms=ms, status_code=c, error=e)
-            for n, at, ms, c, e in tries
+            WebhookTry(number=number, at=from_microseconds(at), duration_ms=ms, status_code=code, error=error)
+            for number, at, ms, code, error in tries
         ]
-        return WebhookDeliveryLog(**_shown(row[:-1]), log=log, payload=orjson.Fragment(row[-1]))
+        return WebhookDeliveryLog(**_fields(row[:-1]), log=log, payload=orjson.Fragment(row[-1]))
 
     def deliveries(self, query: DeliveryQuery) -> list[WebhookDelivery]:
-        where, parameters = _filter(query)
-        found = self._conn.execute(
-            f"SELECT {_SHOWN} FROM webhook_deliveries{where} ORDER BY position DESC LIMIT ? OFFSET ?",
-            (*parameters, query.limit, query.offset),
-        )
-        return [WebhookDelivery(**_shown(row)) for row in found]
+        where, parameters = delivery_filter(query)
+        sql = f"SELECT {_COLUMNS} FROM webhook_deliveries{where} ORDER BY position DESC LIMIT ? OFFSET ?"
+        return [WebhookDelivery(**_fields(row)) for row in self.all(sql, *parameters, query.limit, query.offset)]
 
     def count_deliveries(self, query: DeliveryQuery) -> int:
-        where, parameters = _filter(query)
-        return self._conn.execute(f"SELECT count(*) FROM webhook_deliveries{where}", parameters).fetchone()[0]
+        where, parameters = delivery_filter(query)
+        return self.value(f"SELECT count(*) FROM webhook_deliveries{where}", parameters)
 
     def redeliver(self, delivery_id: str) -> bool:
-        self._tell(self._hub.delivery_due)
-        return self._conn.execute(_REDELIVER, (self.now, delivery_id)).rowcount > 0
+        self.after_commit(self.hub.delivery_due)
+        return self.execute(_REDELIVER, (self.now, delivery_id)).rowcount > 0
 
 
-def _shown(row: Sequence[Any]) -> dict[str, Any]:
-    fields = dict(zip(_SHOWN.split(", "), row, strict=True))
-    times = {
-        name: fields[name] and from_microseconds(fields[name]) for name in ("created_at", "next_try_at", "finished_at")
-    }
-    return fields | times
-
-
-def _filter(query: DeliveryQuery) -> tuple[str, list[Any]]:
-    given = {"status": query.status, "thread_id": query.thread_id, "run_id": query.run_id}
-    held = {name: value for name, value in given.items() if value is not None}
-    conditions = [f"{name} = ?" for name in held]
-    parameters = list(held.values())
-    if query.permitted:
-        conditions.append(_PERMITTED)
-        parameters.append(rows.dump(query.permitted))
-    return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), parameters
+def _fields(row: Sequence[Any]) -> dict[str, Any]:
+    return rows.record(_FIELDS, row, times=("created_at", "next_try_at", "finished_at"))

@@ -1,9 +1,10 @@
-"""Search and count the runs of all threads, page by page. Plain functions over a connection.
+"""Runs of all threads: finding them, page by page, and counting them.
 
-A search merges a few index ranges, one per status, in their order, so its cost is the page size and not the number of
-runs. Conditions without an index (metadata, tags, the thread's filters) are checked run by run, up to a limit per
-search; the page then ends, and the next one continues. If the database can find the threads by their metadata, and
-finds few, only their runs are examined. Only sort orders other than creation time examine all matching runs.
+Plain functions over a connection. A search is a few ranges of an index, one for each status, that are merged in their
+order: it reads what it shows, however many runs there are. What no index says (metadata, tags, whose thread it is) is
+looked at run by run, and by one search at no more than so many of them: then the page ends, and the next one goes on.
+Where the database finds threads by their metadata, and finds few, it looks at the runs of those. Only orders other than
+that of creation look at all that is asked for.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any
 from msgspec import structs
 
 from treadle.auth.filters import required_metadata
-from treadle.backends.checkpoints import saver as checkpoints
-from treadle.backends.engine.connection import Connection
+from treadle.backends.checkpoints import rows as checkpoint_rows
 from treadle.backends.tables import rows
 from treadle.backends.tables.turns import KIND_OF_BLOCKER
+from treadle.backends.tables.tx import Tx
 from treadle.model import ACTIVE, JSON, RUN_STATUSES
 from treadle.ports.queries import RunPage, RunSearchQuery
 from treadle.run_search import FoundRun
@@ -36,18 +37,16 @@ _KEYS = {
     "finished_at": "coalesce(r.finished_at, 0)",
     "duration": "coalesce(r.finished_at - r.started_at, 0)",
 }
-# A subquery per run, so that a page does not examine all threads first.
+# Run by run, so that a page does not look at all threads first.
 _OF_THREAD = "(SELECT {} FROM threads t WHERE t.thread_id = r.thread_id)"
 
 
-class RunSearchVerbs:
-    """Mixed into the transaction. A search examines up to ``examined`` runs for conditions without an index, and all
-    runs of up to ``few`` threads."""
+class RunSearchVerbs(Tx):
+    """``examined``: at how many runs one search looks for those that no index finds;
+    ``few``: of how many threads it looks at all runs."""
 
     examined = 50_000
     few = 200
-    now: int
-    _conn: Connection
 
     def search_runs(self, query: RunSearchQuery) -> RunPage:
         threads = self._few_threads(query)
@@ -56,7 +55,7 @@ class RunSearchVerbs:
         picked = page(query, parameters, upto=upto, threads=threads)
         kwargs = "q.kwargs" if query.kwargs else "NULL"
         request = " JOIN run_requests q ON q.run_id = r.run_id" if query.kwargs else ""
-        found = self._conn.execute(
+        found = self.execute(
             f"SELECT p.sorted, p.position, {kwargs}, {_COLUMNS} FROM ({picked}) p CROSS JOIN runs r"
             f" ON r.position = p.position{request} ORDER BY {_order(query, 'p.sorted', 'p.position')}",
             parameters.values,
@@ -66,41 +65,41 @@ class RunSearchVerbs:
         return RunPage([_found(row[2:], self.now) for row in shown], last)
 
     def _few_threads(self, query: RunSearchQuery) -> list[str] | None:
-        """The threads of matching runs, if they can be found quickly and are few."""
+        """Those that runs may be of, if that is quick to know and they are few."""
         parameters = Parameters()
         conditions = _of_thread(query, parameters)
-        if not (conditions and self._conn.indexes_metadata) or _is_narrow(query):
+        if not (conditions and self.conn.indexes_metadata) or _is_narrow(query):
             return None
-        found = self._conn.execute(
+        found = self.execute(
             f"SELECT t.thread_id FROM threads t WHERE t.gone_at IS NULL AND {conditions[0]} LIMIT {self.few + 1}",
             parameters.values[:1],
         ).fetchall()
         return [thread_id for (thread_id,) in found] if len(found) <= self.few else None
 
     def _examined(self, query: RunSearchQuery) -> tuple[int, int] | None:
-        """The last run that a search examines; None if it may examine all."""
+        """The run that a search goes as far as; None if it may go to the end."""
         if query.sort_by != "created_at" or not _examines(query):
             return None
         parameters = Parameters()
         most = self.examined
         indexed = structs.replace(query, metadata=None, thread_metadata=None, tags=(), permitted=(), limit=most)
         picked = page(indexed, parameters)
-        row = self._conn.execute(f"{picked} OFFSET {parameters.add(most)}", parameters.values).fetchone()
+        row = self.execute(f"{picked} OFFSET {parameters.add(most)}", parameters.values).fetchone()
         return (row[0], row[1]) if row else None
 
     def count_runs(self, query: RunSearchQuery) -> int:
         parameters = Parameters()
         if (query.permitted or query.thread_metadata) and not _is_narrow(query):
-            return self._conn.execute(_count_by_thread(query, parameters), parameters.values).fetchone()[0]
+            return self.execute(_count_by_thread(query, parameters), parameters.values).fetchone()[0]
         counted = [f"(SELECT count(*) FROM runs r WHERE {range})" for range in _ranges(query, parameters)]
-        return self._conn.execute(f"SELECT {' + '.join(counted)}", parameters.values).fetchone()[0]
+        return self.execute(f"SELECT {' + '.join(counted)}", parameters.values).fetchone()[0]
 
     def has_checkpoints(self, thread_id: str, run_id: str) -> bool:
-        return checkpoints.has_checkpoints(self._conn, thread_id, run_id)
+        return checkpoint_rows.has_checkpoints(self.conn, thread_id, run_id)
 
 
 class Parameters:
-    """Numbered parameters, so that each range can refer to the same ones."""
+    """Numbered, so that each range can name the same ones."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -111,12 +110,12 @@ class Parameters:
 
 
 def _examines(query: RunSearchQuery) -> bool:
-    """Whether a condition has no index."""
+    """Whether there is something that no index says."""
     return bool(query.metadata or query.thread_metadata or query.tags or query.permitted)
 
 
 def _is_narrow(query: RunSearchQuery) -> bool:
-    """Whether few runs are examined anyway."""
+    """Whether few runs are looked at anyway."""
     return query.thread_id is not None or query.ids is not None
 
 
@@ -127,8 +126,8 @@ def page(
     upto: tuple[int, int] | None = None,
     threads: Sequence[str] | None = None,
 ) -> str:
-    """The statement for the positions of a page, plus one if there is a next page. ``upto`` is the last run, inclusive;
-    ``threads`` limits the search to these threads."""
+    """A statement for the positions of a page, and one more where there is a next one; ``upto`` a run, inclusive, or of
+    these ``threads``."""
     key = _KEYS[query.sort_by]
     onward, back = (">", "<=") if query.ascending else ("<", ">=")
     passed = ""
@@ -137,7 +136,7 @@ def page(
             at, position = (parameters.add(number) for number in place)
             passed += f" AND ({key}, r.position) {comparison} ({at}, {position})"
     order, most = _order(query, "sorted", "position"), parameters.add(query.limit + 1)
-    # Each range has its own limit, because PostgreSQL would otherwise sort all of them together.
+    # Each range with a limit of its own: PostgreSQL would sort all of them together.
     ranges = [
         f"SELECT * FROM (SELECT {key} AS sorted, r.position AS position FROM runs r WHERE {range}{passed}"
         f" ORDER BY {order} LIMIT {most}) r{number}"
@@ -147,8 +146,8 @@ def page(
 
 
 def _count_by_thread(query: RunSearchQuery, parameters: Parameters) -> str:
-    """The statement that counts from the threads to their runs. There are fewer threads than runs, and PostgreSQL has
-    an index on the contents of their metadata."""
+    """A statement that goes from the threads to their runs: there are fewer threads, and PostgreSQL has an index of
+    what their metadata contain."""
     threads = " AND ".join(_of_thread(query, parameters))
     (range,) = _ranges(structs.replace(query, permitted=(), thread_metadata=None), parameters, by_thread=True)
     return (
@@ -164,22 +163,22 @@ def _order(query: RunSearchQuery, *columns: str) -> str:
 def _ranges(
     query: RunSearchQuery, parameters: Parameters, *, by_thread: bool = False, threads: Sequence[str] | None = None
 ) -> list[str]:
-    """Conditions that partition the matching runs: each is an index range, or all runs are found by their thread
-    or id."""
+    """Conditions that part the runs which are asked for: each is a range of an index, or all of them are found by their
+    thread or their ids."""
     by_thread = by_thread or threads is not None or _is_narrow(query)
     common = _common(query, parameters, by_thread=by_thread)
     if threads is not None:
         common.append(f"r.thread_id IN (SELECT value FROM json_each({parameters.add(rows.dump(threads))}))")
     statuses = dict.fromkeys(query.statuses or RUN_STATUSES)
     if by_thread:
-        # Few rows, even if a planner prefers other indexes.
+        # Few, whatever a planner thinks of other indexes.
         wanted = ", ".join(parameters.add(status) for status in statuses)
         listed = "(+r.temporary = 0 OR r.finished_at IS NULL)"
         return [" AND ".join([*common, f"+r.status IN ({wanted})", listed])]
     named = {parameters.add(status): status for status in statuses}
     if query.assistant_id is not None:
         assistant = f"r.assistant_id = {parameters.add(query.assistant_id)}"
-        # The sum keeps planners from using this as a range of the other index.
+        # A sum, so that no planner takes this for a range of the other index.
         listed = {name: [] if status in ACTIVE else ["r.temporary + 0 = 0"] for name, status in named.items()}
         return [" AND ".join([assistant, f"r.status = {name}", *more, *common]) for name, more in listed.items()]
     return [
@@ -207,8 +206,8 @@ def _common(query: RunSearchQuery, parameters: Parameters, *, by_thread: bool) -
 
 
 def _of_thread(query: RunSearchQuery, parameters: Parameters) -> list[str]:
-    """Conditions on a thread ``t``. Containment comes first, because an index may answer it and it is cheaper than
-    filters."""
+    """Conditions on a thread ``t``. What it has to contain comes first: an index may find it, and it is cheaper to know
+    than all that the filters mean."""
     part = [required_metadata(query.permitted)] if query.permitted else []
     parts = [*part, *([query.thread_metadata] if query.thread_metadata else [])]
     conditions = [f"json_contains(t.metadata, {parameters.add(rows.dump(part))})" for part in parts]
@@ -253,7 +252,7 @@ def _found(row: Sequence[Any], now: int) -> FoundRun:
         metadata=rows.load(metadata),
     )
     if kwargs is not None:
-        found.kwargs, _ = rows.request_of(rows.load(kwargs))
+        found.kwargs, _ = rows.split_request(rows.load(kwargs))
     return found
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from treadle.backends.engine.connection import Connection
 from treadle.backends.tables import rows
 from treadle.backends.tables.conditions import Pair, pairs_of, pairs_of_filters
+from treadle.backends.tables.tx import Tx
 from treadle.model import Thread
 from treadle.ports.queries import ThreadQuery
 
@@ -58,16 +59,12 @@ class _Way(NamedTuple):
     few: bool = False
 
 
-class ThreadSearchVerbs:
-    """Mixed into the transaction."""
-
-    _conn: Connection
-
+class ThreadSearchVerbs(Tx):
     def search_threads(self, query: ThreadQuery) -> list[Thread]:
         asked = _parted(query)
-        page = _page(asked, _way_to_page(self._conn, asked))
+        page = _page(asked, _way_to_page(self.conn, asked))
         order = ", ".join(f"page.{column} {_direction(query)}" for column in _ORDERS[query.sort_by])
-        found = self._conn.execute(
+        found = self.execute(
             f"SELECT {rows.THREAD}, o.body FROM ({page.sql}) AS page"
             " CROSS JOIN threads t ON t.thread_id = page.thread_id"
             f" LEFT JOIN outputs o ON o.output_id = t.output_id ORDER BY {order}",
@@ -77,8 +74,8 @@ class ThreadSearchVerbs:
 
     def count_threads(self, query: ThreadQuery, *, most: int | None = None) -> int:
         asked = _parted(query)
-        count = _count(asked, _way_to_count(self._conn, asked), most)
-        return self._conn.execute(count.sql, count.parameters).fetchone()[0]
+        count = _count(asked, _way_to_count(self.conn, asked), most)
+        return self.execute(count.sql, count.parameters).fetchone()[0]
 
 
 def _parted(query: ThreadQuery) -> _Asked:
