@@ -1,10 +1,10 @@
-"""Runs of all threads: finding them, page by page, and counting them.
+"""Search and count the runs of all threads.
 
-Plain functions over a connection. A search is a few ranges of an index, one for each status, that are merged in their
-order: it reads what it shows, however many runs there are. What no index says (metadata, tags, whose thread it is) is
-looked at run by run, and by one search at no more than so many of them: then the page ends, and the next one goes on.
-Where the database finds threads by their metadata, and finds few, it looks at the runs of those. Only orders other than
-that of creation look at all that is asked for.
+A search merges a few ranges of an index, one for each status, so its cost depends on the size of the page and not on
+the number of runs. Conditions without an index (metadata, tags, the owner of the thread) are evaluated for each run. A
+search examines a limited number of runs for them; at the limit the page ends, and the next page continues there. If an
+index finds the threads by their metadata and they are few, the search examines only their runs. Sorting by anything but
+the time of creation reads all matching runs.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _KEYS = {
     "finished_at": "coalesce(r.finished_at, 0)",
     "duration": "coalesce(r.finished_at - r.started_at, 0)",
 }
-# Run by run, so that a page does not look at all threads first.
+# A subquery for each run: with a join, a planner may read all threads first.
 _OF_THREAD = "(SELECT {} FROM threads t WHERE t.thread_id = r.thread_id)"
 
 
 class RunSearchVerbs(Tx):
-    """``examined``: at how many runs one search looks for those that no index finds;
-    ``few``: of how many threads it looks at all runs."""
+    """``examined``: the runs that one search examines at most for conditions without an index. ``few``: the threads of
+    which it reads all runs at most."""
 
     examined = 50_000
     few = 200
@@ -65,7 +65,7 @@ class RunSearchVerbs(Tx):
         return RunPage([_found(row[2:], self.now) for row in shown], last)
 
     def _few_threads(self, query: RunSearchQuery) -> list[str] | None:
-        """Those that runs may be of, if that is quick to know and they are few."""
+        """The threads that match the query, or None if they are many or no index finds them."""
         parameters = Parameters()
         conditions = _of_thread(query, parameters)
         if not (conditions and self.conn.indexes_metadata) or _is_narrow(query):
@@ -77,7 +77,7 @@ class RunSearchVerbs(Tx):
         return [thread_id for (thread_id,) in found] if len(found) <= self.few else None
 
     def _examined(self, query: RunSearchQuery) -> tuple[int, int] | None:
-        """The run that a search goes as far as; None if it may go to the end."""
+        """The sort key and position of the last run to examine, or None for no limit."""
         if query.sort_by != "created_at" or not _examines(query):
             return None
         parameters = Parameters()
@@ -99,7 +99,7 @@ class RunSearchVerbs(Tx):
 
 
 class Parameters:
-    """Numbered, so that each range can name the same ones."""
+    """Numbered parameters, which several ranges of one statement can share."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -110,12 +110,12 @@ class Parameters:
 
 
 def _examines(query: RunSearchQuery) -> bool:
-    """Whether there is something that no index says."""
+    """Whether the query has conditions without an index."""
     return bool(query.metadata or query.thread_metadata or query.tags or query.permitted)
 
 
 def _is_narrow(query: RunSearchQuery) -> bool:
-    """Whether few runs are looked at anyway."""
+    """Whether the query names its thread or its runs, so that few runs are read in any case."""
     return query.thread_id is not None or query.ids is not None
 
 
@@ -126,8 +126,8 @@ def page(
     upto: tuple[int, int] | None = None,
     threads: Sequence[str] | None = None,
 ) -> str:
-    """A statement for the positions of a page, and one more where there is a next one; ``upto`` a run, inclusive, or of
-    these ``threads``."""
+    """SQL for the positions of a page, and of one more run if a next page exists. ``upto`` is the last run to examine
+    (its sort key and position); ``threads`` restricts the search to the runs of these threads."""
     key = _KEYS[query.sort_by]
     onward, back = (">", "<=") if query.ascending else ("<", ">=")
     passed = ""
@@ -136,7 +136,7 @@ def page(
             at, position = (parameters.add(number) for number in place)
             passed += f" AND ({key}, r.position) {comparison} ({at}, {position})"
     order, most = _order(query, "sorted", "position"), parameters.add(query.limit + 1)
-    # Each range with a limit of its own: PostgreSQL would sort all of them together.
+    # Each range has its own limit; otherwise PostgreSQL would read all of them and sort the union.
     ranges = [
         f"SELECT * FROM (SELECT {key} AS sorted, r.position AS position FROM runs r WHERE {range}{passed}"
         f" ORDER BY {order} LIMIT {most}) r{number}"
@@ -146,8 +146,8 @@ def page(
 
 
 def _count_by_thread(query: RunSearchQuery, parameters: Parameters) -> str:
-    """A statement that goes from the threads to their runs: there are fewer threads, and PostgreSQL has an index of
-    what their metadata contain."""
+    """SQL that counts from the threads to their runs: there are fewer threads than runs, and PostgreSQL has an index on
+    the contents of their metadata."""
     threads = " AND ".join(_of_thread(query, parameters))
     (range,) = _ranges(structs.replace(query, permitted=(), thread_metadata=None), parameters, by_thread=True)
     return (
@@ -163,22 +163,22 @@ def _order(query: RunSearchQuery, *columns: str) -> str:
 def _ranges(
     query: RunSearchQuery, parameters: Parameters, *, by_thread: bool = False, threads: Sequence[str] | None = None
 ) -> list[str]:
-    """Conditions that part the runs which are asked for: each is a range of an index, or all of them are found by their
-    thread or their ids."""
+    """Disjoint conditions that together select the matching runs. Each is a range of an index, or a single condition
+    finds the runs by their thread or their ids."""
     by_thread = by_thread or threads is not None or _is_narrow(query)
     common = _common(query, parameters, by_thread=by_thread)
     if threads is not None:
         common.append(f"r.thread_id IN (SELECT value FROM json_each({parameters.add(rows.dump(threads))}))")
     statuses = dict.fromkeys(query.statuses or RUN_STATUSES)
     if by_thread:
-        # Few, whatever a planner thinks of other indexes.
+        # The unary plus keeps the planner from the indexes by status: the runs of a thread are few.
         wanted = ", ".join(parameters.add(status) for status in statuses)
         listed = "(+r.temporary = 0 OR r.finished_at IS NULL)"
         return [" AND ".join([*common, f"+r.status IN ({wanted})", listed])]
     named = {parameters.add(status): status for status in statuses}
     if query.assistant_id is not None:
         assistant = f"r.assistant_id = {parameters.add(query.assistant_id)}"
-        # A sum, so that no planner takes this for a range of the other index.
+        # The sum keeps planners from using the index that starts with temporary.
         listed = {name: [] if status in ACTIVE else ["r.temporary + 0 = 0"] for name, status in named.items()}
         return [" AND ".join([assistant, f"r.status = {name}", *more, *common]) for name, more in listed.items()]
     return [
@@ -206,8 +206,8 @@ def _common(query: RunSearchQuery, parameters: Parameters, *, by_thread: bool) -
 
 
 def _of_thread(query: RunSearchQuery, parameters: Parameters) -> list[str]:
-    """Conditions on a thread ``t``. What it has to contain comes first: an index may find it, and it is cheaper to know
-    than all that the filters mean."""
+    """Conditions on a thread ``t``. Containment comes first: an index may find it, and it is cheaper to evaluate than
+    the filters."""
     part = [required_metadata(query.permitted)] if query.permitted else []
     parts = [*part, *([query.thread_metadata] if query.thread_metadata else [])]
     conditions = [f"json_contains(t.metadata, {parameters.add(rows.dump(part))})" for part in parts]

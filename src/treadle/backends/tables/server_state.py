@@ -1,4 +1,4 @@
-"""Read the state of runs, workers, webhooks and crons for ports.statistics.ServerOverview. Plain functions."""
+"""The state of runs, workers, webhooks and crons in the database, for the server overview."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from treadle.model import RUN_STATUSES, RunStatus
 from treadle.server_state import CronsState, OutboxState, WorkerState
 from treadle.times import from_microseconds
 
-# The listed runs, counted by the index that lists them.
+# The runs that searches list: not those of stateless runs that have ended. Both ranges are of one covering index.
 _BY_STATUS = """
 SELECT status, count(*) FROM runs WHERE temporary = 0 GROUP BY status
 UNION ALL
@@ -26,7 +26,7 @@ _CRONS = "SELECT enabled, count(*), min(next_run_date) FROM crons GROUP BY enabl
 
 
 def runs_by_status(conn: Connection) -> dict[RunStatus, int]:
-    """The number of runs in each status, including zeros."""
+    """The number of runs of each status, including zeros."""
     found: dict[RunStatus, int] = dict.fromkeys(RUN_STATUSES, 0)
     for status, count in conn.execute(_BY_STATUS).fetchall():
         found[status] += count
@@ -34,7 +34,7 @@ def runs_by_status(conn: Connection) -> dict[RunStatus, int]:
 
 
 def workers(conn: Connection, now: int) -> list[WorkerState]:
-    """The workers with a valid lease, and the lost ones that still have runs; oldest first."""
+    """Workers with a valid lease, and expired ones whose runs have not been rescued yet; oldest first."""
     return [_worker(row, now) for row in conn.execute(_WORKERS).fetchall()]
 
 

@@ -1,4 +1,4 @@
-"""Statistics of the database and of this process (ports/statistics.py)."""
+"""Numbers about the database and this process (ports.statistics.Statistics)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ TABLES = (
     "webhook_deliveries",
 )
 _COUNT_SECONDS = 60.0
-"""A count scans an index completely, so its result is reused for this long."""
+"""Counting scans an index, so its result is reused for this long."""
 
-# One pass over the active runs computes all of their statistics.
+# All numbers about active runs come from one pass over them.
 _ACTIVE = f"""
 SELECT status, graph_id, CASE WHEN priority < 0 THEN 0 WHEN priority = 0 THEN 1 ELSE 2 END,
     coalesce({KIND_OF_BLOCKER}, 'nothing'), count(*),
@@ -44,7 +44,7 @@ FROM runs r WHERE status IN ('pending', 'running') AND status = 'pending' AND av
 ORDER BY available_at LIMIT 10000
 """
 _PATIENCE = 20
-"""A result is reused for this many times its computation time, so that scraping does not slow a long queue."""
+"""A slow result is reused for this many times its duration, so that scrapers do not slow down a long queue."""
 _SLOW_SECONDS = 0.05
 
 
@@ -55,7 +55,7 @@ class Active(NamedTuple):
 
 
 class Patient(Generic[T]):
-    """Caches a value for a multiple of the time that computing it took."""
+    """Caches the result of a slow query for a multiple of its duration."""
 
     def __init__(self, ask: Callable[[Connection], T]) -> None:
         self._ask = ask

@@ -1,12 +1,12 @@
 """Search and count threads.
 
-A search uses one index, chosen here rather than by a planner. If few threads have the requested status or pair of
-metadata, these are read and sorted. Otherwise the index in the page's sort order is scanned until the page is full. The
-cost is then the page size plus the offset, regardless of the number of threads, because the index contains all columns
-that the scan needs (migrations/0009_thread_search.sql). Other conditions (values, nested metadata) are checked thread
-by thread.
+A search reads one index, which this module chooses instead of the planner. If few threads have the requested status or
+one of the metadata pairs, the search reads and sorts these threads. Otherwise it walks the index in the order of the
+page until the page is full. The indexes cover the conditions of a walk (migrations/0009_thread_search.sql), so the cost
+depends on the offset and the size of the page, not on the number of threads. Other conditions (values, nested metadata)
+are evaluated for each thread.
 
-A unary plus keeps SQLite from using an index other than the chosen one.
+A unary plus keeps SQLite from using another index than the chosen one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from treadle.model import Thread
 from treadle.ports.queries import ThreadQuery
 
 _FEW = 1000
-"""Up to this many threads are sorted rather than scanned in order."""
+"""Up to this number, reading and sorting all candidates is faster than walking an index in order."""
 _ORDERS = {
     "created_at": ("created_at", "thread_id"),
     "updated_at": ("updated_at", "thread_id"),
@@ -31,7 +31,7 @@ _ORDERS = {
     "thread_id": ("thread_id",),
 }
 _IN_ORDER_OF_CREATION = ("created_at", "status")
-"""Sort orders in which the index lists the threads of one status."""
+"""Orders that the index by status provides for the threads of one status."""
 _HAS_PAIR = """EXISTS (
     SELECT 1 FROM thread_metadata p WHERE p.key = ? AND p.value = ?
     AND p.created_at = {source}.created_at AND p.thread_id = {source}.thread_id)"""
@@ -43,7 +43,7 @@ class Condition(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A query in parts. ``looked_at`` are the conditions on the rows of threads (t) and outputs (v)."""
+    """A query and its conditions. ``looked_at`` are those that need the rows of threads (t) and outputs (v)."""
 
     query: ThreadQuery
     pairs: Sequence[Pair]
@@ -51,8 +51,8 @@ class _Asked(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """The index that a search uses: that of a metadata pair, of the status, or of the requested ids; otherwise the one
-    in the page's sort order. ``few``: few threads match it."""
+    """The index that a search reads: by a metadata pair, by status or by id, else the one in the order of the page.
+    ``few``: it yields at most _FEW threads."""
 
     pair: Pair | None = None
     by_status: bool = False
@@ -93,6 +93,9 @@ def _parted(query: ThreadQuery) -> _Asked:
     return _Asked(query, list(dict.fromkeys([*pairs, *permitted])), looked_at)
 
 
+# --- the way ----------------------------------------------------------------------------------------------------------
+
+
 def _way_to_page(conn: Connection, asked: _Asked) -> _Way:
     query = asked.query
     if query.ids is not None:
@@ -110,7 +113,7 @@ def _way_to_count(conn: Connection, asked: _Asked) -> _Way:
 
 
 def _fewest(conn: Connection, asked: _Asked) -> _Way:
-    """The index with the fewest matching threads, where only small numbers are counted exactly."""
+    """The index that yields the fewest threads. Counting stops above _FEW, which bounds its cost."""
     ways = [_Way(by_status=True)] if asked.query.status is not None else []
     ways += [_Way(pair=pair) for pair in asked.pairs]
     if not ways:
@@ -124,7 +127,7 @@ def _fewest(conn: Connection, asked: _Asked) -> _Way:
 
 
 class _Range(NamedTuple):
-    """The range that a search scans. ``source`` is its table in the statement, with created_at and thread_id."""
+    """The part of a table that a search reads. ``source`` is the alias of the table with created_at and thread_id."""
 
     table: str
     where: Condition
@@ -143,8 +146,11 @@ def _range(asked: _Asked, way: _Way) -> _Range:
     return _Range("threads t", Condition("t.gone_at IS NULL"))
 
 
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
 def _page(asked: _Asked, way: _Way) -> Condition:
-    """The statement for the ids of a page, with the sort columns."""
+    """SQL for the ids of a page, with their sort columns."""
     query, (table, where, source) = asked.query, _range(asked, way)
     others = _others(asked, way, source)
     columns = _ORDERS[query.sort_by]
@@ -164,7 +170,7 @@ def _page(asked: _Asked, way: _Way) -> Condition:
 
 
 def _count(asked: _Asked, way: _Way, most: int | None) -> Condition:
-    """The statement that counts; at most ``most`` threads of the range are examined."""
+    """``most`` bounds the number of threads that are examined."""
     table, where, source = _range(asked, way)
     passed = f"SELECT {source}.created_at, {source}.thread_id FROM {table} WHERE {where.sql}"
     sql = f"SELECT count(*) FROM ({passed}{'' if most is None else ' LIMIT ?'}) AS s"
