@@ -65,7 +65,7 @@ class SqliteEngine(Submitting):
         self.path = path
         self.clock = clock
         self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
-        self._told: list[Callable[[], None]] = []
+        self._callbacks: list[Callable[[], None]] = []
         self._local = threading.local()
         self._connections: list[SqliteConnection] = []
         self._lock = threading.Lock()
@@ -100,7 +100,7 @@ class SqliteEngine(Submitting):
             connection.close()
 
     def after_commit(self, callback: Callable[[], None]) -> None:
-        self._told.append(callback)
+        self._callbacks.append(callback)
 
     # reading
 
@@ -115,16 +115,16 @@ class SqliteEngine(Submitting):
     async def read(self, work: Work[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.snapshot, work)
 
-    async def _here(self, work: Work[T]) -> T:
+    async def _lookup(self, work: Work[T]) -> T:
         return work(self.reader())
 
     def lookup(self, work: Work[T]) -> Awaitable[T]:
         # A lookup by index is cheaper here than a switch to another thread.
-        return self._here(work)
+        return self._lookup(work)
 
     def snapshot(self, work: Work[T]) -> T:
         connection = self.reader()
-        with _disk_told():
+        with _disk_errors():
             connection.execute("BEGIN")
             try:
                 return work(connection)
@@ -196,12 +196,13 @@ class SqliteEngine(Submitting):
     def _commit(self, group: list[Job[Any]]) -> list[Job[Any]]:
         """Commit a group. Returns the jobs that wait for the disk: those of runs, if it could not be written."""
         conn, held = self._writer, list[Job[Any]]()
-        self._told.clear()
+        self._callbacks.clear()
         try:
             conn.execute("BEGIN IMMEDIATE")
+            # Optimistic: savepoints cost time, so jobs get them only after one has failed and left partial writes.
             if not all(map(self._run, group)):
                 conn.execute("ROLLBACK")
-                self._told.clear()
+                self._callbacks.clear()
                 conn.execute("BEGIN IMMEDIATE")
                 for job in group:
                     self._run_apart(job)
@@ -211,24 +212,26 @@ class SqliteEngine(Submitting):
         except BaseException as error:  # The batch failed: fail its waiters, or keep the jobs that wait for the disk.
             with contextlib.suppress(sqlite3.Error):
                 conn.execute("ROLLBACK")
-            self._told.clear()
-            group, held = _sorted_out(group, error)
-        for callback in self._told:
+            self._callbacks.clear()
+            group, held = _split_failed(group, error)
+        # Notify readers before the waiters: a waiter that continues may look for the effect of its write at once.
+        for callback in self._callbacks:
             callback()
         deliver(group)
         return held
 
     def _run(self, job: Job[Any]) -> bool:
         """Run one job. False if it failed after it had written. Raises only if the whole transaction is lost."""
-        changes, mark = self._writer.total_changes, len(self._told)
+        changes, mark = self._writer.total_changes, len(self._callbacks)
         job.error = None
         try:
             job.result = job.work(self._writer)
         except BaseException as error:  # the error belongs to the submitter of the job
-            if not self._writer.in_transaction or _is_of_disk(error):
+            if not self._writer.in_transaction or _is_disk_error(error):
                 raise
             job.error = error
-            del self._told[mark:]
+            # The failed job changes nothing, so nothing is notified for it; the other jobs still commit.
+            del self._callbacks[mark:]
             return self._writer.total_changes == changes
         return True
 
@@ -240,24 +243,24 @@ class SqliteEngine(Submitting):
         self._writer.execute("RELEASE job")
 
 
-def _is_of_disk(error: BaseException) -> bool:
+def _is_disk_error(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK
 
 
 @contextlib.contextmanager
-def _disk_told() -> Generator[None]:
+def _disk_errors() -> Generator[None]:
     """Raise DatabaseUnavailable for errors that may pass."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        if not _is_of_disk(error):
+        if not _is_disk_error(error):
             raise
         raise DatabaseUnavailable(f"the database cannot be read now: {error}") from error
 
 
-def _sorted_out(group: list[Job[Any]], error: BaseException) -> tuple[list[Job[Any]], list[Job[Any]]]:
+def _split_failed(group: list[Job[Any]], error: BaseException) -> tuple[list[Job[Any]], list[Job[Any]]]:
     """Split a failed group into the jobs that have failed and those to run again."""
-    if not _is_of_disk(error):
+    if not _is_disk_error(error):
         _fail(group, error)
         return group, []
     failed = [job for job in group if job.key is None]
