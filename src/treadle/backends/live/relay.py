@@ -209,7 +209,7 @@ class ClusterHub(Hub):
     def on_unsent(self, hints: Sequence[Hint]) -> bool:
         return False
 
-    # runs whose first events have passed
+    # runs with missed first events
 
     def _wanted(self, run_id: str, begins: bool) -> bool:
         """Whether the run has a tail.

@@ -126,7 +126,7 @@ def _payload(row: tuple[Any, ...], status: str, now: int, outcome: Outcome) -> d
 
 
 def _without_user(kwargs: bytes) -> JSON:
-    # What the project's auth handlers return about a user may be secret, so receivers do not get it.
+    # The auth handlers may return secrets about a user, so receivers do not get the user.
     request = rows.load(kwargs)
     configurable = request.get("config", {}).get("configurable", {})
     if configurable.get("langgraph_auth_user") is not None:

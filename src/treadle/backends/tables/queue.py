@@ -46,7 +46,7 @@ _RENEW = """
 INSERT INTO workers (worker_id, expires_at, host, pid, version, concurrency, started_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (worker_id) DO UPDATE SET expires_at = excluded.expires_at
 """
-# SKIP LOCKED: a run whose thread is locked is being written to, or rescued, by another transaction.
+# SKIP LOCKED: if a run's thread is locked, another transaction is writing to the run or rescuing it.
 _LOST = """
 SELECT r.run_id, r.crashes, r.cancel_action FROM runs r JOIN threads t ON t.thread_id = r.thread_id
 WHERE r.status = 'running'
