@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import resource
 import socket
 import urllib.request
@@ -39,6 +40,17 @@ def test_what_graphs_print_does_not_reach_stdout(treadle, write, project):
     assert server.end() == 0
     assert server.stdout == [f"treadle is ready at {url}"]
     assert "loaded" in server.stderr
+
+
+def test_json_logs_have_one_object_per_line_also_for_the_lines_of_libraries(treadle, write, project):
+    write("graph.py", "import logging\nlogging.warning('from a library')\n" + (project / "graph.py").read_text())
+    server, url = treadle.serve("--log-format=json")
+    assert treadle("run", "agent", "--input", '{"topic": "wool"}', "--url", url).returncode == 0
+    assert server.end() == 0
+    lines = [json.loads(line) for line in server.stderr if not line.startswith("a node prints")]
+    events = [line["event"] for line in lines]
+    assert {"from a library", "a run starts", "a run ends"} <= set(events)
+    assert {line["level"] for line in lines} <= {"info", "warning"}
 
 
 def test_a_port_in_use_is_named_with_what_to_do(treadle):

@@ -70,6 +70,7 @@ class Appender:
         self._waiting: list[Event] = []
         self._bytes = 0  # of the events not yet taken by an append
         self._added = 0  # events since the loop last ran other tasks
+        self.appended = 0  # events in the log
         self._flight: asyncio.Task[None] | None = None
         self._scheduled = False
         self.lost: LeaseLost | None = None
@@ -138,6 +139,7 @@ class Appender:
     async def _append(self, events: list[Event]) -> None:
         try:
             await self._log.append(self._lease, events)
+            self.appended += len(events)
         except LeaseLost as lost:
             self.lost = lost
         except Exception as error:  # the run must survive a log that cannot be written now, so keep the events

@@ -74,6 +74,9 @@ class GraphMissing(TreadleError):
 async def execute(attempt: Attempt, resources: Resources) -> None:
     """Execute a claimed run to its end, or hand it back. An attempt that lost its run writes nothing more."""
     attempt.started = True
+    claim, started_at = attempt.claim, resources.clock.monotonic()
+    log = logger.bind(run_id=attempt.lease.run_id, thread_id=attempt.lease.thread_id, graph_id=claim.graph_id)
+    log.info("a run starts", attempt=attempt.lease.attempt, queued_seconds=round(claim.queued_seconds, 3))
     run = Execution(
         attempt,
         resources,
@@ -84,9 +87,15 @@ async def execute(attempt: Attempt, resources: Resources) -> None:
     try:
         outcome = await _outcome(run)
         attempt.settling = True
-        await record(run, outcome)
+        events = await record(run, outcome)
     except LeaseLost as lost:
-        logger.info("an attempt lost its run", run_id=attempt.lease.run_id, reason=str(lost))
+        log.info("an attempt lost its run", reason=str(lost))
+    else:
+        status = (
+            "handed back" if outcome is None else "rolled_back" if attempt.cancelled == "rollback" else outcome.status
+        )
+        seconds = round(resources.clock.monotonic() - started_at, 3)
+        log.info("a run ends", status=status, duration_seconds=seconds, events=events)
 
 
 async def _outcome(run: Execution) -> Outcome | None:
@@ -252,8 +261,11 @@ def failed(run: Execution, cause: BaseException, result: GraphResult) -> Outcome
     )
 
 
-async def record(run: Execution, outcome: Outcome | None) -> None:
-    """Write the outcome. Retries until the database accepts it, since an executed run must not stay running."""
+async def record(run: Execution, outcome: Outcome | None) -> int:
+    """Write the outcome and return the attempt's number of events.
+
+    Retries until the database accepts it, since an executed run must not stay running.
+    """
     events = await run.appender.close()
     pause = _PAUSE_SECONDS
     while True:
@@ -271,4 +283,4 @@ async def record(run: Execution, outcome: Outcome | None) -> None:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
         else:
-            return
+            return run.appender.appended + len(events)

@@ -91,6 +91,7 @@ class LeaseKeeper:
     async def _renew(self) -> None:
         worker, seconds = self._worker, self._resources.settings.lease_seconds
         marks = await self._resources.queue.renew(worker.worker_id, seconds, worker.info)
+        logger.debug("renewed the lease", worker_id=worker.worker_id, seconds=seconds, cancel_marks=len(marks))
         for run_id, action in marks.items():
             self._worker.cancel(run_id, action)
 

@@ -115,6 +115,8 @@ class Worker:
             logger.error("claiming failed", error=repr(error))
             return poll
         self._more = len(claimed.claims) >= room
+        if claimed.claims:
+            logger.debug("claimed runs", count=len(claimed.claims), free_slots=room)
         for claim in claimed.claims:
             self._begin(Attempt(claim))
         if not claimed.claims:

@@ -126,6 +126,7 @@ class ServerRelay(ABC):
         while hints := self._waiting.take():
             self._sending = hints
             publisher.publish(hints)
+            logger.debug("sent hints", relay=self.server, count=len(hints))
             self._sending = []
 
     def _divert(self, subscriber: Subscriber) -> None:
@@ -166,6 +167,7 @@ class ServerRelay(ABC):
                 asked = True
 
     def _pass_on(self, messages: Sequence[bytes], subscriber: Subscriber) -> None:
+        logger.debug("received messages", relay=self.server, count=len(messages))
         for message in messages:
             if not message.startswith(self.name):
                 self._supervised(self._decode_for, subscriber, message)
