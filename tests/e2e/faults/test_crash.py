@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
@@ -185,8 +186,8 @@ def test_killed_between_requeue_and_wake_up(start: Start, gates: Gates) -> None:
     api.server.kill()
     gates.release("k", "b")
     with shapes.engine_on(api.server.data) as engine:
-        rescue = SqlQueue(engine, Hub())._rescue  # pyright: ignore[reportPrivateUsage]
-        assert engine.submit(lambda conn: rescue(conn, 3, True)).result(10) == [run_id]
+        rescue = SqlQueue(engine, Hub()).rescue(max_attempts=3, exclusive=True)
+        assert asyncio.run(asyncio.wait_for(rescue, 10)) == [run_id]
     assert api.rows("SELECT status FROM runs") == [("pending",)]
     api.server.start()
     finished_once(api, gates, thread_id, run_id, "k")
