@@ -190,5 +190,5 @@ async def test_a_server_has_it_unless_it_is_switched_off(tmp_path: Path) -> None
 
 async def test_its_files_are_open_and_the_api_behind_them_is_not(tmp_path: Path) -> None:
     async with serve_users(tmp_path) as users:
-        assert (await users.nobody.get("/console")).status_code in (200, 503)
-        assert (await users.nobody.post("/threads/search", json={})).status_code == 401
+        assert (await users.anonymous.get("/console")).status_code in (200, 503)
+        assert (await users.anonymous.post("/threads/search", json={})).status_code == 401
