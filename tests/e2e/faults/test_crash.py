@@ -131,7 +131,9 @@ def test_the_end_of_a_run_is_there_as_a_whole_or_not_at_all(start: Start, gates:
     api = start(concurrency=32)
     instants = random.Random(7)
     shown = {"ended": 0, "open": 0}
-    for number in range(6):
+    # At once, when hardly any run has ended, at random instants, and when most have ended.
+    delays = [0.0, *(instants.uniform(0.004, 0.09 if shapes.embedded() else 0.5) for _ in range(4)), 1.0]
+    for number, delay in enumerate(delays):
         threads = [api.new_thread() for _ in range(24)]
         for each in threads:
             gates.hold(f"r{number}-{each}", "c")
@@ -139,9 +141,7 @@ def test_the_end_of_a_run_is_there_as_a_whole_or_not_at_all(start: Start, gates:
         for each in threads:
             gates.reached(f"r{number}-{each}", "c")
         gates.release_all()
-        time.sleep(
-            instants.uniform(0.004, 0.09 if shapes.embedded() else 0.5)
-        )  # the instant of the kill, not a synchronisation
+        time.sleep(delay)  # the instant of the kill, not a synchronisation
         api.server.kill()
         for key, count in check_ends(api, threads).items():
             shown[key] += count
