@@ -8,7 +8,7 @@ DONE := $(VENV)/.setup-done
 AGAINST_VENV := .venv-langgraph-dev
 AGAINST_DONE := $(AGAINST_VENV)/.setup-done
 # Three processes for two cores, because tests mostly wait. Each takes one file at a time, in the order of tests/conftest.py.
-SPREAD := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) '*' 3 / 2 '|' 1) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+SPREAD := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) '*' 3 / 2 '|' 1) --maxprocesses 8 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder
 JS   := tests/js/node_modules/.package-lock.json
 
 # The console needs Node to be built; everything else works without it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -23,9 +24,13 @@ from treadle.project.load import load_config, load_graphs
 from treadle.runtime import Runtime, listen
 
 GOLDEN = Path(__file__).parent / "graphs"
-# structlog's own default draws failures of graphs with their local variables, which takes it a second each.
+# structlog's default renderer prints local variables, which takes a second per failure.
 _plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-structlog.configure(processors=[structlog.processors.add_log_level, _plain])
+# Only warnings: runs and relays log from many threads, and output of threads interleaves with that of tests.
+structlog.configure(
+    processors=[structlog.processors.add_log_level, _plain],
+    wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+)
 
 # Heartbeats are for the tests that ask for them: bodies are compared byte for byte, however slow the machine.
 QUICK = {"drain_seconds": 0.2, "cancel_seconds": 2.0, "heartbeat_seconds": 60.0}

@@ -108,6 +108,7 @@ _handle_signals()
 _adopt_orphans()
 os.environ[MARK] = str(os.getpid())
 _watchdog: _Watchdog | None = None
+_distributes = False  # whether the tests run in workers of this process
 
 
 def pytest_addoption(parser) -> None:
@@ -115,8 +116,20 @@ def pytest_addoption(parser) -> None:
 
 
 def pytest_configure(config) -> None:
-    global _watchdog
-    _watchdog = _Watchdog(config.getoption("--test-seconds"))
+    global _watchdog, _distributes
+    _distributes = not hasattr(config, "workerinput") and bool(config.getoption("numprocesses", None))
+    _watchdog = _Watchdog(config.getoption("--test-seconds") * (2 if _distributes else 1))
+
+
+def pytest_runtest_logreport(report) -> None:
+    """Watch the workers as a whole: one of them must report a test within twice the time of a test."""
+    if _distributes and _watchdog is not None:
+        _watchdog.announce(report.nodeid)
+
+
+def pytest_sessionfinish() -> None:
+    if _watchdog is not None:
+        _watchdog.announce("")
 
 
 def leftovers(file: str) -> dict[int, str]:

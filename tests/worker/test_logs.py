@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -15,8 +16,11 @@ Logs = list[MutableMapping[str, Any]]
 
 @pytest.fixture
 def logs() -> Iterator[Logs]:
+    before = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
     with structlog.testing.capture_logs() as logs:
         yield logs
+    structlog.configure(wrapper_class=before)
 
 
 def of_event(logs: Logs, event: str) -> MutableMapping[str, Any]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import structlog
 
 from support.server_process import until
 from treadle.backends.live.relay import ClusterHub, FallbackRelay, Relay
@@ -110,4 +113,5 @@ def main(kind: str, url: str, count: str) -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     main(*sys.argv[1:])

@@ -167,7 +167,8 @@ class ServerRelay(ABC):
                 asked = True
 
     def _pass_on(self, messages: Sequence[bytes], subscriber: Subscriber) -> None:
-        logger.debug("received messages", relay=self.server, count=len(messages))
+        if messages:
+            logger.debug("received messages", relay=self.server, count=len(messages))
         for message in messages:
             if not message.startswith(self.name):
                 self._supervised(self._decode_for, subscriber, message)
